@@ -1,0 +1,21 @@
+/* run_dir.h - where the sockets of one machine's bookcast live, and who owns which.
+ *
+ * Order: the given one, BOOKCAST_RUN_DIR, /run/bookcast if writable or existing,
+ * $XDG_RUNTIME_DIR/bookcast, /tmp/bookcast-<uid> (0700, owner checked). */
+#ifndef BC_RUN_DIR_H
+#define BC_RUN_DIR_H
+
+#include "proto/value.h"
+
+#include <stdio.h>
+
+#define BC_PATH_MAX 108 /* of a unix socket, with its NUL */
+
+/* Finds (and if `create`, makes) the directory. On failure why[cap] says what to do. */
+bc_status bc_run_dir(const char *given, bool create, char out[BC_PATH_MAX], char *why, size_t cap);
+
+/* Holds <dir>/<name>.lock by flock for as long as *fd is open: a second ipc bind would steal the
+ * path silently. BC_EBUSY: another process owns it; why[cap] names it. */
+bc_status bc_run_lock(const char *dir, const char *name, int *fd, char *why, size_t cap);
+
+#endif

@@ -1,0 +1,34 @@
+/* codec.h - messages to bytes and back: proto/README.md is the specification.
+ *
+ * Encoding writes msgpack [version, [envelope], [body]] into the caller's buffer; decoding is
+ * total: any bytes give a message or a status, without allocation and without reading past n.
+ * Threads: pure functions. */
+#ifndef BC_PROTO_CODEC_H
+#define BC_PROTO_CODEC_H
+
+#include "proto/message.h"
+
+#define BC_WIRE_VERSION 1
+
+/* Bytes that suffice for any message whose strings total `n_strings` bytes with n_levels levels
+ * (both sides together). */
+size_t bc_message_bound(size_t n_levels, size_t n_strings);
+
+/* BC_ERANGE: cap is too small. BC_EINVAL: a price, quantity or enum that cannot be encoded. */
+bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len);
+
+/* Decodes into *out. Levels go to levels[max_levels] (bids first), strings stay in `payload`;
+ * both must outlive *out. Elements and array items that are not known are skipped.
+ *   BC_EPARSE    not a message
+ *   BC_EVERSION  a newer major version
+ *   BC_ERANGE    more levels than max_levels, or a number out of bounds */
+bc_status bc_message_decode(bc_str payload, struct bc_message *out, bc_level *levels,
+			    size_t max_levels);
+
+/* The symbol list of @<instance>.state is written from an array: */
+bc_status bc_list_encode(const bc_str *items, uint32_t n, uint8_t *out, size_t cap,
+			 struct bc_list *list);
+/* Iterates: start with *offset = 0; false at the end. */
+bool bc_list_next(const struct bc_list *list, size_t *offset, bc_str *item);
+
+#endif
