@@ -10,6 +10,7 @@
 #include "proto/enums.def"
 #include "proto/value.h"
 
+/* clang-format off */
 enum bc_channel {
 #define X(number, name, word, welcome) BC_CHANNEL_##name = number,
 	BC_CHANNEL_ROWS(X)
@@ -64,6 +65,7 @@ enum bc_interval {
 #undef X
 	BC_N_INTERVALS
 };
+/* clang-format on */
 
 /* The words of the tables; "?" for a number that is not in them. */
 const char *bc_channel_word(unsigned channel);
@@ -76,31 +78,35 @@ const char *bc_listing_word(unsigned listing);
 const char *bc_interval_word(unsigned interval);
 int64_t bc_interval_seconds(unsigned interval);
 
-/* The number of a word; -1 where there is none. */
-int bc_channel_of(bc_str word); /* "candle-1m" is BC_CHANNEL_CANDLE */
+/* The number of a word; -1 where there is none. A channel's word is a topic's last part:
+ * "candle-1m" is BC_CHANNEL_CANDLE, "candle" alone is none. */
+int bc_channel_of(bc_str word);
 int bc_state_of(bc_str word);
+int bc_reason_of(bc_str word);
 int bc_interval_of(bc_str word);
 
 bool bc_channel_welcomed(unsigned channel);
-bool bc_state_fit(unsigned state); /* live or quiet */
+bool bc_state_fit(unsigned state);         /* live or quiet */
+bool bc_state_fit_if_rest(unsigned state); /* or rest, for who accepts polled data */
 
 #define BC_SEQ_NONE UINT64_MAX /* the exchange gives no number */
 
 struct bc_envelope {
 	enum bc_channel channel;
-	uint64_t epoch;		  /* start of the gateway process, µs since 1970, < 2^53 */
-	uint64_t seq;		  /* per epoch and topic, from 1, +1 a message */
-	uint64_t exchange_seq;	  /* BC_SEQ_NONE: nil */
+	uint64_t epoch;           /* start of the gateway process, µs since 1970, < 2^53 */
+	uint64_t seq;             /* per epoch and topic, from 1, +1 a message */
+	uint64_t exchange_seq;    /* BC_SEQ_NONE: nil */
 	bc_wall_time ts_exchange; /* BC_TIME_UNKNOWN: nil */
-	bc_wall_time ts_recv;	  /* stamped before parsing */
+	bc_wall_time ts_recv;     /* stamped before parsing */
 	bc_wall_time ts_publish;
 	enum bc_state state;
 	enum bc_reason reason;
 	bc_wall_time since; /* of this state */
-	uint32_t flags;	    /* enum bc_flag */
+	uint32_t flags;     /* enum bc_flag */
 };
 
-struct bc_book { /* also the body of bbo: at most one level a side */
+/* Also the body of bbo: at most one level a side. */
+struct bc_book {
 	const bc_level *bids, *asks; /* best first */
 	uint32_t n_bids, n_asks;
 };
@@ -114,7 +120,7 @@ struct bc_trade {
 struct bc_ticker { /* any of them may be BC_DECIMAL_NONE */
 	bc_decimal last, open, high, low;
 	bc_decimal volume, quote_volume; /* rolling 24 h */
-	bc_decimal change;		 /* signed, absolute */
+	bc_decimal change;               /* signed, absolute */
 };
 
 enum bc_closed { BC_CLOSED_NO, BC_CLOSED_YES, BC_CLOSED_UNKNOWN };
@@ -144,7 +150,7 @@ struct bc_list {
 struct bc_state_change { /* topics <symbol>.state and @<instance>.state */
 	enum bc_state previous;
 	uint64_t symbols_version; /* @<instance>.state only, else 0 */
-	struct bc_list symbols;	  /* @<instance>.state only, else empty */
+	struct bc_list symbols;   /* @<instance>.state only, else empty */
 };
 
 struct bc_counter {
@@ -153,7 +159,7 @@ struct bc_counter {
 };
 
 #define BC_MAX_ENDPOINTS 8
-#define BC_MAX_COUNTERS	 32
+#define BC_MAX_COUNTERS  32
 
 struct bc_heartbeat {
 	bc_str instance, version;
@@ -163,7 +169,7 @@ struct bc_heartbeat {
 	int64_t interval_ns;
 	bc_str endpoints[BC_MAX_ENDPOINTS]; /* the first one is the advertised one */
 	uint32_t n_endpoints;
-	uint64_t symbols_version; /* of the list on @<instance>.state */
+	uint64_t symbols_version;                    /* of the list on @<instance>.state */
 	struct bc_counter counters[BC_MAX_COUNTERS]; /* with "symbols_<state>" a state */
 	uint32_t n_counters;
 };

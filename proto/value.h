@@ -10,20 +10,20 @@
 #include <stdint.h>
 
 /* One row per outcome: name, text for people. BC_OK is 0 and means success everywhere. */
-#define BC_STATUS_ROWS(X)                                                                          \
-	X(BC_OK, "ok")                                                                             \
-	X(BC_EPARSE, "not in the expected form")                                                   \
-	X(BC_ERANGE, "does not fit")                                                               \
-	X(BC_ENOMEM, "out of memory")                                                              \
-	X(BC_EINVAL, "invalid argument")                                                           \
-	X(BC_EVERSION, "newer major version than this program understands")                        \
-	X(BC_EDUPLICATE, "already seen")                                                           \
-	X(BC_EGAP, "sequence broken")                                                              \
-	X(BC_ENOTFOUND, "not found")                                                               \
-	X(BC_EAGAIN, "nothing available now")                                                      \
-	X(BC_ETIMEOUT, "no answer in time")                                                        \
-	X(BC_EBUSY, "in use by another process")                                                   \
-	X(BC_EIO, "input or output failed")                                                        \
+#define BC_STATUS_ROWS(X)                                                   \
+	X(BC_OK, "ok")                                                      \
+	X(BC_EPARSE, "not in the expected form")                            \
+	X(BC_ERANGE, "does not fit")                                        \
+	X(BC_ENOMEM, "out of memory")                                       \
+	X(BC_EINVAL, "invalid argument")                                    \
+	X(BC_EVERSION, "newer major version than this program understands") \
+	X(BC_EDUPLICATE, "already seen")                                    \
+	X(BC_EGAP, "sequence broken")                                       \
+	X(BC_ENOTFOUND, "not found")                                        \
+	X(BC_EAGAIN, "nothing available now")                               \
+	X(BC_ETIMEOUT, "no answer in time")                                 \
+	X(BC_EBUSY, "in use by another process")                            \
+	X(BC_EIO, "input or output failed")                                 \
 	X(BC_EBUS, "message bus failed")
 
 typedef enum {
@@ -50,10 +50,11 @@ bool bc_str_starts(bc_str a, bc_str prefix);
 bool bc_utf8_valid(const char *bytes, size_t n); /* RFC 3629; NUL is valid UTF-8 */
 
 /* value = mantissa * 10^exponent. Never a double, never rounded.
- * A normal decimal has no trailing zeros in its mantissa; zero is 0 * 10^0.
+ * A normal decimal has no trailing zeros in its mantissa; zero is 0 * 10^0. Mantissas lie in
+ * [-INT64_MAX, INT64_MAX], so a sign can always be changed.
  * Exponents lie in [BC_EXPONENT_MIN, BC_EXPONENT_MAX]; BC_EXPONENT_NONE marks "no value". */
-#define BC_EXPONENT_MIN	 (-64)
-#define BC_EXPONENT_MAX	 64
+#define BC_EXPONENT_MIN  (-64)
+#define BC_EXPONENT_MAX  64
 #define BC_EXPONENT_NONE INT32_MIN
 
 typedef struct {
@@ -77,7 +78,7 @@ static inline bool bc_decimal_known(bc_decimal d)
 bc_status bc_decimal_parse(const char *text, size_t n, bc_decimal *out);
 
 /* Plain digits without exponent, without trailing zeros, with a terminating NUL: "-0.00012".
- * Returns the length without NUL. BC_DECIMAL_TEXT_MAX bytes always suffice. */
+ * Returns the length without NUL, 0 for BC_DECIMAL_NONE. BC_DECIMAL_TEXT_MAX bytes suffice. */
 #define BC_DECIMAL_TEXT_MAX 160
 size_t bc_decimal_format(bc_decimal d, char *out);
 
@@ -88,10 +89,12 @@ static inline bool bc_decimal_is_zero(bc_decimal d)
 	return d.mantissa == 0;
 }
 
-/* The mantissa of d at `exponent`. BC_ERANGE: it does not fit or would not be whole. */
+/* The mantissa of d at `exponent`. BC_ERANGE: it does not fit or would not be whole. BC_EINVAL:
+ * d is BC_DECIMAL_NONE. *mantissa is untouched on error. */
 bc_status bc_decimal_at(bc_decimal d, int32_t exponent, int64_t *mantissa);
 
-/* Exact sums and differences; BC_ERANGE where the result does not fit. */
+/* Exact sums and differences, normal; BC_ERANGE where the result does not fit, BC_EINVAL where an
+ * operand is BC_DECIMAL_NONE. */
 bc_status bc_decimal_add(bc_decimal a, bc_decimal b, bc_decimal *out);
 bc_status bc_decimal_sub(bc_decimal a, bc_decimal b, bc_decimal *out);
 
@@ -108,9 +111,9 @@ typedef struct {
 } bc_mono_time;
 
 #define BC_TIME_UNKNOWN INT64_MIN
-#define BC_NS_PER_S	INT64_C(1000000000)
-#define BC_NS_PER_MS	INT64_C(1000000)
-#define BC_NS_PER_US	INT64_C(1000)
+#define BC_NS_PER_S     INT64_C(1000000000)
+#define BC_NS_PER_MS    INT64_C(1000000)
+#define BC_NS_PER_US    INT64_C(1000)
 
 static inline bool bc_wall_known(bc_wall_time t)
 {
