@@ -2,6 +2,9 @@
 #
 #   bc_add_test(decimal_test bookcast::proto)        unit test, Criterion, tests/unit/decimal_test.c
 #   bc_add_check(check.vectors COMMAND ...)          any command that exits 0 when all is well
+#   bc_add_race(metrics_race bookcast::common)       threads, a plain main(), tests/race/metrics_race.c:
+#                                                    what the tsan preset runs (Criterion cannot)
+#   bc_add_integration(kill_test TIMEOUT 120)        the programs as processes, tests/integration/kill_test.py
 #   bc_add_fuzz(fuzz_decimal bookcast::proto)        fuzz target; its corpus is replayed as a test
 set(BOOKCAST_TEST_FAILS "ERROR: (Address|Leak|Thread)Sanitizer;runtime error:")
 
@@ -30,6 +33,17 @@ function(bc_add_check name)
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()
 
+# `cmake --build --preset tsan --target bookcast_race` builds these alone.
+add_custom_target(bookcast_race)
+function(bc_add_race name)
+  add_executable(${name} ${name}.c)
+  target_link_libraries(${name} PRIVATE ${ARGN} bookcast::flags Threads::Threads)
+  add_dependencies(bookcast_race ${name})
+  add_test(NAME race.${name} COMMAND ${name})
+  set_tests_properties(race.${name} PROPERTIES TIMEOUT 60 LABELS race
+    FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS};WARNING: ThreadSanitizer")
+endfunction()
+
 function(bc_add_fuzz name)
   if(BOOKCAST_FUZZ)
     add_executable(${name} ${name}.c)
@@ -41,5 +55,19 @@ function(bc_add_fuzz name)
   add_test(NAME fuzz.${name}
     COMMAND ${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60 LABELS fuzz
+    FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
+endfunction()
+
+# Debian's own python3, which has the Debian packages zmq and msgpack. 77: skipped, and says why.
+find_program(BOOKCAST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+function(bc_add_integration name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME integration.${name} COMMAND ${BOOKCAST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${name}.py)
+  set_tests_properties(integration.${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS integration
+    ENVIRONMENT "BOOKCAST_SOURCE=${PROJECT_SOURCE_DIR};BOOKCAST_BIN=${BOOKCAST_BIN};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support"
+    SKIP_RETURN_CODE 77
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()
