@@ -1,0 +1,32 @@
+/* bus_loop.h - a ZeroMQ socket as a citizen of a libuv loop.
+ *
+ * ZMQ_FD is edge-triggered and says only "look again", so ZMQ_EVENTS is read after each wake and,
+ * by a uv_prepare handle, once before every poll: whatever a send elsewhere in this turn has
+ * swallowed is seen there before the loop sleeps. While there is more to read, the loop polls
+ * without waiting, and everybody else's sockets and timers get their turn in between.
+ *
+ * Memory  nothing is allocated after the start.
+ * Threads the loop's. */
+#ifndef BC_BUS_LOOP_H
+#define BC_BUS_LOOP_H
+
+#include "proto/value.h"
+
+#include <uv.h>
+
+struct bc_bus_watch;
+
+/* Called when the socket has something to read. It reads until BC_EAGAIN or until it has done its
+ * share of a turn (it sets the bound); what is left brings another call in the next turn. */
+typedef void bc_bus_readable_fn(void *self);
+
+/* BC_ENOMEM, BC_EBUS. */
+bc_status bc_bus_watch_start(struct bc_bus_watch **out, uv_loop_t *loop, void *socket,
+			     bc_bus_readable_fn *readable, void *self);
+
+/* May be called from within the callback. The socket may be closed at once afterwards; the
+ * memory goes in a later turn of the loop, so run it until its handles are closed. Sets *watch to
+ * NULL; safe on NULL. */
+void bc_bus_watch_stop(struct bc_bus_watch **watch);
+
+#endif

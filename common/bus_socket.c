@@ -1,0 +1,108 @@
+#include "common/bus_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+enum { HEARTBEAT_MS = 1000, HEARTBEAT_TIMEOUT_MS = 3000, RECONNECT_MAX_MS = 500 };
+
+void *bc_bus_context_new(void)
+{
+	return zmq_ctx_new();
+}
+
+void bc_bus_context_free(void **context)
+{
+	if (*context == NULL)
+		return;
+	while (zmq_ctx_term(*context) != 0 && errno == EINTR)
+		continue;
+	*context = NULL;
+}
+
+static bool set_int(void *socket, int option, int value)
+{
+	return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+bc_status bc_bus_socket_new(void **out, void *context, const struct bc_socket_options *o)
+{
+	if (o->send_hwm <= 0 || o->recv_hwm <= 0 || o->max_frame_bytes <= 0 || o->linger_ms < 0)
+		return BC_EINVAL; /* 0 and -1 mean "no limit" to libzmq */
+	void *socket = zmq_socket(context, o->type);
+	if (socket == NULL)
+		return BC_EBUS;
+	if (!set_int(socket, ZMQ_SNDHWM, o->send_hwm) ||
+	    !set_int(socket, ZMQ_RCVHWM, o->recv_hwm) ||
+	    !set_int(socket, ZMQ_LINGER, o->linger_ms) ||
+	    !set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) ||
+	    !set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) ||
+	    !set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) ||
+	    !set_int(socket, ZMQ_IPV6, 1) ||
+	    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &o->max_frame_bytes,
+			   sizeof o->max_frame_bytes) != 0) {
+		zmq_close(socket);
+		return BC_EBUS;
+	}
+	*out = socket;
+	return BC_OK;
+}
+
+void bc_bus_socket_free(void **socket)
+{
+	if (*socket != NULL)
+		zmq_close(*socket);
+	*socket = NULL;
+}
+
+bc_status bc_bus_bind(void *socket, const char *endpoint, unsigned mode, char *real)
+{
+	/* libzmq binds in the calling thread, so the umask decides the mode without a window in
+	 * which a stranger could connect, as there would be before a chmod. */
+	mode_t before = umask((mode_t)(~mode & 0777));
+	int rc = zmq_bind(socket, endpoint);
+	int why = errno;
+	umask(before);
+	if (rc != 0) {
+		errno = why;
+		if (why == EADDRINUSE)
+			return BC_EBUSY;
+		return why == EINVAL || why == EPROTONOSUPPORT ? BC_EINVAL : BC_EBUS;
+	}
+	size_t n = BC_ENDPOINT_MAX;
+	return zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, real, &n) == 0 ? BC_OK : BC_EBUS;
+}
+
+static bool host_is_local(const char *host)
+{
+	struct in_addr four;
+	struct in6_addr six;
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return (ntohl(four.s_addr) >> 24) == 127;
+	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+bool bc_endpoint_is_local(const char *endpoint)
+{
+	bc_str e = bc_str_of(endpoint);
+	if (bc_str_starts(e, BC_STR("ipc://")) || bc_str_starts(e, BC_STR("inproc://")))
+		return true;
+	if (!bc_str_starts(e, BC_STR("tcp://")))
+		return false;
+	const char *host = endpoint + strlen("tcp://");
+	const char *colon = strrchr(host, ':');
+	char text[INET6_ADDRSTRLEN];
+	size_t n = colon == NULL ? strlen(host) : (size_t)(colon - host);
+	if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
+		host++;
+		n -= 2;
+	}
+	if (n == 0 || n >= sizeof text)
+		return false;
+	memcpy(text, host, n);
+	text[n] = '\0';
+	return host_is_local(text);
+}
