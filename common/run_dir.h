@@ -1,7 +1,8 @@
 /* run_dir.h - where the sockets of one machine's bookcast live, and who owns which.
  *
  * Order: the given one, BOOKCAST_RUN_DIR, /run/bookcast if writable or existing,
- * $XDG_RUNTIME_DIR/bookcast, /tmp/bookcast-<uid> (0700, owner checked). */
+ * $XDG_RUNTIME_DIR/bookcast, /tmp/bookcast-<uid> (0700, owner checked). A relative one is made
+ * absolute, since its sockets are named to other processes. */
 #ifndef BC_RUN_DIR_H
 #define BC_RUN_DIR_H
 
@@ -11,11 +12,17 @@
 
 #define BC_PATH_MAX 108 /* of a unix socket, with its NUL */
 
-/* Finds (and if `create`, makes) the directory. On failure why[cap] says what to do. */
+/* Finds (and if `create`, makes) the directory. On failure why[cap] says what to do.
+ * BC_ENOTFOUND: not there and not to be made. BC_EIO: not usable. BC_ERANGE: the path is too long.
+ */
 bc_status bc_run_dir(const char *given, bool create, char out[BC_PATH_MAX], char *why, size_t cap);
 
+/* "<dir>/<name>"; BC_ERANGE: longer than the path of a unix socket may be. */
+bc_status bc_run_path(const char *dir, const char *name, char out[BC_PATH_MAX]);
+
 /* Holds <dir>/<name>.lock by flock for as long as *fd is open: a second ipc bind would steal the
- * path silently. BC_EBUSY: another process owns it; why[cap] names it. */
+ * path silently. The file stays when the owner ends; only the lock counts. BC_EBUSY: another
+ * process owns it; why[cap] names it. */
 bc_status bc_run_lock(const char *dir, const char *name, int *fd, char *why, size_t cap);
 
 #endif
