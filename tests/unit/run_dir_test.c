@@ -26,6 +26,7 @@ static void remove_base(void)
 }
 
 TestSuite(run_dir, .init = make_base, .fini = remove_base);
+TestSuite(run_lock, .init = make_base, .fini = remove_base);
 
 Test(run_dir, the_given_one_is_made_and_wins)
 {
@@ -75,13 +76,13 @@ Test(run_dir, one_in_the_user_directory_must_be_private)
 {
 	char dir[BC_PATH_MAX], out[BC_PATH_MAX], why[256];
 	struct stat st;
-	if (getuid() == 0) { /* drop root, so that /run is not writable */
+	bool root = getuid() == 0;
+	if (root) { /* as nobody, who cannot write /run; the way back stays open */
 		cr_assert_eq(chmod(base, 0777), 0);
-		cr_assert_eq(seteuid(65534), 0);
-		cr_assert_eq(setreuid(65534, 65534), 0);
+		cr_assert_eq(setresuid(65534, 65534, 0), 0);
 	}
 	if (stat("/run/bookcast", &st) == 0)
-		return;
+		cr_skip_test("/run/bookcast exists here and is preferred");
 	setenv("XDG_RUNTIME_DIR", base, 1);
 	snprintf(dir, sizeof dir, "%s/bookcast", base);
 	cr_expect_eq(bc_run_dir(NULL, true, out, why, sizeof why), BC_OK, "%s", why);
@@ -94,6 +95,8 @@ Test(run_dir, one_in_the_user_directory_must_be_private)
 	cr_expect_eq(symlink("/tmp", dir), 0);
 	cr_expect_eq(bc_run_dir(NULL, true, out, why, sizeof why), BC_EIO);
 	cr_expect_not_null(strstr(why, "not a directory"), "%s", why);
+	if (root)
+		cr_expect_eq(setresuid(0, 0, 0), 0);
 }
 
 Test(run_lock, a_second_owner_is_refused_and_told_who_owns_it)
