@@ -1,0 +1,403 @@
+"""What the integration tests stand on: the programs as processes, and independent eyes on them.
+
+    class KillTest(bookcast_test.Case):
+        def test_cache(self):
+            sim = self.start("bookcast-sim", "--exchange", "upbit")
+            ...
+
+Every process runs in a temporary run directory of its test case, is ended by its process id (also
+when the test itself is killed), and must leave with the status that was expected and without a word
+from a sanitizer. Messages are decoded by Debian's msgpack, not by code of ours. Nothing sleeps for
+a time that is "long enough": wait_until() polls a condition and has a deadline.
+"""
+import collections
+import contextlib
+import ctypes
+import decimal
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+import msgpack
+import zmq
+
+SOURCE = pathlib.Path(os.environ["BOOKCAST_SOURCE"])
+BIN = pathlib.Path(os.environ["BOOKCAST_BIN"])
+LONG = bool(os.environ.get("BOOKCAST_LONG"))
+
+# A debug build under sanitizers on a busy machine is slow; deadlines are for what never comes.
+DEADLINE = 30.0
+# Heartbeats of the gateways under test: three of them missed must be noticed.
+HEARTBEAT = 0.2
+
+decimal.getcontext().prec = 60
+
+
+def skip(why):
+    """Ends the whole program as "skipped" for CTest."""
+    print(f"skipped: {why}", flush=True)
+    sys.exit(77)
+
+
+def captures():
+    directory = os.environ.get("BOOKCAST_CAPTURES")
+    if not directory:
+        skip("BOOKCAST_CAPTURES is not set")
+    return pathlib.Path(directory)
+
+
+def wait_until(condition, what, seconds=DEADLINE):
+    """Returns the first true value of condition(); AssertionError with `what` after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what}")
+        time.sleep(0.01)
+
+
+# ------------------------------------------------------------------ processes
+
+_prctl = ctypes.CDLL(None).prctl
+
+
+def _die_with_parent():
+    _prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """One running program. Its output goes to files in the case's directory."""
+
+    def __init__(self, arguments, directory, environment, number):
+        name = f"{number:02d}-{pathlib.Path(arguments[0]).name}"
+        self.name = name
+        self.arguments = [str(a) for a in arguments]
+        self.out_path = directory / f"{name}.out"
+        self.err_path = directory / f"{name}.err"
+        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+            self.process = subprocess.Popen(
+                self.arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                env=environment, preexec_fn=_die_with_parent)
+        self.pid = self.process.pid
+        self.ready = None
+        self.expected = {0}  # exit statuses that are right, once it has been told to stop
+
+    @property
+    def out(self):
+        return self.out_path.read_text(errors="replace")
+
+    @property
+    def err(self):
+        return self.err_path.read_text(errors="replace")
+
+    def running(self):
+        return self.process.poll() is None
+
+    def wait_ready(self, seconds=DEADLINE):
+        def first_line():
+            if not self.running() and "\n" not in self.out:
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.err}")
+            return "\n" in self.out
+        wait_until(first_line, lambda: f"{self.name}'s ready line; its stderr:\n{self.err}", seconds)
+        self.ready = json.loads(self.out.split("\n", 1)[0])
+        return self
+
+    def wait_log(self, pattern, seconds=DEADLINE):
+        return wait_until(lambda: re.search(pattern, self.err),
+                          lambda: f"{pattern!r} in the log of {self.name}:\n{self.err}", seconds)
+
+    def wait_exit(self, seconds=DEADLINE):
+        wait_until(lambda: not self.running(), f"the end of {self.name}", seconds)
+        return self.process.returncode
+
+    def stop(self, number=signal.SIGTERM, seconds=DEADLINE):
+        if self.running():
+            self.process.send_signal(number)
+        return self.wait_exit(seconds)
+
+    def kill(self):
+        """kill -9, as the test wants it."""
+        self.expected = {-signal.SIGKILL}
+        self.process.kill()
+        self.process.wait()
+
+    def resident_kib(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+
+
+_SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer")
+
+
+class Case(unittest.TestCase):
+    """A test case with a run directory and processes of its own."""
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="bookcast-test."))
+        self.run_dir = self.directory / "run"
+        self.run_dir.mkdir(mode=0o700)
+        self.processes = []
+        self.context = zmq.Context()
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("BOOKCAST_")}
+        self.environment["BOOKCAST_RUN_DIR"] = str(self.run_dir)
+
+    def tearDown(self):
+        problems = []
+        for process in reversed(self.processes):
+            was_running = process.running()
+            if was_running:
+                process.process.terminate()
+                try:
+                    process.process.wait(DEADLINE)
+                except subprocess.TimeoutExpired:
+                    process.process.kill()
+                    process.process.wait()
+                    problems.append(f"{process.name} did not end after SIGTERM")
+            status = process.process.returncode
+            if status not in process.expected:
+                problems.append(f"{process.name} ended with {status}" +
+                                ("" if was_running else " before it was told to"))
+            if _SANITIZER.search(process.err):
+                problems.append(f"{process.name}: a sanitizer complained")
+        self.context.destroy(linger=0)
+        failed = problems or any(e for _, e in getattr(self._outcome, "errors", []) if e) or \
+            getattr(getattr(self._outcome, "result", None), "failures", None)
+        if failed:
+            for process in self.processes:
+                print(f"--- stderr of {process.name}: {' '.join(process.arguments)}\n"
+                      f"{process.err[-6000:]}", file=sys.stderr)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if problems:
+            raise AssertionError("; ".join(problems))
+
+    # -------------------------------------------------------------- starting programs
+
+    def start(self, program, *arguments, environment=None, wait=True):
+        process = Process([BIN / program, *arguments], self.directory,
+                          {**self.environment, **(environment or {})}, len(self.processes))
+        self.processes.append(process)
+        return process.wait_ready() if wait else process
+
+    def start_sim(self, *arguments):
+        return self.start("bookcast-sim", "--exchange", "upbit", *arguments)
+
+    def start_gateway(self, sim, *arguments, symbols="KRW-*", wait=True):
+        feed = ["--ws-url", sim.ready["ws"], "--rest-url", sim.ready["rest"]]
+        if sim.ready.get("ca_file"):
+            feed += ["--ca-file", sim.ready["ca_file"]]
+        return self.start("bookcast-gateway", "--exchange", "upbit", "--symbols", symbols,
+                          "--heartbeat", f"{HEARTBEAT * 1000:.0f}ms", "--backoff-max", "500ms",
+                          *feed, *arguments, wait=wait)
+
+    def start_cache(self, *arguments, wait=True):
+        return self.start("bookcast-cache", *arguments, wait=wait)
+
+    def run_program(self, program, *arguments, stdin="", seconds=DEADLINE, environment=None):
+        """Runs to the end; returns (exit status, stdout, stderr)."""
+        done = subprocess.run([str(BIN / program), *map(str, arguments)], input=stdin, text=True,
+                              capture_output=True, timeout=seconds,
+                              env={**self.environment, **(environment or {})},
+                              preexec_fn=_die_with_parent)
+        self.assertIsNone(_SANITIZER.search(done.stderr), done.stderr)
+        self.assertGreaterEqual(done.returncode, 0, f"killed by a signal: {done.stderr}")
+        return done.returncode, done.stdout, done.stderr
+
+    def cli(self, *arguments, **options):
+        return self.run_program("bookcast", *arguments, **options)
+
+    def cli_json(self, *arguments, **options):
+        """The objects that `bookcast ... --json` printed, and the exit status."""
+        status, out, err = self.cli(*arguments, "--json", **options)
+        return status, [json.loads(line) for line in out.splitlines()], err
+
+    # -------------------------------------------------------------- asking
+
+    def subscribe(self, *prefixes, endpoint=None):
+        subscriber = Subscriber(self.context, endpoint or f"ipc://{self.run_dir}/upbit.0.pub", prefixes)
+        self.addCleanup(subscriber.close)
+        return subscriber
+
+    def ask_cache(self, *frames, seconds=DEADLINE):
+        """One request to the cache as any client would send it; the reply's frames."""
+        return ask(self.context, f"ipc://{self.run_dir}/cache.rpc", frames, seconds)
+
+    def wait_fit(self, n, pattern="upbit.*", seconds=DEADLINE):
+        """Waits until the cache holds n books that may be traded on; they are returned by symbol."""
+        last = []
+
+        def fit():
+            status, books, err = self.cli_json("get", pattern, "--channel", "book")
+            last[:] = [status, collections.Counter(b.get("state") for b in books), err]
+            return status == 0 and len(books) == n and {b["symbol"]: b for b in books}
+        return wait_until(fit, lambda: f"{n} fit books of {pattern}, last: {last}", seconds)
+
+
+def ask(context, endpoint, frames, seconds=DEADLINE):
+    with contextlib.closing(context.socket(zmq.REQ)) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(endpoint)
+        socket.send_multipart([f if isinstance(f, bytes) else str(f).encode() for f in frames])
+        if not socket.poll(seconds * 1000):
+            raise AssertionError(f"no answer from {endpoint} to {frames[:3]} within {seconds:g} s")
+        return socket.recv_multipart()
+
+
+# ------------------------------------------------------------------ the simulator
+
+def http(sim, method, path, body=None, seconds=DEADLINE):
+    """One request to the simulated exchange; (status, text)."""
+    context = None
+    if sim.ready.get("ca_file"):
+        context = ssl.create_default_context(cafile=sim.ready["ca_file"])
+    request = urllib.request.Request(sim.ready["rest"] + path, method=method,
+                                     data=None if body is None else json.dumps(body).encode())
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds, context=context) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def control(sim, **command):
+    status, text = http(sim, "POST", "/control", command)
+    if status != 200:
+        raise AssertionError(f"the simulator answered {status} to {command}: {text}")
+    return text
+
+
+def truth(sim, symbol):
+    """The true book: ([(price, quantity)], [(price, quantity)]) as decimals, best first."""
+    status, text = http(sim, "GET", f"/truth/{symbol}")
+    if status != 200:
+        raise AssertionError(f"/truth/{symbol}: {status} {text}")
+    book = json.loads(text, parse_float=decimal.Decimal, parse_int=decimal.Decimal)
+    return levels(book["bids"]), levels(book["asks"])
+
+
+def levels(pairs):
+    return [(decimal.Decimal(p), decimal.Decimal(q)) for p, q in pairs]
+
+
+# ------------------------------------------------------------------ reading the bus
+
+def _words(name):
+    """The words of one table of proto/enums.def, by number."""
+    text = (SOURCE / "proto" / "enums.def").read_text()
+    body = re.search(rf"#define BC_{name}_ROWS\(X\)(.*?)(?:\n\n|\Z)", text, re.S).group(1)
+    return {int(n): word for n, word in re.findall(r'X\((\d+), \w+, "([^"]+)"', body)}
+
+
+CHANNELS, STATES, REASONS, FLAGS, SIDES = map(_words, ("CHANNEL", "STATE", "REASON", "FLAG", "SIDE"))
+FIT = {"live", "quiet"}
+
+Message = collections.namedtuple(
+    "Message", "topic channel epoch seq exchange_seq ts_exchange ts_recv ts_publish state reason since "
+    "flags body arrived")
+
+
+def exact(element, exponent):
+    """An element of a scaled kind as a Decimal."""
+    mantissa, exponent = (element, exponent) if isinstance(element, int) else element
+    return decimal.Decimal(mantissa).scaleb(exponent)
+
+
+def _side(flat, price_exp, qty_exp):
+    return [(exact(flat[i], price_exp), exact(flat[i + 1], qty_exp)) for i in range(0, len(flat), 2)]
+
+
+def decode(frame, arrived=0.0):
+    """One frame of the bus as proto/README.md specifies it."""
+    topic, payload = frame.split(b"\0", 1)
+    version, envelope, body = msgpack.unpackb(payload, strict_map_key=False)
+    assert version == 1, version
+    channel, epoch, seq, exchange_seq, ts_exchange, ts_recv, ts_publish, state, reason, since, flags = \
+        envelope[:11]
+    word = CHANNELS[channel]
+    if word in ("book", "bbo"):
+        price_exp, qty_exp, bids, asks = body[:4]
+        body = (_side(bids, price_exp, qty_exp), _side(asks, price_exp, qty_exp))
+    elif word == "trade":
+        price_exp, qty_exp, price, quantity, side, trade_id = body[:6]
+        body = (exact(price, price_exp), exact(quantity, qty_exp), SIDES[side], trade_id)
+    return Message(topic.decode(), word, epoch, seq, exchange_seq, ts_exchange, ts_recv, ts_publish,
+                   STATES[state], REASONS[reason], since,
+                   frozenset(w for bit, w in FLAGS.items() if flags >> bit & 1), body, arrived)
+
+
+class Subscriber:
+    """A plain SUB socket; keeps what it heard, in order."""
+
+    def __init__(self, context, endpoint, prefixes):
+        self.socket = context.socket(zmq.SUB)
+        self.socket.setsockopt(zmq.RCVHWM, 0)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        for prefix in prefixes:
+            self.socket.subscribe(prefix.encode())
+        self.started = time.monotonic()
+        self.socket.connect(endpoint)
+        self.heard = []
+
+    def drain(self):
+        """Takes all that is there; returns what is new."""
+        new = []
+        while True:
+            try:
+                frame = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            new.append(decode(frame, time.monotonic()))
+        self.heard += new
+        return new
+
+    def wait(self, condition, what, seconds=DEADLINE):
+        """Reads until condition(message) holds for one, heard before or now; returns it."""
+        seen = 0
+
+        def found():
+            nonlocal seen
+            self.socket.poll(10)
+            self.drain()
+            while seen < len(self.heard):
+                seen += 1
+                if condition(self.heard[seen - 1]):
+                    return self.heard[seen - 1]
+            return None
+        return wait_until(found, lambda: f"{what}; {len(self.heard)} messages heard, the last: "
+                          f"{self.heard[-3:]}", seconds)
+
+    def forget(self):
+        self.drain()
+        self.heard.clear()
+
+    def close(self):
+        self.socket.close()
+
+
+def holes(messages):
+    """What is wrong with the sequences: duplicates that are no welcome, and missing numbers."""
+    last, problems = {}, []
+    for m in messages:
+        key = (m.epoch, m.topic)
+        if key in last and m.seq != last[key] + 1 and not ("welcome" in m.flags and m.seq <= last[key]):
+            problems.append(f"{m.topic}: {m.seq} after {last[key]}")
+        last[key] = max(m.seq, last.get(key, 0))
+    return problems
+
+
+def main():
+    unittest.main(verbosity=2, module="__main__")
