@@ -1,0 +1,288 @@
+/* Asking and answering over real sockets; both ends stand in one thread, so every wait has an end.
+ */
+#include "common/bus_rpc.h"
+#include "common/bus_socket.h"
+#include "common/clock.h"
+#include "tests/support/temp_dir.h"
+
+#include <criterion/criterion.h>
+#include <zmq.h>
+
+static struct temp_dir dir;
+static void *context;
+static struct bc_rpc_server *server;
+static struct bc_rpc_client *client;
+static char endpoint[BC_ENDPOINT_MAX];
+
+static void open_all(void)
+{
+	char text[96];
+	cr_assert(temp_dir_new(&dir));
+	cr_assert((context = bc_bus_context_new()) != NULL);
+	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
+	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, endpoint), BC_OK);
+	cr_assert_eq(bc_rpc_client_new(&client, context, endpoint), BC_OK);
+}
+
+static void close_all(void)
+{
+	bc_rpc_client_free(&client);
+	bc_rpc_server_free(&server);
+	bc_bus_context_free(&context);
+	temp_dir_free(&dir);
+}
+
+static bc_status ask(const char *verb, const bc_str *args, size_t n, double seconds)
+{
+	return bc_rpc_send(client, bc_str_of(verb), args, n, bc_mono_now(),
+			   (int64_t)(seconds * 1e9));
+}
+
+static bc_status serve_one(struct bc_rpc_request *request)
+{
+	bc_status rc;
+	int64_t end = test_in(2);
+	while ((rc = bc_rpc_receive(server, request)) == BC_EAGAIN && test_waits(end))
+		continue;
+	return rc;
+}
+
+static bc_status hear(struct bc_rpc_reply *reply)
+{
+	bc_status rc;
+	int64_t end = test_in(2);
+	while ((rc = bc_rpc_poll(client, bc_mono_now(), reply)) == BC_EAGAIN && test_waits(end))
+		continue;
+	return rc;
+}
+
+Test(bus_rpc, a_question_and_its_answer, .init = open_all, .fini = close_all)
+{
+	const bc_str args[] = { BC_STR("upbit.KRW-BTC.book"), BC_STR("") };
+	struct bc_rpc_request request;
+	struct bc_rpc_reply reply;
+	char bytes[1000];
+	memset(bytes, 7, sizeof bytes);
+	cr_assert_eq(ask("GET", args, 2, 5), BC_OK);
+	cr_assert_eq(serve_one(&request), BC_OK);
+	cr_expect(bc_str_is(request.verb, "GET"));
+	cr_assert_eq(request.n_args, 2);
+	cr_expect(bc_str_equal(request.args[0], args[0]));
+	cr_expect_eq(request.args[1].n, 0);
+	bc_rpc_reply_begin(server, BC_RPC_OK);
+	bc_rpc_reply_number(server, INT64_MIN);
+	bc_rpc_reply_frame(server, (bc_str){ bytes, sizeof bytes });
+	bc_rpc_reply_frame(server, BC_STR(""));
+	cr_expect_eq(bc_rpc_reply_end(server), BC_OK);
+	cr_assert_eq(hear(&reply), BC_OK);
+	cr_expect_eq(reply.status, 200);
+	cr_assert_eq(reply.n_answers, 3);
+	cr_expect(bc_str_is(reply.answers[0], "-9223372036854775808"));
+	cr_expect(bc_str_equal(reply.answers[1], (bc_str){ bytes, sizeof bytes }));
+	cr_expect_eq(reply.answers[2].n, 0);
+	cr_expect_eq(bc_rpc_poll(client, bc_mono_now(), &reply), BC_ENOTFOUND);
+}
+
+Test(bus_rpc, the_largest_question_and_answer_pass, .init = open_all, .fini = close_all)
+{
+	static bc_str args[BC_RPC_MAX_ARGS + 1];
+	struct bc_rpc_request request;
+	struct bc_rpc_reply reply;
+	for (size_t i = 0; i <= BC_RPC_MAX_ARGS; i++)
+		args[i] = BC_STR("upbit.KRW-BTC.book");
+	cr_expect_eq(ask("GET", args, BC_RPC_MAX_ARGS + 1, 5), BC_EINVAL);
+	cr_assert_eq(ask("GET", args, BC_RPC_MAX_ARGS, 5), BC_OK);
+	cr_assert_eq(serve_one(&request), BC_OK);
+	cr_assert_eq(request.n_args, BC_RPC_MAX_ARGS);
+	cr_expect(bc_str_equal(request.args[BC_RPC_MAX_ARGS - 1], args[0]));
+	bc_rpc_reply_begin(server, BC_RPC_OK);
+	for (int64_t i = 0; i < BC_RPC_MAX_ANSWERS; i++)
+		bc_rpc_reply_number(server, i);
+	cr_expect_eq(bc_rpc_reply_end(server), BC_OK);
+	cr_assert_eq(hear(&reply), BC_OK);
+	cr_assert_eq(reply.n_answers, BC_RPC_MAX_ANSWERS);
+	cr_expect(bc_str_is(reply.answers[BC_RPC_MAX_ANSWERS - 1], "59999"));
+}
+
+/* A late answer to the first question must not be taken for the second one's. */
+Test(bus_rpc, a_late_answer_finds_no_taker, .init = open_all, .fini = close_all)
+{
+	struct bc_rpc_request request;
+	struct bc_rpc_reply reply;
+	cr_assert_eq(ask("FIRST", NULL, 0, 5), BC_OK);
+	cr_assert_eq(serve_one(&request), BC_OK);
+	cr_assert_eq(ask("SECOND", NULL, 0, 5), BC_OK);
+	bc_rpc_reply(server, BC_RPC_OK, BC_STR("first"));
+	cr_assert_eq(serve_one(&request), BC_OK);
+	cr_expect(bc_str_is(request.verb, "SECOND"));
+	bc_rpc_reply(server, BC_RPC_OK, BC_STR("second"));
+	cr_assert_eq(hear(&reply), BC_OK);
+	cr_expect(bc_str_is(reply.answers[0], "second"));
+}
+
+Test(bus_rpc, a_dead_server_costs_its_time_limit_only, .init = open_all, .fini = close_all)
+{
+	struct bc_rpc_request request;
+	struct bc_rpc_reply reply;
+	int64_t before = test_now_ns();
+	cr_expect_eq(bc_rpc_call(client, BC_STR("GET"), NULL, 0, 50 * BC_NS_PER_MS, &reply),
+		     BC_ETIMEOUT);
+	int64_t took = test_now_ns() - before;
+	cr_expect(took >= 50 * BC_NS_PER_MS && took < BC_NS_PER_S, "%ld", (long)took);
+	cr_assert_eq(serve_one(&request), BC_OK, "the question that nobody waits for any more");
+	bc_rpc_reply(server, BC_RPC_OK, BC_STR("too late"));
+	cr_assert_eq(ask("AGAIN", NULL, 0, 5), BC_OK, "on a new socket");
+	cr_assert_eq(serve_one(&request), BC_OK);
+	cr_expect(bc_str_is(request.verb, "AGAIN"));
+	bc_rpc_reply(server, BC_RPC_OK, BC_STR("in time"));
+	cr_assert_eq(hear(&reply), BC_OK);
+	cr_expect(bc_str_is(reply.answers[0], "in time"));
+}
+
+/* What strangers send: frames after the identity, separated by '|'; and what comes back. */
+static const struct {
+	const char *frames, *envelope, *reason; /* NULL reason: a good request */
+} strangers[] = {
+	{ "|BC1|HEALTH", "|", NULL },
+	{ "7|more|routing||BC1|HEALTH", "7|more|routing||", NULL },
+	{ "", "|", "a request is BC1, a verb, arguments" },
+	{ "|BC1", "|", "a request is BC1, a verb, arguments" },
+	{ "|BC2|GET", "|", "a request is BC1, a verb, arguments" },
+	{ "|\xff\xfe|GET", "|", "a request is BC1, a verb, arguments" },
+	{ "BC1|GET|topic", "|", "no empty frame before the request" },
+	{ "1|2|3|4|5|6|7|8|9||BC1|GET", "|", "no empty frame before the request" },
+};
+
+static void send_parts(void *socket, const char *frames)
+{
+	for (;;) {
+		size_t n = strcspn(frames, "|");
+		zmq_send(socket, frames, n, frames[n] == '|' ? ZMQ_SNDMORE : 0);
+		if (frames[n] == '\0')
+			return;
+		frames += n + 1;
+	}
+}
+
+/* Frames joined by '|', as above. */
+static void receive_parts(void *socket, char *out, size_t cap)
+{
+	size_t at = 0;
+	int more = 1;
+	size_t n_more = sizeof more;
+	while (more) {
+		int n = zmq_recv(socket, out + at, cap - at - 1, 0);
+		cr_assert_geq(n, 0, "no answer");
+		at += (size_t)n;
+		zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &n_more);
+		out[at++] = more ? '|' : '\0';
+	}
+}
+
+Test(bus_rpc, strangers_are_answered_and_survived, .init = open_all, .fini = close_all)
+{
+	struct bc_rpc_request request;
+	int timeout_ms = 2000;
+	void *dealer = zmq_socket(context, ZMQ_DEALER);
+	zmq_setsockopt(dealer, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+	cr_assert_eq(zmq_connect(dealer, endpoint), 0);
+	for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+		char got[256], want[256];
+		send_parts(dealer, strangers[i].frames);
+		bc_status rc = serve_one(&request);
+		bool good = strangers[i].reason == NULL;
+		cr_expect_eq(rc, good ? BC_OK : BC_EPARSE, "%s", strangers[i].frames);
+		if (good)
+			bc_rpc_reply(server, 200, BC_STR("fine"));
+		receive_parts(dealer, got, sizeof got);
+		snprintf(want, sizeof want, "%sBC1|%s|%s", strangers[i].envelope,
+			 good ? "200" : "400", good ? "fine" : strangers[i].reason);
+		if (strangers[i].envelope[0] == '|')
+			snprintf(want, sizeof want, "|BC1|%s|%s", good ? "200" : "400",
+				 good ? "fine" : strangers[i].reason);
+		cr_expect_str_eq(got, want, "%s", strangers[i].frames);
+	}
+	zmq_close(dealer);
+}
+
+Test(bus_rpc, too_much_is_refused_and_the_next_one_served, .init = open_all, .fini = close_all)
+{
+	struct bc_rpc_request request;
+	char got[256];
+	void *dealer = zmq_socket(context, ZMQ_DEALER);
+	int timeout_ms = 5000, linger = 0;
+	zmq_setsockopt(dealer, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+	zmq_setsockopt(dealer, ZMQ_LINGER, &linger, sizeof linger);
+	cr_assert_eq(zmq_connect(dealer, endpoint), 0);
+	zmq_send(dealer, "", 0, ZMQ_SNDMORE);
+	zmq_send(dealer, "BC1", 3, ZMQ_SNDMORE);
+	zmq_send(dealer, "GET", 3, ZMQ_SNDMORE);
+	for (size_t i = 0; i < BC_RPC_MAX_ARGS + 1; i++)
+		zmq_send(dealer, "x", 1, i < BC_RPC_MAX_ARGS ? ZMQ_SNDMORE : 0);
+	cr_expect_eq(serve_one(&request), BC_EPARSE);
+	receive_parts(dealer, got, sizeof got);
+	cr_expect_str_eq(got, "|BC1|400|more than 10000 arguments or 16 MiB");
+
+	size_t half = 9u << 20; /* two of them pass the limit together, not alone */
+	char *bytes = calloc(1, 2 * half);
+	zmq_send(dealer, "", 0, ZMQ_SNDMORE);
+	zmq_send(dealer, "BC1", 3, ZMQ_SNDMORE);
+	zmq_send(dealer, "GET", 3, ZMQ_SNDMORE);
+	zmq_send(dealer, bytes, half, ZMQ_SNDMORE);
+	zmq_send(dealer, bytes, half, 0);
+	cr_expect_eq(serve_one(&request), BC_EPARSE);
+	receive_parts(dealer, got, sizeof got);
+	cr_expect_str_eq(got, "|BC1|400|more than 10000 arguments or 16 MiB");
+
+	zmq_send(dealer, bytes, 2 * half, 0); /* one frame beyond the limit: disconnected */
+	free(bytes);
+	struct bc_rpc_reply reply;
+	cr_assert_eq(ask("HEALTH", NULL, 0, 5), BC_OK);
+	cr_assert_eq(serve_one(&request), BC_OK, "the others are served");
+	bc_rpc_reply(server, 200, BC_STR("fine"));
+	cr_expect_eq(hear(&reply), BC_OK);
+	zmq_close(dealer);
+}
+
+static const struct {
+	const char *frames; /* of the reply, after the routing */
+	const char *why;
+} bad_replies[] = {
+	{ "BC2|200", "another version" }, { "BC1", "no status" },
+	{ "BC1|20", "not three digits" }, { "BC1|2x0", "not a number" },
+	{ "hello", "another language" },
+};
+
+Test(bus_rpc, a_strange_answer_is_an_error_not_a_crash, .init = open_all, .fini = close_all)
+{
+	char text[96], routing[2][64], rest[256];
+	int timeout_ms = 2000;
+	void *router = zmq_socket(context, ZMQ_ROUTER);
+	struct bc_rpc_client *asker = NULL;
+	struct bc_rpc_reply reply;
+	zmq_setsockopt(router, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+	cr_assert_eq(zmq_bind(router, temp_dir_file(&dir, "ipc://", "odd", text, sizeof text)), 0);
+	cr_assert_eq(bc_rpc_client_new(&asker, context, text), BC_OK);
+	for (size_t i = 0; i < sizeof bad_replies / sizeof *bad_replies; i++) {
+		int n[2];
+		cr_assert_eq(bc_rpc_send(asker, BC_STR("GET"), NULL, 0, bc_mono_now(),
+					 5 * BC_NS_PER_S),
+			     BC_OK);
+		for (int part = 0; part < 2; part++)
+			n[part] = zmq_recv(router, routing[part], sizeof routing[part], 0);
+		receive_parts(router, rest, sizeof rest);
+		for (int part = 0; part < 2; part++)
+			zmq_send(router, routing[part], (size_t)n[part], ZMQ_SNDMORE);
+		zmq_send(router, "", 0, ZMQ_SNDMORE);
+		send_parts(router, bad_replies[i].frames);
+		bc_status rc;
+		int64_t end = test_in(2);
+		while ((rc = bc_rpc_poll(asker, bc_mono_now(), &reply)) == BC_EAGAIN &&
+		       test_waits(end))
+			continue;
+		cr_expect_eq(rc, BC_EPARSE, "%s", bad_replies[i].why);
+	}
+	bc_rpc_client_free(&asker);
+	zmq_close(router);
+}
