@@ -89,7 +89,8 @@ bool bc_channel_welcomed(unsigned channel);
 bool bc_state_fit(unsigned state);         /* live or quiet */
 bool bc_state_fit_if_rest(unsigned state); /* or rest, for who accepts polled data */
 
-#define BC_SEQ_NONE UINT64_MAX /* the exchange gives no number */
+#define BC_SEQ_NONE  UINT64_MAX                /* the exchange gives no number */
+#define BC_EPOCH_MAX ((UINT64_C(1) << 53) - 1) /* exact in a double, for readers of JSON */
 
 struct bc_envelope {
 	enum bc_channel channel;

@@ -1,4 +1,5 @@
 #include "proto/value.h"
+#include "proto/power_of_ten.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -90,9 +91,7 @@ bool bc_utf8_valid(const char *bytes, size_t n)
 
 /* ------------------------------------------------------------------ decimals: small parts */
 
-#define DIGITS_MAX 19 /* as many decimal digits always fit in a uint64_t */
-
-static const uint64_t power_of_ten[DIGITS_MAX + 1] = {
+const uint64_t bc_power_of_ten[BC_DIGITS_MAX + 1] = {
 	UINT64_C(1),
 	UINT64_C(10),
 	UINT64_C(100),
@@ -207,7 +206,7 @@ static size_t token_digits(struct token *t, uint64_t *sum)
 		}
 		unsigned n = (unsigned)__builtin_ctzll(strange) / 8;
 		if (n > 0) { /* digits move up, zeros come in before them */
-			*sum = *sum * power_of_ten[n] + join_digits(x << (8 * (8 - n)));
+			*sum = *sum * bc_power_of_ten[n] + join_digits(x << (8 * (8 - n)));
 			t->p += n;
 		}
 		return (size_t)(t->p - first);
@@ -245,8 +244,8 @@ static bc_status long_magnitude(const char *p, const char *end, uint64_t *magnit
 			zeros += sum != 0;
 			continue;
 		}
-		if (sum != 0 && (zeros >= DIGITS_MAX ||
-				 __builtin_mul_overflow(sum, power_of_ten[zeros + 1], &sum)))
+		if (sum != 0 && (zeros >= BC_DIGITS_MAX ||
+				 __builtin_mul_overflow(sum, bc_power_of_ten[zeros + 1], &sum)))
 			return BC_ERANGE;
 		if (__builtin_add_overflow(sum, (uint64_t)(*p - '0'), &sum))
 			return BC_ERANGE;
@@ -289,7 +288,7 @@ bc_status bc_decimal_parse(const char *text, size_t n, bc_decimal *out)
 	}
 	if (t.p != t.end)
 		return BC_EPARSE;
-	if (n_digits > DIGITS_MAX && long_magnitude(first, last, &magnitude, &exponent) != BC_OK)
+	if (n_digits > BC_DIGITS_MAX && long_magnitude(first, last, &magnitude, &exponent) != BC_OK)
 		return BC_ERANGE;
 	magnitude = without_trailing_zeros(magnitude, &exponent);
 	return decimal_of(magnitude, negative, exponent, out);
@@ -324,14 +323,14 @@ static char *put_bytes(char *p, const char *bytes, size_t n)
 
 size_t bc_decimal_format(bc_decimal d, char *out)
 {
-	char digits[DIGITS_MAX + 1];
+	char digits[BC_DIGITS_MAX + 1];
 	char *first = digits + sizeof digits, *p = out;
 	if (!bc_decimal_known(d)) {
 		*out = '\0';
 		return 0;
 	}
 	d = bc_decimal_normal(d);
-	assert(d.exponent >= BC_EXPONENT_MIN && d.exponent <= BC_EXPONENT_MAX + DIGITS_MAX);
+	assert(d.exponent >= BC_EXPONENT_MIN && d.exponent <= BC_EXPONENT_MAX + BC_DIGITS_MAX);
 
 	uint64_t magnitude = magnitude_of(d.mantissa);
 	do {
@@ -365,15 +364,15 @@ size_t bc_decimal_format(bc_decimal d, char *out)
 static int compare_magnitudes(uint64_t a, int32_t a_exponent, uint64_t b, int32_t b_exponent)
 {
 	int64_t apart = (int64_t)a_exponent - b_exponent;
-	if (apart > DIGITS_MAX) /* a >= 10^20 units of b, and b's mantissa is below 2^64 */
+	if (apart > BC_DIGITS_MAX) /* a >= 10^20 units of b, and b's mantissa is below 2^64 */
 		return 1;
-	if (apart < -DIGITS_MAX)
+	if (apart < -BC_DIGITS_MAX)
 		return -1;
 	unsigned __int128 x = a, y = b;
 	if (apart > 0)
-		x *= power_of_ten[apart];
+		x *= bc_power_of_ten[apart];
 	else
-		y *= power_of_ten[-apart];
+		y *= bc_power_of_ten[-apart];
 	return (x > y) - (x < y);
 }
 
@@ -402,9 +401,9 @@ bc_status bc_decimal_at(bc_decimal d, int32_t exponent, int64_t *mantissa)
 		return BC_OK;
 	}
 	/* 10^19 does not fit in an int64_t: no mantissa is a multiple of it, none times it fits. */
-	if (shift >= DIGITS_MAX || shift <= -DIGITS_MAX)
+	if (shift >= BC_DIGITS_MAX || shift <= -BC_DIGITS_MAX)
 		return BC_ERANGE;
-	int64_t factor = (int64_t)power_of_ten[shift < 0 ? -shift : shift];
+	int64_t factor = (int64_t)bc_power_of_ten[shift < 0 ? -shift : shift];
 	if (shift < 0) {
 		if (d.mantissa % factor != 0)
 			return BC_ERANGE;
@@ -428,13 +427,13 @@ static bc_status decimal_sum(bc_decimal a, __int128 sign, bc_decimal b, bc_decim
 		b.exponent = a.exponent;
 	int64_t apart = (int64_t)a.exponent - b.exponent;
 	/* The lower of two normal decimals keeps its last digit, so the sum keeps its exponent. */
-	if (apart > DIGITS_MAX || apart < -DIGITS_MAX)
+	if (apart > BC_DIGITS_MAX || apart < -BC_DIGITS_MAX)
 		return BC_ERANGE;
 	__int128 x = a.mantissa, y = b.mantissa * sign;
 	if (apart > 0)
-		x *= power_of_ten[apart];
+		x *= bc_power_of_ten[apart];
 	else
-		y *= power_of_ten[-apart];
+		y *= bc_power_of_ten[-apart];
 	__int128 sum = x + y;
 	bool negative = sum < 0;
 	unsigned __int128 wide = (unsigned __int128)(negative ? -sum : sum);

@@ -1,0 +1,127 @@
+#include "proto/codec.h"
+#include "proto/codec_body.h"
+
+#define ENVELOPE_FIELDS 11
+
+/* Channels without a row have no body yet; BC_CHANNEL_DELTA is reserved. */
+static const struct bc_body_codec *const bodies[BC_N_CHANNELS] = {
+	[BC_CHANNEL_BOOK] = &bc_codec_book,     [BC_CHANNEL_BBO] = &bc_codec_book,
+	[BC_CHANNEL_TRADE] = &bc_codec_trade,   [BC_CHANNEL_TICKER] = &bc_codec_ticker,
+	[BC_CHANNEL_CANDLE] = &bc_codec_candle, [BC_CHANNEL_INSTRUMENT] = &bc_codec_instrument,
+	[BC_CHANNEL_STATE] = &bc_codec_state,   [BC_CHANNEL_HEARTBEAT] = &bc_codec_heartbeat,
+};
+
+static const struct bc_body_codec *body_of(unsigned channel)
+{
+	return channel < BC_N_CHANNELS ? bodies[channel] : NULL;
+}
+
+size_t bc_message_bound(size_t n_levels, size_t n_strings)
+{
+	/* The longest body without levels is a heartbeat's: its numbers, and the headers of its
+	 * strings. An element's room is asked for before each, so one is to spare. */
+	const size_t fixed = 16 + 9 * ENVELOPE_FIELDS + 9 * 10 + 5 * (BC_MAX_ENDPOINTS + 2) +
+			     (5 + 9) * BC_MAX_COUNTERS + BC_PACK_ELEMENT_MAX;
+	return fixed + 2 * BC_PACK_ELEMENT_MAX * n_levels + n_strings;
+}
+
+/* ------------------------------------------------------------------ encoding */
+
+static bool envelope_ok(const struct bc_envelope *e)
+{
+	return (unsigned)e->state < BC_N_STATES && (unsigned)e->reason < BC_N_REASONS &&
+	       e->epoch <= BC_EPOCH_MAX && bc_wall_known(e->ts_recv) &&
+	       bc_wall_known(e->ts_publish) && bc_wall_known(e->since);
+}
+
+static void encode_envelope(struct bc_packer *k, const struct bc_envelope *e)
+{
+	bc_pack_array(k, ENVELOPE_FIELDS);
+	bc_pack_uint(k, (unsigned)e->channel);
+	bc_pack_uint(k, e->epoch);
+	bc_pack_uint(k, e->seq);
+	if (e->exchange_seq == BC_SEQ_NONE)
+		bc_pack_nil(k);
+	else
+		bc_pack_uint(k, e->exchange_seq);
+	if (bc_wall_known(e->ts_exchange))
+		bc_pack_wall(k, e->ts_exchange);
+	else
+		bc_pack_nil(k);
+	bc_pack_wall(k, e->ts_recv);
+	bc_pack_wall(k, e->ts_publish);
+	bc_pack_uint(k, (unsigned)e->state);
+	bc_pack_uint(k, (unsigned)e->reason);
+	bc_pack_wall(k, e->since);
+	bc_pack_uint(k, e->flags);
+}
+
+bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)
+{
+	struct bc_packer k = bc_packer_on(out, cap);
+	const struct bc_body_codec *body = body_of((unsigned)m->envelope.channel);
+	if (body == NULL || !envelope_ok(&m->envelope))
+		return BC_EINVAL;
+	bc_pack_array(&k, 3);
+	bc_pack_uint(&k, BC_WIRE_VERSION);
+	encode_envelope(&k, &m->envelope);
+	bc_status rc = body->encode(&k, m);
+	if (rc != BC_OK)
+		return rc;
+	if (k.full)
+		return BC_ERANGE;
+	*len = (size_t)(k.p - out);
+	return BC_OK;
+}
+
+/* ------------------------------------------------------------------ decoding */
+
+static void decode_envelope(struct bc_unpacker *u, struct bc_envelope *e)
+{
+	uint32_t n = bc_unpack_array(u, ENVELOPE_FIELDS);
+	e->channel = (enum bc_channel)bc_unpack_enum(u);
+	e->epoch = bc_unpack_uint(u, BC_EPOCH_MAX);
+	e->seq = bc_unpack_uint(u, UINT64_MAX);
+	e->exchange_seq = bc_unpack_is_nil(u) ? BC_SEQ_NONE : bc_unpack_uint(u, UINT64_MAX - 1);
+	e->ts_exchange =
+		bc_unpack_is_nil(u) ? (bc_wall_time){ BC_TIME_UNKNOWN } : bc_unpack_wall(u);
+	e->ts_recv = bc_unpack_wall(u);
+	e->ts_publish = bc_unpack_wall(u);
+	e->state = (enum bc_state)bc_unpack_enum(u);
+	e->reason = (enum bc_reason)bc_unpack_enum(u);
+	e->since = bc_unpack_wall(u);
+	e->flags = (uint32_t)bc_unpack_uint(u, UINT32_MAX);
+	if (n > ENVELOPE_FIELDS)
+		bc_unpack_skip(u, n - ENVELOPE_FIELDS);
+}
+
+/* Reads up to the body; BC_EVERSION before anything of a newer version is looked at. */
+static bc_status decode_start(struct bc_unpacker *u, uint32_t *n_outer, struct bc_envelope *e)
+{
+	*n_outer = bc_unpack_array(u, 1);
+	uint64_t version = bc_unpack_uint(u, UINT64_MAX);
+	if (u->status == BC_OK && version > BC_WIRE_VERSION)
+		return BC_EVERSION;
+	if (version != BC_WIRE_VERSION || *n_outer < 3)
+		bc_unpack_fail(u, BC_EPARSE);
+	decode_envelope(u, e);
+	return u->status;
+}
+
+bc_status bc_message_decode(bc_str payload, struct bc_message *out, bc_level *levels,
+			    size_t max_levels)
+{
+	struct bc_unpacker u = bc_unpacker_on(payload);
+	uint32_t n_outer;
+	bc_status rc = decode_start(&u, &n_outer, &out->envelope);
+	if (rc != BC_OK)
+		return rc;
+	const struct bc_body_codec *body = body_of((unsigned)out->envelope.channel);
+	if (body == NULL)
+		return BC_ENOTFOUND;
+	body->decode(&u, out, (struct bc_level_room){ levels, max_levels });
+	bc_unpack_skip(&u, n_outer - 3);
+	if (u.status == BC_OK && u.p != u.end)
+		return BC_EPARSE;
+	return u.status;
+}

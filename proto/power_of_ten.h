@@ -1,0 +1,11 @@
+/* power_of_ten.h - the powers of ten that fit in 64 bits. Internal to proto/. */
+#ifndef BC_POWER_OF_TEN_H
+#define BC_POWER_OF_TEN_H
+
+#include <stdint.h>
+
+#define BC_DIGITS_MAX 19 /* as many decimal digits always fit in a uint64_t */
+
+extern const uint64_t bc_power_of_ten[BC_DIGITS_MAX + 1];
+
+#endif
