@@ -21,29 +21,29 @@ struct bc_transport;
 struct bc_ws;
 
 /* Why a connection is gone: name, word for logs and metrics. */
-#define BC_WS_CLOSE_ROWS(X)                                                                        \
-	X(BC_WS_CLOSED_BY_US, "closed-by-us")                                                      \
-	X(BC_WS_CLOSED_BY_PEER, "closed-by-peer") /* with a close frame; close_code says more */   \
-	X(BC_WS_LOST, "lost")			  /* TCP ended without one */                     \
-	X(BC_WS_CONNECT_FAILED, "connect-failed")                                                  \
-	X(BC_WS_TLS_FAILED, "tls-failed")                                                          \
-	X(BC_WS_REFUSED, "refused") /* HTTP status other than 101 */                              \
-	X(BC_WS_TIMED_OUT, "timed-out")                                                            \
-	X(BC_WS_TOO_LARGE, "too-large") /* a message over the cap */                              \
-	X(BC_WS_PROTOCOL, "protocol")	/* RFC 6455 violated */
+#define BC_WS_CLOSE_ROWS(X)                                                                      \
+	X(BC_WS_CLOSED_BY_US, "closed-by-us")                                                    \
+	X(BC_WS_CLOSED_BY_PEER, "closed-by-peer") /* with a close frame; close_code says more */ \
+	X(BC_WS_LOST, "lost")                     /* TCP ended without one */                    \
+	X(BC_WS_CONNECT_FAILED, "connect-failed")                                                \
+	X(BC_WS_TLS_FAILED, "tls-failed")                                                        \
+	X(BC_WS_REFUSED, "refused") /* HTTP status other than 101 */                             \
+	X(BC_WS_TIMED_OUT, "timed-out")                                                          \
+	X(BC_WS_TOO_LARGE, "too-large") /* a message over the cap */                             \
+	X(BC_WS_PROTOCOL, "protocol")   /* RFC 6455 violated */
 
 enum bc_ws_close {
 #define X(name, word) name,
 	BC_WS_CLOSE_ROWS(X)
 #undef X
-	BC_N_WS_CLOSES
+		BC_N_WS_CLOSES
 };
 
 const char *bc_ws_close_word(enum bc_ws_close why);
 
 struct bc_ws_target {
 	struct sockaddr_storage address; /* with port */
-	const char *host;		 /* SNI, verification, Host header */
+	const char *host;                /* SNI, verification, Host header */
 	uint16_t port;
 	const char *path;
 	bool tls;
@@ -53,10 +53,10 @@ struct bc_ws_target {
 
 struct bc_ws_closed {
 	enum bc_ws_close why;
-	uint16_t close_code;	/* RFC 6455, 7.4; 0: none */
-	int http_status;	/* BC_WS_REFUSED */
+	uint16_t close_code;    /* RFC 6455, 7.4; 0: none */
+	int http_status;        /* BC_WS_REFUSED */
 	int64_t retry_after_ns; /* from Retry-After; 0: none */
-	const char *detail;	/* for people, borrowed: "certificate: hostname mismatch" */
+	const char *detail;     /* for people, borrowed: "certificate: hostname mismatch" */
 };
 
 /* Borrowed for the call. `bytes` hold one whole message. */
@@ -75,16 +75,22 @@ struct bc_transport_options {
 
 struct bc_transport_ops {
 	const char *name; /* "lws" */
+	/* BC_EIO: the certificate store cannot be read, or the library does not start; logged. */
 	bc_status (*start)(struct bc_transport **out, uv_loop_t *loop,
 			   const struct bc_transport_options *options);
-	/* Closes what is open, without callbacks, and frees; the loop must run until it is idle. */
+	/* Closes what is open, without callbacks, and frees; the loop must run until it is idle.
+	 * Not from inside a callback. */
 	void (*stop)(struct bc_transport **transport);
+	/* BC_EINVAL: the target is not one (host and path are plain ASCII, of at most 100 and 1900
+	 * bytes; everything is set). What fails later, even at once, is told by `closed`. */
 	bc_status (*connect)(struct bc_transport *transport, const struct bc_ws_target *target,
 			     const struct bc_ws_events *events, void *self, struct bc_ws **out);
-	/* Queues one text message; BC_EAGAIN: 64 are queued already. */
+	/* Queues one text message, copied. BC_EAGAIN: 64 are queued already; BC_EINVAL: it is not
+	 * open, or closing. */
 	bc_status (*send)(struct bc_ws *ws, const char *text, size_t n);
-	bc_status (*ping)(struct bc_ws *ws);
-	/* Starts a close; `closed` follows (BC_WS_CLOSED_BY_US) within a second whatever the peer does. */
+	bc_status (*ping)(struct bc_ws *ws); /* BC_EINVAL as above */
+	/* Starts a close; `closed` follows (BC_WS_CLOSED_BY_US) within a second whatever the peer
+	 * does, and nothing else before it. */
 	void (*close)(struct bc_ws *ws);
 };
 

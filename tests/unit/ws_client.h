@@ -1,0 +1,196 @@
+/* ws_client.h - drives one connection of a transport in a test and writes down what it tells, one
+ * line an event, so that a test compares one string. Include in a test file only. */
+#ifndef BC_TEST_WS_CLIENT_H
+#define BC_TEST_WS_CLIENT_H
+
+#include "publisher/transport.h"
+#include "tests/support/test_ca.h"
+#include "tests/support/ws_server.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_NS   (20 * BC_NS_PER_S) /* for what must happen at all */
+#define CAP_BYTES  (4u << 20)
+#define NEVER_TOLD "(nothing)"
+
+struct client {
+	uv_loop_t loop;
+	uv_timer_t limit;
+	bool limit_passed;
+	struct bc_transport *transport;
+	struct bc_ws *ws;
+	struct bc_ws_closed how;
+	char detail[200];
+	bc_wall_time received;
+	unsigned int n_opened, n_messages, n_pongs, n_closed;
+	size_t last_size;
+	uint64_t sum; /* over the bytes of the last message */
+	size_t n_told;
+	char told[4096];
+	void (*on_message)(struct client *c);
+	void (*on_opened)(struct client *c);
+};
+
+static inline void told(struct client *c, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static inline void told(struct client *c, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const int n = vsnprintf(c->told + c->n_told, sizeof c->told - c->n_told, format, args);
+	va_end(args);
+	if (n > 0 && (size_t)n < sizeof c->told - c->n_told)
+		c->n_told += (size_t)n;
+}
+
+static inline uint64_t sum_of(const char *bytes, size_t n)
+{
+	uint64_t sum = n;
+	for (size_t i = 0; i < n; i++)
+		sum = sum * 31 + (unsigned char)bytes[i];
+	return sum;
+}
+
+static void client_opened(void *self, struct bc_ws *ws)
+{
+	struct client *c = self;
+	cr_assert_eq(ws, c->ws);
+	c->n_opened++;
+	told(c, "opened\n");
+	if (c->on_opened != NULL)
+		c->on_opened(c);
+}
+
+static void client_message(void *self, struct bc_ws *ws, const char *bytes, size_t n, bool binary,
+			   bc_wall_time received)
+{
+	struct client *c = self;
+	cr_assert_eq(ws, c->ws);
+	c->n_messages++;
+	c->received = received;
+	c->last_size = n;
+	c->sum = sum_of(bytes, n);
+	if (n <= 64)
+		told(c, "%s %.*s\n", binary ? "binary" : "text", (int)n, bytes);
+	else
+		told(c, "%s of %zu\n", binary ? "binary" : "text", n);
+	if (c->on_message != NULL)
+		c->on_message(c);
+}
+
+static void client_pong(void *self, struct bc_ws *ws)
+{
+	struct client *c = self;
+	cr_assert_eq(ws, c->ws);
+	c->n_pongs++;
+	told(c, "pong\n");
+}
+
+static void client_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *how)
+{
+	struct client *c = self;
+	cr_assert_eq(ws, c->ws);
+	c->n_closed++;
+	c->how = *how;
+	snprintf(c->detail, sizeof c->detail, "%s", how->detail);
+	c->how.detail = c->detail;
+	c->ws = NULL;
+	told(c, "closed %s\n", bc_ws_close_word(how->why));
+}
+
+static const struct bc_ws_events client_events = {
+	.opened = client_opened,
+	.message = client_message,
+	.pong = client_pong,
+	.closed = client_closed,
+};
+
+static inline void client_start(struct client *c, const char *ca_file)
+{
+	memset(c, 0, sizeof *c);
+	cr_assert_eq(uv_loop_init(&c->loop), 0);
+	uv_timer_init(&c->loop, &c->limit);
+	c->limit.data = c;
+	const struct bc_transport_options options = { .ca_file = ca_file };
+	cr_assert_eq(bc_transport_lws.start(&c->transport, &c->loop, &options), BC_OK);
+}
+
+static void client_limit(uv_timer_t *timer)
+{
+	((struct client *)timer->data)->limit_passed = true;
+}
+
+/* Runs the loop until *counter is at least n; false: not within the limit. */
+static inline bool client_until(struct client *c, const unsigned int *counter, unsigned int n)
+{
+	c->limit_passed = false;
+	uv_timer_start(&c->limit, client_limit, LIMIT_NS / BC_NS_PER_MS, 0);
+	while (*counter < n && !c->limit_passed)
+		uv_run(&c->loop, UV_RUN_ONCE);
+	uv_timer_stop(&c->limit);
+	return *counter >= n;
+}
+
+/* Stops the transport; then nothing of it may be left in the loop. */
+static inline void client_stop(struct client *c)
+{
+	bc_transport_lws.stop(&c->transport);
+	cr_assert_null(c->transport);
+	uv_close((uv_handle_t *)&c->limit, NULL);
+	uv_run(&c->loop, UV_RUN_DEFAULT);
+	cr_expect_eq(uv_loop_close(&c->loop), 0, "handles are left in the loop");
+}
+
+static inline struct bc_ws_target target_of(uint16_t port, bool tls)
+{
+	struct bc_ws_target target = {
+		.host = TEST_HOST,
+		.port = port,
+		.path = "/feed",
+		.tls = tls,
+		.max_message_bytes = CAP_BYTES,
+		.handshake_timeout_ns = LIMIT_NS,
+	};
+	struct sockaddr_in *address = (struct sockaddr_in *)&target.address;
+	address->sin_family = AF_INET;
+	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address->sin_port = htons(port);
+	return target;
+}
+
+static inline void client_connect_to(struct client *c, const struct bc_ws_target *target)
+{
+	cr_assert_eq(bc_transport_lws.connect(c->transport, target, &client_events, c, &c->ws),
+		     BC_OK);
+	cr_assert_eq(c->n_told, 0, "a callback from inside connect()");
+}
+
+static inline void client_connect(struct client *c, const struct ws_server *server, bool tls)
+{
+	const struct bc_ws_target target = target_of(ws_server_port(server), tls);
+	client_connect_to(c, &target);
+}
+
+static inline void client_send(struct client *c, const char *text)
+{
+	cr_assert_eq(bc_transport_lws.send(c->ws, text, strlen(text)), BC_OK);
+}
+
+/* One connection from start to stop against one script: what was told, in `c`. */
+static inline void client_run(struct client *c, void (*script)(struct ws_peer *, void *), void *arg)
+{
+	struct ws_server *server =
+		ws_server_start(&(struct ws_server_options){ .script = script, .arg = arg });
+	client_start(c, NULL);
+	client_connect(c, server, false);
+	cr_expect(client_until(c, &c->n_closed, 1), "not closed in time; told:\n%s", c->told);
+	client_stop(c);
+	ws_server_stop(&server);
+	cr_expect_leq(c->n_closed, 1);
+}
+
+#endif
