@@ -1,0 +1,85 @@
+/* face.h - what a simulated exchange looks like from outside: one table an exchange.
+ *
+ * A face is pure: requests, messages and times in; answers and frames out through a sink. It
+ * opens no socket and reads no clock. Sockets, TLS, faults and replay are the same for all.
+ * To add an exchange: one file with its table, one line in faces.c.
+ *
+ * Threads everything on the loop's thread. */
+#ifndef BC_SIM_FACE_H
+#define BC_SIM_FACE_H
+
+#include "publisher/simulator/http.h"
+#include "publisher/simulator/market.h"
+#include "publisher/simulator/ws_frame.h"
+
+/* The world at the time of a call. */
+struct sim_world {
+	struct market *market;
+	bool replay; /* the market is only a list of symbols: its data must not be shown */
+	bc_wall_time now;
+	bc_mono_time mono;
+	int64_t skew_ns;       /* fault: added to every time that is shown */
+	uint32_t *crossed;     /* fault: that many order books are shown crossed */
+	int64_t idle_close_ns; /* close a silent connection after; 0: the face's own */
+};
+
+/* Where a session's output goes. Borrowed bytes. */
+struct sim_sink {
+	void *self;
+	/* Market data about `symbol`: what faults drop, delay and damage. */
+	void (*data)(void *self, bc_str symbol, bc_str payload);
+	/* Everything else: errors, acknowledgements, keepalives. */
+	void (*reply)(void *self, bc_str payload);
+	/* Ends the connection after a while; code 0: without a close frame. */
+	void (*close)(void *self, uint16_t code, int64_t after_ns);
+};
+
+/* An HTTP answer in the making. */
+struct sim_reply {
+	int status;
+	struct sim_buffer headers; /* whole lines, each with its CRLF */
+	struct sim_buffer body;    /* JSON, where there is one */
+};
+
+struct sim_face {
+	const char *name; /* "upbit" */
+	enum ws_opcode data_opcode, reply_opcode;
+	const int32_t *intervals_s; /* candles its market keeps */
+	size_t n_intervals;
+	int64_t idle_close_ns; /* nothing sent or received for so long: closed without a frame */
+
+	/* Fills specs[n] with plausible symbols; false: it has not so many. */
+	bool (*specs)(struct market_spec *specs, size_t n);
+	/* One spec for a symbol that a capture mentions. */
+	void (*spec_of)(bc_str symbol, struct market_spec *out);
+	/* The symbol a recorded frame is about, into out (MARKET_NAME_MAX); false: none. */
+	bool (*symbol_of)(bc_str frame, char *out);
+
+	/* State of the whole exchange (its rate limits). NULL: out of memory. */
+	void *(*state_new)(void);
+	void (*state_free)(void *state);
+
+	/* May this upgrade happen? status 101, with extra headers, or the refusal. */
+	void (*upgrade)(void *state, const struct sim_world *world, const struct http_request *r,
+			struct sim_reply *reply);
+	/* Any other request. */
+	void (*request)(void *state, const struct sim_world *world, const struct http_request *r,
+			struct sim_reply *reply);
+
+	/* One connection. NULL: out of memory. */
+	void *(*session_new)(void *state);
+	void (*session_free)(void *session);
+	/* A whole message from the client. */
+	void (*message)(void *session, const struct sim_world *world, bc_str text,
+			const struct sim_sink *sink);
+	/* Sends what is due; `flush`: also what would wait for its next slot. */
+	void (*tick)(void *session, const struct sim_world *world, bool flush,
+		     const struct sim_sink *sink);
+	/* Has it asked for data (so that a capture may be sent to it)? */
+	bool (*subscribed)(const void *session);
+};
+
+extern const struct sim_face *const sim_faces[]; /* ends in NULL */
+const struct sim_face *sim_face_find(const char *name);
+
+#endif
