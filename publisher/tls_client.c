@@ -9,7 +9,7 @@ const char *bc_tls_last_error(void)
 {
 	const unsigned long code = ERR_peek_last_error();
 	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-	return reason != NULL ? reason : "unknown";
+	return reason != NULL ? reason : "ended by the peer";
 }
 
 bc_status bc_tls_client_new(SSL_CTX **out, const char *ca_file, struct bc_log *log)

@@ -19,7 +19,8 @@ bc_status bc_tls_client_new(SSL_CTX **out, const char *ca_file, struct bc_log *l
  * subjectAltName counts; a wildcard stands for exactly one whole label. */
 bool bc_tls_name_matches(X509 *certificate, const char *host);
 
-/* What stands last in this thread's OpenSSL error queue, for people; "unknown" when it is empty. */
+/* What stands last in this thread's OpenSSL error queue, for people; "ended by the peer"
+ * when it is empty. */
 const char *bc_tls_last_error(void);
 
 #endif

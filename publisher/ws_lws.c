@@ -96,6 +96,7 @@ struct bc_transport {
 	size_t n_slots;
 	uintptr_t generation;
 	const struct bc_ws *connecting;              /* inside connect(): its callbacks wait */
+	char tls_error[96];                          /* of the handshake that failed last */
 	uv_handle_t *loop_handles[LOOP_HANDLES_MAX]; /* lws's own, gone when it is */
 	size_t n_loop_handles;
 };
@@ -331,7 +332,7 @@ static int on_connection_error(struct bc_ws *ws, struct lws *wsi, const char *in
 		snprintf(text, sizeof text, "certificate: %s", ws->certificate_error);
 		how_set(ws, BC_WS_TLS_FAILED, text);
 	} else {
-		snprintf(text, sizeof text, "TLS handshake: %s", bc_tls_last_error());
+		snprintf(text, sizeof text, "TLS handshake: %s", ws->transport->tls_error);
 		how_set(ws, BC_WS_TLS_FAILED, text);
 	}
 	socket_end(wsi);
@@ -508,6 +509,14 @@ static int on_verify(struct bc_ws *ws, X509_STORE_CTX *store, bool ok)
 	return ok ? 0 : 1;
 }
 
+/* lws empties OpenSSL's error queue before it tells that a handshake failed. */
+static void on_tls_step(const SSL *tls, int where, int result)
+{
+	struct bc_transport *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+	if ((where & SSL_CB_EXIT) != 0 && result <= 0)
+		snprintf(t->tls_error, sizeof t->tls_error, "%s", bc_tls_last_error());
+}
+
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
 {
 	(void)user;
@@ -623,6 +632,8 @@ static bc_status transport_start(struct bc_transport **out, uv_loop_t *loop,
 		free(t);
 		return rc;
 	}
+	SSL_CTX_set_app_data(t->tls, t);
+	SSL_CTX_set_info_callback(t->tls, on_tls_step);
 	uv_timer_init(loop, &t->timer);
 	t->timer.data = t;
 	lws_lines_go_to = t->log;

@@ -107,7 +107,7 @@ static const struct {
 	[TEST_LEAF_SELF_SIGNED] = { -1, 1, TEST_HOST, "DNS:" TEST_HOST ADDRESSES },
 	[TEST_LEAF_OTHER_NAME] = { -1, 1, "other.test", "DNS:other.test" },
 	[TEST_LEAF_CN_ONLY] = { -1, 1, TEST_HOST, NULL },
-	[TEST_LEAF_WILDCARD] = { -1, 1, "wildcard", "DNS:*.test" },
+	[TEST_LEAF_WILDCARD] = { -1, 1, "wildcard", "DNS:*." TEST_HOST },
 };
 
 SSL_CTX *test_ca_server(const struct test_ca *ca, enum test_leaf leaf)

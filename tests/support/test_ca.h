@@ -5,8 +5,9 @@
 
 #include <openssl/ssl.h>
 
-#define TEST_HOST "exchange.test" /* what the leaves are for; they are for 127.0.0.1 and ::1 too \
-				   */
+#define TEST_HOST                                                                      \
+	"exchange.test" /* what the leaves are for; they are for 127.0.0.1 and ::1 too \
+			 */
 
 enum test_leaf {
 	TEST_LEAF_GOOD,
@@ -16,7 +17,7 @@ enum test_leaf {
 	TEST_LEAF_SELF_SIGNED,
 	TEST_LEAF_OTHER_NAME, /* other.test only */
 	TEST_LEAF_CN_ONLY,    /* no subjectAltName */
-	TEST_LEAF_WILDCARD,   /* *.test */
+	TEST_LEAF_WILDCARD,   /* *.exchange.test */
 };
 
 struct test_ca;
