@@ -1,0 +1,442 @@
+#include "subscribers/cache/store.h"
+
+#include "proto/codec.h"
+#include "subscribers/cache/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cache_store *cache_store_new(const struct cache_limits *limits)
+{
+	struct cache_store *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->limits = *limits;
+	if ((s->gateways = bc_gateways_new(CACHE_MAX_GATEWAYS)) == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* ---- topics and their lines ---- */
+
+struct entry *store_find(const struct cache_store *s, bc_str topic)
+{
+	struct entry *e = NULL;
+	if (topic.n > 0 && topic.n <= BC_TOPIC_MAX)
+		HASH_FIND(hh, s->entries, topic.p, topic.n, e);
+	return e;
+}
+
+static void forget_names(struct cache_store *s, const struct entry *e)
+{
+	struct name *name, *next;
+	if (e->channel != BC_CHANNEL_INSTRUMENT)
+		return;
+	HASH_ITER(hh, s->names, name, next)
+	if (name->entry == e) {
+		HASH_DEL(s->names, name);
+		free(name);
+	}
+}
+
+static void free_line(struct cache_store *s, struct line *line)
+{
+	line->gateway->n_users--;
+	s->n_unlisted -= line->is_unlisted;
+	s->n_bytes -= line->cap_payload;
+	free(line->payload);
+	free(line);
+}
+
+typedef bool line_test(const struct line *line, const void *what);
+
+/* Frees the lines of one topic that pass the test, and the topic with its last line. */
+static void forget_lines(struct cache_store *s, struct entry *e, line_test *test, const void *what)
+{
+	struct line **at = &e->lines;
+	while (*at != NULL) {
+		struct line *line = *at;
+		if (!test(line, what)) {
+			at = &line->next;
+			continue;
+		}
+		*at = line->next;
+		free_line(s, line);
+	}
+	if (e->lines == NULL) {
+		forget_names(s, e);
+		HASH_DEL(s->entries, e);
+		free(e);
+	}
+}
+
+static void forget(struct cache_store *s, line_test *test, const void *what)
+{
+	struct entry *e, *next;
+	HASH_ITER(hh, s->entries, e, next)
+	forget_lines(s, e, test, what);
+}
+
+static bool is_any(const struct line *line, const void *unused)
+{
+	(void)line;
+	(void)unused;
+	return true;
+}
+
+static bool is_of(const struct line *line, const void *gateway)
+{
+	return line->gateway == gateway;
+}
+
+static bool is_unlisted(const struct line *line, const void *unused)
+{
+	(void)unused;
+	return line->is_unlisted;
+}
+
+void cache_store_free(struct cache_store **store)
+{
+	if (*store == NULL)
+		return;
+	forget(*store, is_any, NULL);
+	bc_gateways_free(&(*store)->gateways);
+	free(*store);
+	*store = NULL;
+}
+
+/* Frees what is of least use: all of the gateway that is gone longest, else what is listed no
+ * more. False: everything is in use. */
+static bool make_room(struct cache_store *s, bc_mono_time now)
+{
+	struct bc_gateway *oldest = NULL;
+	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
+		struct bc_gateway *g = bc_gateways_at(s->gateways, i);
+		if (g->n_users > 0 && bc_gateway_gone(g, now) &&
+		    (oldest == NULL || g->heard.ns < oldest->heard.ns))
+			oldest = g;
+	}
+	if (oldest == NULL && s->n_unlisted == 0)
+		return false;
+	forget(s, oldest != NULL ? is_of : is_unlisted, oldest);
+	return true;
+}
+
+static struct entry *add_entry(struct cache_store *s, bc_str text, const struct bc_topic *topic,
+			       enum bc_channel channel, bc_mono_time now)
+{
+	if (HASH_COUNT(s->entries) >= s->limits.max_topics && !make_room(s, now))
+		return NULL;
+	struct entry *e = calloc(1, sizeof *e);
+	if (e == NULL)
+		return NULL;
+	memcpy(e->topic, text.p, text.n);
+	e->n_topic = text.n;
+	e->n_exchange = topic->exchange.n;
+	e->n_symbol = topic->symbol.n;
+	e->channel = channel;
+	HASH_ADD_KEYPTR(hh, s->entries, e->topic, e->n_topic, e);
+	if (e->hh.tbl == NULL) { /* no memory for the table */
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+/* The line of a gateway. A newer epoch of an instance takes over the older one's line, and so its
+ * sequence, which tells whether its first messages arrived. */
+static struct line *need_line(struct entry *e, struct bc_gateway *gateway)
+{
+	for (struct line *line = e->lines; line != NULL; line = line->next)
+		if (line->gateway == gateway)
+			return line;
+	for (struct line *line = e->lines; line != NULL; line = line->next)
+		if (bc_gateway_same_instance(line->gateway, gateway)) {
+			line->gateway->n_users--;
+			gateway->n_users++;
+			line->gateway = gateway;
+			return line;
+		}
+	struct line *line = calloc(1, sizeof *line);
+	if (line == NULL)
+		return NULL;
+	line->gateway = gateway;
+	gateway->n_users++;
+	line->next = e->lines;
+	e->lines = line;
+	return line;
+}
+
+static bool keep_payload(struct cache_store *s, struct line *line, bc_str payload)
+{
+	if (payload.n > line->cap_payload) {
+		size_t cap = (payload.n + payload.n / 4 + 63) & ~(size_t)63;
+		if (s->n_bytes - line->cap_payload + cap > s->limits.max_bytes)
+			return false;
+		char *bytes = realloc(line->payload, cap);
+		if (bytes == NULL)
+			return false;
+		s->n_bytes += cap - line->cap_payload;
+		line->payload = bytes;
+		line->cap_payload = cap;
+	}
+	if (payload.n > 0)
+		memcpy(line->payload, payload.p, payload.n);
+	line->n_payload = payload.n;
+	return true;
+}
+
+/* ---- news of gateways ---- */
+
+static void want(struct cache_store *s, const struct bc_gateway *g, bool whole_exchange)
+{
+	char prefix[BC_TOPIC_MAX + 1];
+	if (whole_exchange)
+		snprintf(prefix, sizeof prefix, "%s.", g->exchange);
+	else
+		snprintf(prefix, sizeof prefix, "%s.@%s.state", g->exchange, g->instance);
+	for (size_t i = 0; i < s->n_wants; i++)
+		if (strcmp(s->wants[i], prefix) == 0)
+			return;
+	if (s->n_wants == CACHE_MAX_WANTS) { /* so many: everything, then */
+		s->n_wants = 0;
+		prefix[0] = '\0';
+	}
+	strcpy(s->wants[s->n_wants++], prefix);
+}
+
+bool cache_store_wants(struct cache_store *s, char prefix[BC_TOPIC_MAX + 1])
+{
+	if (s->n_wants == 0)
+		return false;
+	strcpy(prefix, s->wants[--s->n_wants]);
+	return true;
+}
+
+static void freeze_lines(struct cache_store *s, const struct bc_gateway *g, bc_mono_time heard,
+			 bool doubt)
+{
+	struct entry *e, *next;
+	HASH_ITER(hh, s->entries, e, next)
+	for (struct line *line = e->lines; line != NULL; line = line->next)
+		if (line->gateway == g) {
+			line_freeze(line, heard);
+			line->doubted |= doubt;
+		}
+}
+
+static void set_listed(struct cache_store *s, struct line *line, bool listed, bc_mono_time now)
+{
+	if (listed == !line->is_unlisted)
+		return;
+	if (!listed)
+		line_freeze(line, line->gateway->heard);
+	line->is_unlisted = !listed;
+	line->unlisted = now;
+	if (listed)
+		s->n_unlisted--;
+	else
+		s->n_unlisted++;
+}
+
+/* The list of an instance speaks for all its epochs: what a restart dropped is gone, too. */
+static void apply_list(struct cache_store *s, const struct bc_gateway *g, bc_mono_time now)
+{
+	struct entry *e, *next;
+	HASH_ITER(hh, s->entries, e, next)
+	for (struct line *line = e->lines; line != NULL; line = line->next)
+		if (entry_symbol(e).p[0] != '@' &&
+		    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
+			set_listed(s, line, bc_gateway_lists(g, entry_symbol(e)), now);
+}
+
+static void apply_news(struct cache_store *s, const struct bc_gateway_news *news, bc_mono_time now)
+{
+	if (news->replaced != NULL)
+		freeze_lines(s, news->replaced, news->replaced->heard, false);
+	if (news->revived) {
+		freeze_lines(s, news->gateway, news->heard_before, true);
+		want(s, news->gateway, true);
+	}
+	if (news->symbols_changed)
+		apply_list(s, news->gateway, now);
+	else if (news->symbols_wanted && !news->appeared)
+		want(s, news->gateway, false);
+}
+
+/* ---- messages ---- */
+
+static void learn_name(struct cache_store *s, struct entry *e, bc_str unified)
+{
+	struct name *name = NULL;
+	size_t n = e->n_exchange + 1 + unified.n;
+	if (unified.n == 0 || unified.n > BC_TOPIC_MAX)
+		return;
+	name = calloc(1, sizeof *name + n);
+	if (name == NULL)
+		return;
+	name->n = n;
+	name->entry = e;
+	memcpy(name->text, e->topic, e->n_exchange + 1);
+	memcpy(name->text + e->n_exchange + 1, unified.p, unified.n);
+	struct name *known = NULL;
+	HASH_FIND(hh, s->names, name->text, n, known);
+	if (known == NULL)
+		HASH_ADD_KEYPTR(hh, s->names, name->text, n, name);
+	if (known != NULL || name->hh.tbl == NULL)
+		free(name);
+}
+
+static void note(struct line *line, const struct bc_envelope *env, bc_mono_time now)
+{
+	if (bc_state_fit(line->state) && !bc_state_fit(env->state))
+		line_freeze(line, line->gateway->heard);
+	line->state = env->state;
+	line->since = env->since;
+	line->exchange_seq = env->exchange_seq;
+	line->ts_exchange = env->ts_exchange;
+	line->ts_recv = env->ts_recv;
+	if (bc_state_fit_if_rest(env->state)) {
+		line->proven = now;
+		line->was_proven = true;
+	}
+}
+
+/* Seen before: it still proves what it says. */
+static bc_status take_again(struct cache_store *s, struct line *line, const struct bc_envelope *env,
+			    enum bc_sequence_verdict verdict, bc_mono_time now)
+{
+	if (verdict == BC_SEQUENCE_OLDER_EPOCH) {
+		s->stats.stragglers++;
+		return BC_EGAP;
+	}
+	s->stats.duplicates++;
+	if (env->seq == line->sequence.last) {
+		line->doubted = false;
+		if (bc_state_fit_if_rest(line->state)) {
+			line->proven = now;
+			line->was_proven = true;
+		}
+	}
+	return BC_EDUPLICATE;
+}
+
+static bool is_line(const struct line *line, const void *which)
+{
+	return line == which;
+}
+
+static bool is_replaced_by(const struct line *line, const void *newer)
+{
+	const struct line *by = newer;
+	return line->gateway->replaced && bc_gateway_same_instance(line->gateway, by->gateway);
+}
+
+static bc_status take_line(struct cache_store *s, struct entry *e, struct line *line,
+			   const struct bc_message *m, bc_str payload, bc_mono_time now)
+{
+	const struct bc_envelope *env = &m->envelope;
+	struct bc_sequence_step step = bc_sequence_next(&line->sequence, env->epoch, env->seq);
+	if (step.verdict == BC_SEQUENCE_DUPLICATE || step.verdict == BC_SEQUENCE_OLDER_EPOCH)
+		return take_again(s, line, env, step.verdict, now);
+	if (step.n_lost > 0) {
+		s->stats.gaps++;
+		s->stats.lost += step.n_lost;
+	}
+	if (!keep_payload(s, line, payload)) {
+		forget_lines(s, e, is_line, line); /* better nothing than the one before */
+		make_room(s, now);                 /* for its next message */
+		s->stats.refused++;
+		return BC_ERANGE;
+	}
+	if (step.verdict != BC_SEQUENCE_NEXT || (env->flags & BC_FLAG_STATE) == 0)
+		line->changed = now;
+	note(line, env, now);
+	line->doubted = false;
+	if (env->state != BC_STATE_DOWN && env->state != BC_STATE_HALTED)
+		set_listed(s, line, true, now); /* its list is on its way */
+	if (env->channel == BC_CHANNEL_INSTRUMENT)
+		learn_name(s, e, m->body.instrument.unified);
+	if (e->lines->next != NULL)
+		forget_lines(s, e, is_replaced_by, line);
+	return BC_OK;
+}
+
+/* What a topic's newest message says could not be read: what is kept of it may be old. */
+static bc_status refuse(struct cache_store *s, bc_str topic, bc_status why)
+{
+	struct entry *e = store_find(s, topic);
+	s->stats.bad++;
+	s->stats.newer_version += why == BC_EVERSION;
+	for (struct line *line = e == NULL ? NULL : e->lines; line != NULL; line = line->next) {
+		line_freeze(line, line->gateway->heard);
+		line->doubted = true;
+	}
+	return why;
+}
+
+bc_status cache_store_take(struct cache_store *s, bc_str text, bc_str payload, bc_mono_time now)
+{
+	struct bc_topic topic;
+	struct bc_message m;
+	s->stats.messages++;
+	s->stats.bytes += text.n + 1 + payload.n;
+	bc_status rc = bc_topic_split(text, &topic);
+	if (rc == BC_OK)
+		rc = bc_message_decode(payload, &m, s->levels, CACHE_MAX_LEVELS);
+	if (rc == BC_ENOTFOUND) {
+		s->stats.unknown++;
+		return rc;
+	}
+	if (rc == BC_OK && bc_channel_of(topic.channel) != (int)m.envelope.channel)
+		rc = BC_EPARSE;
+	if (rc != BC_OK)
+		return refuse(s, text, rc);
+	struct bc_gateway_news news;
+	rc = bc_gateways_hear(s->gateways, &topic, &m, now, &news);
+	if (rc == BC_EGAP)
+		s->stats.stragglers++;
+	else if (rc != BC_OK)
+		s->stats.refused++;
+	if (rc != BC_OK)
+		return rc;
+	apply_news(s, &news, now);
+	struct entry *e = store_find(s, text);
+	if (e == NULL)
+		e = add_entry(s, text, &topic, m.envelope.channel, now);
+	struct line *line = e == NULL ? NULL : need_line(e, news.gateway);
+	if (line == NULL) {
+		s->stats.refused++;
+		if (e != NULL && e->lines == NULL)
+			forget_lines(s, e, is_any, NULL);
+		return BC_ERANGE;
+	}
+	return take_line(s, e, line, &m, payload, now);
+}
+
+void cache_store_bad_frame(struct cache_store *s)
+{
+	s->stats.messages++;
+	s->stats.bad++;
+}
+
+struct deadline {
+	bc_mono_time now;
+	int64_t retain_ns;
+};
+
+static bool is_due(const struct line *line, const void *what)
+{
+	const struct deadline *d = what;
+	return line->is_unlisted && d->now.ns - line->unlisted.ns > d->retain_ns;
+}
+
+void cache_store_tick(struct cache_store *s, bc_mono_time now)
+{
+	const struct deadline d = { now, s->limits.retain_ns };
+	if (s->n_unlisted > 0)
+		forget(s, is_due, &d);
+}
