@@ -71,6 +71,15 @@ int32_t bc_unpack_exponent(struct bc_unpacker *u)
 	return (int32_t)exponent;
 }
 
+/* Trailing zeros at the highest exponents: the normal decimal would be out of bounds. */
+static bc_decimal checked(struct bc_unpacker *u, bc_decimal d)
+{
+	if (d.exponent > BC_EXPONENT_MAX - BC_DIGITS_MAX &&
+	    !exponent_ok(bc_decimal_normal(d).exponent))
+		bc_unpack_fail(u, BC_ERANGE);
+	return d;
+}
+
 static bc_decimal unpack_pair(struct bc_unpacker *u)
 {
 	uint32_t n = bc_unpack_array(u, 2);
@@ -78,14 +87,14 @@ static bc_decimal unpack_pair(struct bc_unpacker *u)
 	int32_t exponent = bc_unpack_exponent(u);
 	if (n > 2)
 		bc_unpack_skip(u, n - 2);
-	return (bc_decimal){ mantissa, exponent };
+	return checked(u, (bc_decimal){ mantissa, exponent });
 }
 
 bc_decimal bc_unpack_scaled(struct bc_unpacker *u, int32_t exponent)
 {
 	if (bc_unpack_is_array(u))
 		return unpack_pair(u);
-	return (bc_decimal){ bc_unpack_int(u), exponent };
+	return checked(u, (bc_decimal){ bc_unpack_int(u), exponent });
 }
 
 bc_decimal bc_unpack_scaled_or_nil(struct bc_unpacker *u, int32_t exponent)

@@ -61,6 +61,8 @@ static void decode_state(struct bc_unpacker *u, struct bc_message *m, struct bc_
 	if (n == 1)
 		return;
 	s->symbols_version = bc_unpack_uint(u, UINT64_MAX);
+	if (s->symbols_version == 0) /* that is how a symbol's own state is told apart */
+		bc_unpack_fail(u, BC_ERANGE);
 	s->symbols = decode_list(u);
 	if (n > 3)
 		bc_unpack_skip(u, n - 3);
