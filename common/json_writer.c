@@ -218,3 +218,13 @@ void bc_json_decimal(struct bc_json_writer *w, bc_decimal value)
 	text[n + 1] = '"';
 	put_value(w, text, n + 2);
 }
+
+void bc_json_number(struct bc_json_writer *w, bc_decimal value)
+{
+	char text[BC_DECIMAL_TEXT_MAX];
+	if (!bc_decimal_known(value)) {
+		bc_json_null(w);
+		return;
+	}
+	put_value(w, text, bc_decimal_format(value, text));
+}

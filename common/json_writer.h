@@ -47,5 +47,6 @@ void bc_json_bool(struct bc_json_writer *w, bool value);
 void bc_json_int(struct bc_json_writer *w, int64_t value);
 void bc_json_uint(struct bc_json_writer *w, uint64_t value);
 void bc_json_decimal(struct bc_json_writer *w, bc_decimal value); /* a string; null if unknown */
+void bc_json_number(struct bc_json_writer *w, bc_decimal value);  /* its digits, not quoted */
 
 #endif

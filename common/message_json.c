@@ -309,9 +309,13 @@ static void put_event_envelope(struct bc_json_writer *w, const struct bc_envelop
 	put_time(w, "ts_exchange", e->ts_exchange, view);
 	put_time(w, "ts_recv", e->ts_recv, view);
 	put_null(w, "ts_publish");
-	put_null(w, "state");
-	put_null(w, "reason");
-	put_null(w, "since");
+	if (view->with_state) {
+		put_quality(w, e, view);
+	} else {
+		put_null(w, "state");
+		put_null(w, "reason");
+		put_null(w, "since");
+	}
 	put_flags(w, e->flags);
 }
 

@@ -21,15 +21,15 @@ struct bc_message_view {
 	enum bc_json_times times;
 	uint32_t depth; /* levels a side at most; 0: all there are */
 
-	/* The message comes from an adapter, not from the bus: epoch, seq, ts_publish, state,
-	 * reason and since are null. */
+	/* The message comes from an adapter, not from the bus: epoch, seq, ts_publish are null, and
+	 * so are state, reason and since unless they are given below. */
 	bool no_envelope;
 
 	/* Ages of a cache answer. */
 	bool with_ages;
 	int64_t age_ns, proven_ns; /* negative: null */
 
-	/* State of a cache answer: replaces the message's. Where it differs from the message's,
+	/* State of a cache answer or a rebuilt book: replaces the message's. Where it differs from the message's,
 	 * reason and since are null unless they are given too. */
 	bool with_state;
 	enum bc_state state;

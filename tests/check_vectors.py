@@ -9,6 +9,7 @@ specification, not in an accident of one of them.
 import json
 import os
 import pathlib
+import re
 import sys
 
 import msgpack
@@ -167,10 +168,26 @@ def check(path):
             scale.check()
 
 
-def main():
-    source = os.environ.get("BOOKCAST_SOURCE") or pathlib.Path(__file__).parent.parent
-    paths = sorted((pathlib.Path(source) / "proto" / "vectors").glob("*.hex"))
+def check_dumps(source):
+    """The annotated dumps in the specification are the vectors they are named for."""
     bad = 0
+    page = (source / "proto" / "README.md").read_text()
+    dumps = re.findall(r"```text\n# (\S+)\n(.*?)```", page, re.DOTALL)
+    for name, text in dumps:
+        shown = bytes.fromhex(" ".join(line[:47] for line in text.splitlines()))
+        if shown != bytes.fromhex((source / "proto" / "vectors" / f"{name}.hex").read_text()):
+            bad += 1
+            print(f"proto/README.md: the dump of {name} is not that vector")
+    if not dumps:
+        print("proto/README.md has no dumps")
+    return bad + (not dumps)
+
+
+def main():
+    source = pathlib.Path(os.environ.get("BOOKCAST_SOURCE") or
+                          pathlib.Path(__file__).resolve().parent.parent)
+    paths = sorted((source / "proto" / "vectors").glob("*.hex"))
+    bad = check_dumps(source)
     for path in paths:
         try:
             check(path)

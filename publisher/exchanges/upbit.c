@@ -1,0 +1,330 @@
+/* upbit.c - Upbit (KRW, BTC and USDT markets, public WebSocket and quotation REST): what it is and
+ * how to ask for it. What it says is read in upbit_messages.c, by the tables of upbit_fields.c. */
+#include "common/json_writer.h"
+#include "publisher/exchanges/upbit.h"
+
+#include <stdio.h>
+
+#define MAX_CODE 32
+
+static const char *const formats[] = { "DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST" };
+
+bool upbit_split_code(bc_str code, bc_str *quote, bc_str *base)
+{
+	const char *dash = memchr(code.p, '-', code.n);
+
+	if (dash == NULL)
+		return false;
+	*quote = (bc_str){ code.p, (size_t)(dash - code.p) };
+	*base = (bc_str){ dash + 1, code.n - quote->n - 1 };
+	return quote->n > 0 && base->n > 0;
+}
+
+/* ------------------------------------------------------------------ what we ask for */
+
+static bc_status start(void *state, const struct bc_feed_options *options, const char **why)
+{
+	struct upbit *u = state;
+	const char *wanted =
+		options->format != NULL && *options->format != '\0' ? options->format : "SIMPLE";
+
+	u->format = NULL;
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (strcmp(formats[i], wanted) == 0)
+			u->format = formats[i];
+	if (u->format == NULL) {
+		*why = "format: UPBIT_DEFAULT, UPBIT_SIMPLE, JSON_LIST or SIMPLE_LIST";
+		return BC_EINVAL;
+	}
+	u->group_by = options->group_by;
+	if (!bc_decimal_known(u->group_by))
+		u->group_by = (bc_decimal){ 0, 0 };
+	if (u->group_by.mantissa < 0) {
+		*why = "group_by: a price step, or 0 for none";
+		return BC_EINVAL;
+	}
+	if (options->trade_from_agg) {
+		*why = "trade_source: Upbit has no aggregated trades";
+		return BC_EINVAL;
+	}
+	return BC_OK;
+}
+
+static bool is_code_byte(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bc_status check_symbol(bc_str symbol, char *hint, size_t cap)
+{
+	bc_str quote, base;
+	bool lower = false;
+
+	for (size_t i = 0; i < symbol.n; i++)
+		lower |= symbol.p[i] >= 'a' && symbol.p[i] <= 'z';
+	if (lower) {
+		snprintf(hint, cap, "upper case, as in KRW-BTC: others are ignored without a word");
+		return BC_EINVAL;
+	}
+	if (symbol.n > MAX_CODE || !upbit_split_code(symbol, &quote, &base)) {
+		snprintf(hint, cap, "QUOTE-BASE, as in KRW-BTC, or BASE/QUOTE, as in BTC/KRW");
+		return BC_EINVAL;
+	}
+	for (size_t i = 0; i < symbol.n; i++) {
+		if (is_code_byte(symbol.p[i]) || i == quote.n)
+			continue;
+		snprintf(hint, cap, "letters A to Z and digits around one '-', as in KRW-BTC%s",
+			 symbol.p[i] == '.' ? "; depth is set by book.levels" : "");
+		return BC_EINVAL;
+	}
+	if (bc_str_is(base, "KRW")) {
+		snprintf(hint, cap, "the quote comes first: KRW-%.*s", (int)quote.n, quote.p);
+		return BC_EINVAL;
+	}
+	return BC_OK;
+}
+
+static bc_status native_symbol(bc_str unified, char *out, size_t cap, size_t *len)
+{
+	const char *slash = unified.n == 0 ? NULL : memchr(unified.p, '/', unified.n);
+	size_t n_base, n_quote;
+
+	if (slash == NULL || memchr(unified.p, ':', unified.n) != NULL)
+		return BC_ENOTFOUND;
+	n_base = (size_t)(slash - unified.p);
+	n_quote = unified.n - n_base - 1;
+	if (n_base == 0 || n_quote == 0)
+		return BC_ENOTFOUND;
+	if (unified.n > cap)
+		return BC_ERANGE;
+	memcpy(out, slash + 1, n_quote);
+	out[n_quote] = '-';
+	memcpy(out + n_quote + 1, unified.p, n_base);
+	*len = unified.n;
+	return BC_OK;
+}
+
+/* Depths there are; wanted ones are rounded up. The deepest is what a bare code gives. */
+static const struct {
+	uint32_t levels;
+	const char *suffix;
+} depths[] = { { 1, ".1" }, { 5, ".5" }, { 15, ".15" }, { 30, "" } };
+#define N_DEPTHS (sizeof depths / sizeof *depths)
+
+static const struct {
+	const char *type;
+	enum bc_interval interval;
+} candles[] = {
+#define CANDLE(word, interval) { "candle." word, interval },
+	UPBIT_CANDLES(CANDLE)
+#undef CANDLE
+};
+#define N_CANDLES (sizeof candles / sizeof *candles)
+
+static void write_type(struct bc_json_writer *w, const char *type,
+		       const struct bc_subscription *want, const char *suffix, bc_decimal level)
+{
+	char code[MAX_CODE + 8];
+
+	bc_json_object(w);
+	bc_json_key(w, BC_STR("type"));
+	bc_json_string(w, bc_str_of(type));
+	bc_json_key(w, BC_STR("codes"));
+	bc_json_array(w);
+	for (size_t i = 0; i < want->n_symbols; i++) {
+		int n = snprintf(code, sizeof code, "%.*s%s", (int)want->symbols[i].n,
+				 want->symbols[i].p, suffix);
+		bc_json_string(w, (bc_str){ code, (size_t)n });
+	}
+	bc_json_array_end(w);
+	if (level.mantissa != 0) {
+		bc_json_key(w, BC_STR("level"));
+		bc_json_number(w, level);
+	}
+	bc_json_object_end(w);
+}
+
+static void write_types(const struct upbit *u, struct bc_json_writer *w,
+			const struct bc_subscription *want)
+{
+	static const bc_decimal none = { 0, 0 };
+	uint32_t books = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO);
+	size_t depth = 0;
+
+	if ((want->channels & books) != 0) {
+		/* There is no channel of its own for the best prices: a book of one level is. */
+		while ((want->channels & BC_CHANNEL_BIT(BC_CHANNEL_BOOK)) != 0 &&
+		       depth < N_DEPTHS - 1 && depths[depth].levels < want->levels)
+			depth++;
+		write_type(w, "orderbook", want, depths[depth].suffix, u->group_by);
+	}
+	if ((want->channels & BC_CHANNEL_BIT(BC_CHANNEL_TRADE)) != 0)
+		write_type(w, "trade", want, "", none);
+	if ((want->channels & BC_CHANNEL_BIT(BC_CHANNEL_TICKER)) != 0)
+		write_type(w, "ticker", want, "", none);
+	if ((want->channels & BC_CHANNEL_BIT(BC_CHANNEL_CANDLE)) == 0)
+		return;
+	for (size_t i = 0; i < N_CANDLES; i++)
+		if ((want->intervals >> candles[i].interval & 1) != 0)
+			write_type(w, candles[i].type, want, "", none);
+}
+
+static bc_status subscribe(void *state, const struct bc_subscription *want, size_t *cursor,
+			   char *out, size_t cap, size_t *len)
+{
+	const struct upbit *u = state;
+	struct bc_json_writer w;
+	char ticket[48];
+	bc_status status;
+	int n = snprintf(ticket, sizeof ticket, "bookcast-%llu", (unsigned long long)want->nonce);
+
+	if (*cursor != 0 || want->n_symbols == 0)
+		return BC_ENOTFOUND;
+	for (size_t i = 0; i < want->n_symbols; i++)
+		if (want->symbols[i].n > MAX_CODE)
+			return BC_EINVAL;
+	if (cap == 0)
+		return BC_ERANGE;
+	bc_json_start(&w, out, cap, NULL, NULL);
+	bc_json_array(&w);
+	bc_json_object(&w);
+	bc_json_key(&w, BC_STR("ticket"));
+	bc_json_string(&w, (bc_str){ ticket, (size_t)n });
+	bc_json_object_end(&w);
+	write_types(u, &w, want);
+	bc_json_object(&w);
+	bc_json_key(&w, BC_STR("format"));
+	bc_json_string(&w, bc_str_of(u->format));
+	bc_json_object_end(&w);
+	bc_json_array_end(&w);
+	status = bc_json_end(&w, "");
+	if (status == BC_OK) {
+		*len = w.n;
+		*cursor = 1;
+	}
+	return status;
+}
+
+/* ------------------------------------------------------------------ REST */
+
+struct text { /* a bounded text being written */
+	char *p;
+	size_t n, cap;
+};
+
+/* Writes what fits; n goes on, and tells later that it was too much. */
+static void append(struct text *t, bc_str s)
+{
+	if (t->n + s.n <= t->cap && s.n > 0)
+		memcpy(t->p + t->n, s.p, s.n);
+	t->n += s.n;
+}
+
+static void append_codes(struct text *t, const bc_str *symbols, size_t n)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			append(t, BC_STR(","));
+		for (size_t k = 0; k < symbols[i].n; k++) {
+			unsigned char c = (unsigned char)symbols[i].p[k];
+			char escaped[3] = { '%', hex[c >> 4], hex[c & 15] };
+			if (is_code_byte((char)c) || c == '-')
+				append(t, (bc_str){ &symbols[i].p[k], 1 });
+			else
+				append(t, (bc_str){ escaped, sizeof escaped });
+		}
+	}
+}
+
+static const struct {
+	const char *before, *after; /* the codes; NULL: not served */
+	bool grouped;
+} rest_paths[BC_N_REST_KINDS] = {
+	[BC_REST_INSTRUMENTS] = { "/v1/market/all?is_details=true", NULL, false },
+	[BC_REST_TICKS] = { "/v1/orderbook/instruments?markets=", "", false },
+	[BC_REST_SNAPSHOT] = { "/v1/orderbook?markets=", "&count=30", true },
+	[BC_REST_TRADES] = { "/v1/trades/ticks?market=", "&count=500", false },
+};
+
+static bc_status rest_path(void *state, enum bc_rest_kind kind, const bc_str *symbols,
+			   size_t n_symbols, char *out, size_t cap, size_t *len)
+{
+	const struct upbit *u = state;
+	struct text t = { out, 0, cap };
+	char level[BC_DECIMAL_TEXT_MAX];
+
+	if (kind >= BC_N_REST_KINDS || rest_paths[kind].before == NULL)
+		return BC_ENOTFOUND;
+	append(&t, bc_str_of(rest_paths[kind].before));
+	if (rest_paths[kind].after != NULL) {
+		append_codes(&t, symbols, n_symbols);
+		append(&t, bc_str_of(rest_paths[kind].after));
+	}
+	if (rest_paths[kind].grouped && u->group_by.mantissa != 0) {
+		append(&t, BC_STR("&level="));
+		append(&t, (bc_str){ level, bc_decimal_format(u->group_by, level) });
+	}
+	if (t.n > cap)
+		return BC_ERANGE;
+	*len = t.n;
+	return BC_OK;
+}
+
+/* ------------------------------------------------------------------ what it is, as data */
+
+#define ON_THE_LINE                                                           \
+	(BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | \
+	 BC_CHANNEL_BIT(BC_CHANNEL_TICKER) | BC_CHANNEL_BIT(BC_CHANNEL_CANDLE))
+
+/* Limits are below the documented ones (5 messages a second, 100 a minute and connection; REST 10
+ * a second and group), because nobody knows how the exchange's windows lie. An idle connection
+ * was cut after 60 s. */
+static const struct bc_line lines[] = {
+	{
+		.name = "public",
+		.path = "/websocket/v1",
+		.channels = ON_THE_LINE,
+		.mode = BC_SUBSCRIBE_REPLACES,
+		.sends_per_s = 4,
+		.sends_per_min = 90,
+		.connects_per_s = 5,
+		.ping_interval_ns = 20 * BC_NS_PER_S,
+		.max_message_bytes = 4u << 20,
+	},
+};
+
+static const struct bc_rest_endpoint rest_endpoints[] = {
+	{ BC_REST_INSTRUMENTS, 8, 0 },
+	{ BC_REST_TICKS, 8, 50 },
+	{ BC_REST_SNAPSHOT, 8, 50 },
+	{ BC_REST_TRADES, 8, 1 },
+};
+
+const struct bc_exchange bc_exchange_upbit = {
+	.id = "upbit",
+	.title = "Upbit (KRW, BTC and USDT markets)",
+	.ws_url = "wss://api.upbit.com",
+	.rest_url = "https://api.upbit.com",
+	.canary = "KRW-BTC",
+	.example_symbols = "KRW-BTC, KRW-ETH",
+	.channels = ON_THE_LINE | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_INSTRUMENT),
+	.intervals =
+#define BIT(word, interval) 1u << interval |
+		UPBIT_CANDLES(BIT) 0,
+#undef BIT
+	.max_levels = 30,
+	.lines = lines,
+	.n_lines = sizeof lines / sizeof *lines,
+	.rest = rest_endpoints,
+	.n_rest = sizeof rest_endpoints / sizeof *rest_endpoints,
+	.state_size = sizeof(struct upbit),
+	.start = start,
+	.check_symbol = check_symbol,
+	.native_symbol = native_symbol,
+	.subscribe = subscribe,
+	.rest_path = rest_path,
+	.on_input = upbit_on_input,
+};

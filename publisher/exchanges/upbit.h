@@ -1,0 +1,76 @@
+/* upbit.h - what the files of the Upbit adapter share. Source: docs/exchanges/upbit.md.
+ *
+ * What shapes them:
+ *   - every orderbook frame is the whole book; there is no sequence and no checksum
+ *   - one request says everything a connection shall carry and replaces the last one; there is no
+ *     acknowledgement, and codes it does not know are ignored without a word
+ *   - four formats: names written out or short, objects bare or in lists; binary frames
+ *   - numbers are JSON numbers in any spelling; a thin side is padded with zeros */
+#ifndef BC_UPBIT_H
+#define BC_UPBIT_H
+
+#include "publisher/exchanges/fields.h"
+
+#define UPBIT_MAX_UNITS 200 /* pairs of a book; the exchange sends 30 */
+
+enum upbit_dialect { UPBIT_DEFAULT, UPBIT_SIMPLE, UPBIT_REST };
+
+/* Objects by their keys: upbit_fields.c has a table for each. */
+enum upbit_object {
+	UPBIT_BOOK,
+	UPBIT_TRADE,
+	UPBIT_TICKER,
+	UPBIT_CANDLE,
+	UPBIT_MARKET,
+	UPBIT_TICK,
+	UPBIT_STATUS,
+	UPBIT_SUBSCRIPTIONS,
+	UPBIT_ERROR,
+	UPBIT_OTHER, /* market data of a type that is not ours */
+	UPBIT_N_OBJECTS
+};
+extern const struct bc_fields upbit_fields[UPBIT_N_OBJECTS];
+
+/* Their word for a candle's length, ours. */
+#define UPBIT_CANDLES(X)          \
+	X("1s", BC_INTERVAL_1S)   \
+	X("1m", BC_INTERVAL_1M)   \
+	X("3m", BC_INTERVAL_3M)   \
+	X("5m", BC_INTERVAL_5M)   \
+	X("10m", BC_INTERVAL_10M) \
+	X("15m", BC_INTERVAL_15M) \
+	X("30m", BC_INTERVAL_30M) \
+	X("60m", BC_INTERVAL_1H)  \
+	X("240m", BC_INTERVAL_4H)
+
+struct upbit_message { /* what one object said; strings are borrowed */
+	bc_str code;
+	bc_wall_time timestamp, opened;
+	bc_decimal price, quantity, open, high, low, change, volume, quote_volume, tick;
+	enum bc_side side;
+	bc_str id, stream;
+	bc_str name, text; /* of control messages */
+};
+
+struct upbit_channel; /* upbit_messages.c */
+
+struct upbit {
+	const char *format; /* what we ask for */
+	bc_decimal group_by;
+
+	struct bc_reader reader;
+	const struct upbit_channel *channel; /* of the object being read */
+	enum upbit_dialect dialect;
+	struct upbit_message m;
+	bc_level bids[UPBIT_MAX_UNITS], asks[UPBIT_MAX_UNITS];
+	uint32_t n_bids, n_asks;
+	char unified[BC_TEXT_MAX + 1];
+};
+
+/* Of KRW-BTC, KRW is the quote and BTC the base. False: no such code. */
+bool upbit_split_code(bc_str code, bc_str *quote, bc_str *base);
+
+/* The adapter's on_input. */
+bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink);
+
+#endif
