@@ -38,7 +38,7 @@ LONG = bool(os.environ.get("BOOKCAST_LONG"))
 # A debug build under sanitizers on a busy machine is slow; deadlines are for what never comes.
 DEADLINE = 30.0
 # Heartbeats of the gateways under test: three of them missed must be noticed.
-HEARTBEAT = 0.2
+HEARTBEAT = 0.5
 
 decimal.getcontext().prec = 60
 
@@ -151,7 +151,7 @@ class Case(unittest.TestCase):
         self.processes = []
         self.context = zmq.Context()
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("BOOKCAST_")}
-        self.environment["BOOKCAST_RUN_DIR"] = str(self.run_dir)
+        self.environment |= {"BOOKCAST_RUN_DIR": str(self.run_dir), "TMPDIR": str(self.directory)}
 
     def tearDown(self):
         problems = []
@@ -172,9 +172,8 @@ class Case(unittest.TestCase):
             if _SANITIZER.search(process.err):
                 problems.append(f"{process.name}: a sanitizer complained")
         self.context.destroy(linger=0)
-        failed = problems or any(e for _, e in getattr(self._outcome, "errors", []) if e) or \
-            getattr(getattr(self._outcome, "result", None), "failures", None)
-        if failed:
+        result = self._outcome.result
+        if problems or any(test is self for test, _ in result.failures + result.errors):
             for process in self.processes:
                 print(f"--- stderr of {process.name}: {' '.join(process.arguments)}\n"
                       f"{process.err[-6000:]}", file=sys.stderr)
@@ -193,7 +192,7 @@ class Case(unittest.TestCase):
     def start_sim(self, *arguments):
         return self.start("bookcast-sim", "--exchange", "upbit", *arguments)
 
-    def start_gateway(self, sim, *arguments, symbols="KRW-*", wait=True):
+    def start_gateway(self, sim, *arguments, symbols="*", wait=True):
         feed = ["--ws-url", sim.ready["ws"], "--rest-url", sim.ready["rest"]]
         if sim.ready.get("ca_file"):
             feed += ["--ca-file", sim.ready["ca_file"]]
@@ -272,11 +271,12 @@ def http(sim, method, path, body=None, seconds=DEADLINE):
         return error.code, error.read().decode()
 
 
-def control(sim, **command):
-    status, text = http(sim, "POST", "/control", command)
+def control(sim, verb, **arguments):
+    """{"do": verb, ...}; the simulator's answer: its state now."""
+    status, text = http(sim, "POST", "/control", {"do": verb, **arguments})
     if status != 200:
-        raise AssertionError(f"the simulator answered {status} to {command}: {text}")
-    return text
+        raise AssertionError(f"the simulator answered {status} to {verb} {arguments}: {text}")
+    return json.loads(text)
 
 
 def truth(sim, symbol):
