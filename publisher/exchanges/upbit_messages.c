@@ -142,7 +142,10 @@ static void tell_unknown(struct upbit *u, const struct bc_input *in,
 {
 	(void)in;
 	(void)sink;
-	bc_reader_refuse(&u->reader, BC_EPARSE, BC_STR("type"), u->m.name);
+	if (u->m.name.n > 0)
+		bc_reader_refuse(&u->reader, BC_EPARSE, BC_STR("type"), u->m.name);
+	else
+		bc_reader_refuse_words(&u->reader, "type", " is missing");
 }
 
 /* ------------------------------------------------------------------ which object it is */
