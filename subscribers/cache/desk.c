@@ -1,0 +1,250 @@
+#include "subscribers/cache/desk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TOPICS = BC_RPC_MAX_ARGS, FRAMES_OF_A_TOPIC = 80 /* bytes, beside topic and payload */ };
+
+struct cache_desk {
+	struct cache_store *store;
+	struct bc_rpc_server *server;
+	struct cache_about about;
+	bc_str topics[MAX_TOPICS];
+	struct cache_answer answers[MAX_TOPICS];
+};
+
+struct cache_desk *cache_desk_new(struct cache_store *store, struct bc_rpc_server *server,
+				  const struct cache_limits *limits, bc_mono_time started)
+{
+	struct cache_desk *d = calloc(1, sizeof *d);
+	if (d == NULL)
+		return NULL;
+	d->store = store;
+	d->server = server;
+	d->about.limits = *limits;
+	d->about.started = started;
+	return d;
+}
+
+void cache_desk_free(struct cache_desk **desk)
+{
+	free(*desk);
+	*desk = NULL;
+}
+
+const struct cache_about *cache_desk_about(const struct cache_desk *d)
+{
+	return &d->about;
+}
+
+static void refuse(struct cache_desk *d, const char *reason)
+{
+	d->about.bad_requests++;
+	bc_rpc_reply(d->server, BC_RPC_BAD, bc_str_of(reason));
+}
+
+/* ---- GET, MATCH ---- */
+
+/* Looks all of them up; false: together they are more than an answer may hold. */
+static bool look_up(struct cache_desk *d, const bc_str *topics, size_t n, bc_mono_time now)
+{
+	int64_t bytes = 0;
+	for (size_t i = 0; i < n && bytes <= BC_RPC_MAX_BYTES; i++) {
+		cache_store_get(d->store, topics[i], now, &d->answers[i]);
+		bytes += (int64_t)(d->answers[i].payload.n + topics[i].n + FRAMES_OF_A_TOPIC);
+	}
+	return bytes <= BC_RPC_MAX_BYTES;
+}
+
+static void put_answer(struct cache_desk *d, const struct cache_answer *a)
+{
+	bc_rpc_reply_number(d->server, (int64_t)a->status);
+	bc_rpc_reply_frame(d->server, bc_str_of(bc_state_word(a->state)));
+	bc_rpc_reply_number(d->server, a->age_ns);
+	bc_rpc_reply_number(d->server, a->proven_ns);
+	bc_rpc_reply_frame(d->server, a->payload);
+}
+
+static void verb_get(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	if (!look_up(d, r->args, r->n_args, now)) {
+		refuse(d, "the answer would pass 16 MiB: ask for fewer topics at once");
+		return;
+	}
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	for (size_t i = 0; i < r->n_args; i++)
+		put_answer(d, &d->answers[i]);
+	bc_rpc_reply_end(d->server);
+}
+
+static bool list(struct cache_desk *d, bc_str prefix, size_t *n)
+{
+	*n = cache_store_list(d->store, prefix, d->topics, MAX_TOPICS);
+	if (*n <= MAX_TOPICS)
+		return true;
+	refuse(d, "more than 10000 topics begin so: give a longer prefix");
+	return false;
+}
+
+static void verb_match(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	size_t n;
+	if (!list(d, r->args[0], &n))
+		return;
+	if (!look_up(d, d->topics, n, now)) {
+		refuse(d, "the answer would pass 16 MiB: give a longer prefix");
+		return;
+	}
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	for (size_t i = 0; i < n; i++) {
+		bc_rpc_reply_frame(d->server, d->topics[i]);
+		put_answer(d, &d->answers[i]);
+	}
+	bc_rpc_reply_end(d->server);
+}
+
+static void verb_list(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	size_t n;
+	(void)now;
+	if (!list(d, r->args[0], &n))
+		return;
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	for (size_t i = 0; i < n; i++)
+		bc_rpc_reply_frame(d->server, d->topics[i]);
+	bc_rpc_reply_end(d->server);
+}
+
+static void verb_resolve(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)now;
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	for (size_t i = 1; i < r->n_args; i++) {
+		bc_str symbol = BC_STR("");
+		bc_status rc = cache_store_resolve(d->store, r->args[0], r->args[i], &symbol);
+		bc_rpc_reply_number(d->server, rc == BC_OK ? CACHE_OK : CACHE_NOT_FOUND);
+		bc_rpc_reply_frame(d->server, symbol);
+	}
+	bc_rpc_reply_end(d->server);
+}
+
+/* ---- reports ---- */
+
+struct growing {
+	char *p;
+	size_t n, cap;
+};
+
+static bc_status grow(void *self, const char *bytes, size_t n)
+{
+	struct growing *g = self;
+	if (g->n + n > (size_t)BC_RPC_MAX_BYTES)
+		return BC_ERANGE;
+	if (g->n + n > g->cap) {
+		size_t cap = 2 * (g->n + n);
+		char *p = realloc(g->p, cap);
+		if (p == NULL)
+			return BC_ENOMEM;
+		g->p = p;
+		g->cap = cap;
+	}
+	memcpy(g->p + g->n, bytes, n);
+	g->n += n;
+	return BC_OK;
+}
+
+static void report(struct cache_desk *d, cache_report_fn *fn, bc_mono_time now)
+{
+	char buffer[4096];
+	struct growing text = { NULL, 0, 0 };
+	struct bc_json_writer w;
+	bc_json_start(&w, buffer, sizeof buffer, grow, &text);
+	fn(d->store, &d->about, now, &w);
+	bc_status rc = bc_json_end(&w, "");
+	if (rc == BC_OK)
+		bc_rpc_reply(d->server, BC_RPC_OK, (bc_str){ text.p, text.n });
+	else
+		refuse(d, bc_status_text(rc));
+	free(text.p);
+}
+
+static void verb_gateways(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)r;
+	report(d, cache_report_gateways, now);
+}
+
+static void verb_health(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)r;
+	report(d, cache_report_health, now);
+}
+
+static void verb_stats(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)r;
+	report(d, cache_report_stats, now);
+}
+
+static void verb_later(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)r;
+	(void)now;
+	refuse(d, "not in this version");
+}
+
+/* ---- */
+
+static const struct verb {
+	const char *word;
+	size_t min_args, max_args;
+	const char *usage;
+	void (*answer)(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now);
+} verbs[] = {
+	{ "GET", 1, MAX_TOPICS, "GET topic...", verb_get },
+	{ "MATCH", 1, 1, "MATCH prefix", verb_match },
+	{ "LIST", 1, 1, "LIST prefix", verb_list },
+	{ "RESOLVE", 2, MAX_TOPICS, "RESOLVE exchange name...", verb_resolve },
+	{ "GATEWAYS", 0, 0, "GATEWAYS", verb_gateways },
+	{ "HEALTH", 0, 0, "HEALTH", verb_health },
+	{ "STATS", 0, 0, "STATS", verb_stats },
+	{ "TRADES", 0, MAX_TOPICS, "", verb_later },
+	{ "CANDLES", 0, MAX_TOPICS, "", verb_later },
+};
+
+static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	char usage[64];
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		const struct verb *v = &verbs[i];
+		if (!bc_str_is(r->verb, v->word))
+			continue;
+		if (r->n_args >= v->min_args && r->n_args <= v->max_args) {
+			v->answer(d, r, now);
+			return;
+		}
+		snprintf(usage, sizeof usage, "usage: %s", v->usage);
+		refuse(d, usage);
+		return;
+	}
+	refuse(d, "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS");
+}
+
+size_t cache_desk_serve(struct cache_desk *d, bc_mono_time now, size_t max)
+{
+	struct bc_rpc_request request;
+	size_t n = 0;
+	for (; n < max; n++) {
+		bc_status rc = bc_rpc_receive(d->server, &request);
+		if (rc != BC_OK && rc != BC_EPARSE)
+			break;
+		d->about.requests++;
+		if (rc == BC_OK)
+			answer(d, &request, now);
+		else
+			d->about.bad_requests++;
+	}
+	return n;
+}

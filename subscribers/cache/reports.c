@@ -1,0 +1,332 @@
+#include "subscribers/cache/reports.h"
+
+#include "proto/codec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_UNFIT = 100 };
+
+static void put_key(struct bc_json_writer *w, const char *key)
+{
+	bc_json_key(w, bc_str_of(key));
+}
+
+static void put_text(struct bc_json_writer *w, const char *key, const char *text)
+{
+	put_key(w, key);
+	if (text == NULL)
+		bc_json_null(w);
+	else
+		bc_json_string(w, bc_str_of(text));
+}
+
+static void put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
+{
+	put_key(w, key);
+	bc_json_uint(w, value);
+}
+
+static void put_int(struct bc_json_writer *w, const char *key, int64_t value)
+{
+	put_key(w, key);
+	bc_json_int(w, value);
+}
+
+static void put_bool(struct bc_json_writer *w, const char *key, bool value)
+{
+	put_key(w, key);
+	bc_json_bool(w, value);
+}
+
+static void put_time(struct bc_json_writer *w, const char *key, bc_wall_time t)
+{
+	put_key(w, key);
+	if (bc_wall_known(t))
+		bc_json_int(w, t.ns);
+	else
+		bc_json_null(w);
+}
+
+struct cache_tally cache_tally(struct cache_store *store, bc_mono_time now)
+{
+	const struct bc_gateways *set = cache_store_gateways(store);
+	struct cache_tally tally = { 0, 0 };
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *g = bc_gateways_at(set, i);
+		if (g->replaced)
+			continue;
+		tally.gateways++;
+		tally.gone += bc_gateway_gone(g, now);
+	}
+	return tally;
+}
+
+/* ---- GATEWAYS ---- */
+
+static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
+{
+	static const char *const unknown[] = { "shard", "pid", "version", "started", "endpoint" };
+	const struct bc_gateway_details *d = &g->details;
+	char shard[32];
+	if (!g->has_details) {
+		for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+			put_text(w, unknown[i], NULL);
+	} else {
+		snprintf(shard, sizeof shard, "%u/%u", d->shard_index, d->shard_count);
+		put_text(w, "shard", shard);
+		put_uint(w, "pid", d->pid);
+		put_text(w, "version", d->version);
+		put_time(w, "started", d->started);
+		put_text(w, "endpoint", d->n_endpoints > 0 ? d->endpoints[0] : NULL);
+	}
+	put_key(w, "endpoints");
+	bc_json_array(w);
+	for (uint32_t i = 0; i < d->n_endpoints; i++)
+		bc_json_string(w, bc_str_of(d->endpoints[i]));
+	bc_json_array_end(w);
+	put_uint(w, "symbols", g->n_symbols);
+	put_uint(w, "symbols_version", g->symbols_version);
+	put_key(w, "counters");
+	bc_json_object(w);
+	for (uint32_t i = 0; i < d->n_counters; i++)
+		put_uint(w, d->counters[i].name, d->counters[i].value);
+	bc_json_object_end(w);
+}
+
+static void put_gateway(struct bc_json_writer *w, const struct bc_gateway *g, bc_mono_time now)
+{
+	/* What it said of itself holds as long as it is heard; a goodbye holds on. */
+	bool gone = bc_gateway_gone(g, now) && g->state != BC_STATE_DOWN;
+	bc_json_object(w);
+	put_text(w, "exchange", g->exchange);
+	put_text(w, "instance", g->instance[0] == '\0' ? NULL : g->instance);
+	put_uint(w, "epoch", g->epoch);
+	put_text(w, "state", bc_state_word(gone ? BC_STATE_STALE : g->state));
+	put_text(w, "reason", bc_reason_word(gone ? BC_REASON_GATEWAY : g->reason));
+	put_time(w, "since", gone ? (bc_wall_time){ BC_TIME_UNKNOWN } : g->since);
+	put_int(w, "heard_ns", now.ns - g->heard.ns);
+	put_int(w, "interval_ns", g->interval_ns);
+	put_details(w, g);
+	bc_json_object_end(w);
+}
+
+void cache_report_gateways(struct cache_store *store, const struct cache_about *about,
+			   bc_mono_time now, struct bc_json_writer *w)
+{
+	const struct bc_gateways *set = cache_store_gateways(store);
+	(void)about;
+	bc_json_object(w);
+	put_key(w, "gateways");
+	bc_json_array(w);
+	for (size_t i = 0; i < bc_gateways_count(set); i++)
+		if (!bc_gateways_at(set, i)->replaced)
+			put_gateway(w, bc_gateways_at(set, i), now);
+	bc_json_array_end(w);
+	bc_json_object_end(w);
+}
+
+/* ---- HEALTH ---- */
+
+struct symbol_state {
+	enum bc_state state;
+	enum bc_reason reason;
+	bc_wall_time since;
+};
+
+static struct symbol_state state_of(struct cache_store *store, const char *exchange, bc_str symbol,
+				    bc_mono_time now)
+{
+	char topic[BC_TOPIC_MAX + 1];
+	size_t n;
+	struct cache_answer answer;
+	struct bc_message m;
+	struct symbol_state s = { BC_STATE_DOWN, BC_REASON_NONE, { BC_TIME_UNKNOWN } };
+	if (bc_topic_make(bc_str_of(exchange), symbol, BC_CHANNEL_STATE, 0, topic, &n) != BC_OK)
+		return s;
+	cache_store_get(store, (bc_str){ topic, n }, now, &answer);
+	s.state = answer.state;
+	if (answer.status == CACHE_OK && !bc_state_fit(s.state) &&
+	    bc_message_decode(answer.payload, &m, NULL, 0) == BC_OK &&
+	    m.envelope.state == s.state) {
+		s.reason = m.envelope.reason;
+		s.since = m.envelope.since;
+	} else if (s.state == BC_STATE_STALE) {
+		s.reason = BC_REASON_GATEWAY;
+	} else if (s.state == BC_STATE_DOWN) {
+		s.reason = BC_REASON_DELISTED;
+	}
+	return s;
+}
+
+struct census {
+	struct cache_store *store;
+	bc_mono_time now;
+	size_t gateways, gone, symbols;
+	size_t states[BC_N_STATES];
+};
+
+typedef void each_symbol_fn(struct census *census, const struct bc_gateway *g, bc_str symbol,
+			    struct bc_json_writer *w);
+
+/* With A/B lines two gateways list a symbol: it counts once. */
+static bool listed_before(const struct bc_gateways *set, size_t i, bc_str symbol)
+{
+	const struct bc_gateway *g = bc_gateways_at(set, i);
+	for (size_t k = 0; k < i; k++) {
+		const struct bc_gateway *other = bc_gateways_at(set, k);
+		if (!other->replaced && strcmp(other->exchange, g->exchange) == 0 &&
+		    bc_gateway_lists(other, symbol))
+			return true;
+	}
+	return false;
+}
+
+static void each_symbol(struct census *c, const char *exchange, each_symbol_fn *fn,
+			struct bc_json_writer *w)
+{
+	const struct bc_gateways *set = cache_store_gateways(c->store);
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *g = bc_gateways_at(set, i);
+		if (g->replaced || strcmp(g->exchange, exchange) != 0)
+			continue;
+		for (uint32_t k = 0; k < g->n_symbols; k++)
+			if (!listed_before(set, i, g->symbols[k]))
+				fn(c, g, g->symbols[k], w);
+	}
+}
+
+static void count_symbol(struct census *c, const struct bc_gateway *g, bc_str symbol,
+			 struct bc_json_writer *w)
+{
+	(void)w;
+	unsigned state = state_of(c->store, g->exchange, symbol, c->now).state;
+	c->symbols++;
+	if (state < BC_N_STATES)
+		c->states[state]++;
+}
+
+static void put_unfit(struct census *c, const struct bc_gateway *g, bc_str symbol,
+		      struct bc_json_writer *w)
+{
+	struct symbol_state s = state_of(c->store, g->exchange, symbol, c->now);
+	if (bc_state_fit(s.state) || c->symbols >= MAX_UNFIT)
+		return;
+	c->symbols++;
+	bc_json_object(w);
+	put_key(w, "symbol");
+	bc_json_string(w, symbol);
+	put_text(w, "state", bc_state_word(s.state));
+	put_text(w, "reason", bc_reason_word(s.reason));
+	put_time(w, "since", s.since);
+	bc_json_object_end(w);
+}
+
+static bool first_of_exchange(const struct bc_gateways *set, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!bc_gateways_at(set, k)->replaced &&
+		    strcmp(bc_gateways_at(set, k)->exchange, bc_gateways_at(set, i)->exchange) == 0)
+			return false;
+	return !bc_gateways_at(set, i)->replaced;
+}
+
+static struct census count_exchange(struct cache_store *store, const char *exchange,
+				    bc_mono_time now)
+{
+	const struct bc_gateways *set = cache_store_gateways(store);
+	struct census c = { .store = store, .now = now };
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *g = bc_gateways_at(set, i);
+		if (g->replaced || strcmp(g->exchange, exchange) != 0)
+			continue;
+		c.gateways++;
+		c.gone += bc_gateway_gone(g, now);
+	}
+	each_symbol(&c, exchange, count_symbol, NULL);
+	return c;
+}
+
+static bool all_fit(const struct census *c)
+{
+	return c->gone == 0 && c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
+}
+
+static void put_exchange(struct bc_json_writer *w, const struct census *c, const char *exchange)
+{
+	bc_json_object(w);
+	put_text(w, "exchange", exchange);
+	put_uint(w, "gateways", c->gateways);
+	put_uint(w, "gone", c->gone);
+	put_uint(w, "symbols", c->symbols);
+	put_key(w, "states");
+	bc_json_object(w);
+	for (unsigned s = 0; s < BC_N_STATES; s++)
+		put_uint(w, bc_state_word(s), c->states[s]);
+	bc_json_object_end(w);
+	put_key(w, "unfit");
+	bc_json_array(w);
+	struct census named = { .store = c->store, .now = c->now };
+	each_symbol(&named, exchange, put_unfit, w);
+	bc_json_array_end(w);
+	bc_json_object_end(w);
+}
+
+void cache_report_health(struct cache_store *store, const struct cache_about *about,
+			 bc_mono_time now, struct bc_json_writer *w)
+{
+	const struct bc_gateways *set = cache_store_gateways(store);
+	bool fit = cache_tally(store, now).gateways > 0;
+	bc_json_object(w);
+	put_int(w, "uptime_ns", now.ns - about->started.ns);
+	put_uint(w, "topics", cache_store_topics(store));
+	put_key(w, "exchanges");
+	bc_json_array(w);
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		if (!first_of_exchange(set, i))
+			continue;
+		const char *exchange = bc_gateways_at(set, i)->exchange;
+		struct census c = count_exchange(store, exchange, now);
+		fit = fit && all_fit(&c);
+		put_exchange(w, &c, exchange);
+	}
+	bc_json_array_end(w);
+	put_bool(w, "fit", fit);
+	bc_json_object_end(w);
+}
+
+/* ---- STATS ---- */
+
+void cache_report_stats(struct cache_store *store, const struct cache_about *about,
+			bc_mono_time now, struct bc_json_writer *w)
+{
+	const struct cache_stats *s = cache_store_stats(store);
+	struct cache_tally tally = cache_tally(store, now);
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+		{ "messages", s->messages },
+		{ "bytes", s->bytes },
+		{ "bad", s->bad },
+		{ "unknown", s->unknown },
+		{ "duplicates", s->duplicates },
+		{ "stragglers", s->stragglers },
+		{ "gaps", s->gaps },
+		{ "lost", s->lost },
+		{ "refused", s->refused },
+		{ "topics", cache_store_topics(store) },
+		{ "payload_bytes", cache_store_bytes(store) },
+		{ "max_topics", about->limits.max_topics },
+		{ "max_payload_bytes", about->limits.max_bytes },
+		{ "gateways", tally.gateways },
+		{ "gone", tally.gone },
+		{ "requests", about->requests },
+		{ "bad_requests", about->bad_requests },
+	};
+	bc_json_object(w);
+	put_int(w, "uptime_ns", now.ns - about->started.ns);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		put_uint(w, rows[i].key, rows[i].value);
+	bc_json_object_end(w);
+}

@@ -1,0 +1,320 @@
+/* Requests as they come over a socket, answered from a store; client and desk in one thread. */
+#include "common/bus_socket.h"
+#include "common/clock.h"
+#include "subscribers/cache/desk.h"
+#include "tests/support/bus_message.h"
+#include "tests/support/temp_dir.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+
+static struct temp_dir dir;
+static void *context;
+static struct bc_rpc_server *server;
+static struct bc_rpc_client *client;
+static struct cache_store *store;
+static struct cache_desk *desk;
+static bc_mono_time now;
+
+static void open_all(void)
+{
+	const struct cache_limits limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
+	char text[96], real[BC_ENDPOINT_MAX];
+	now.ns = 1000 * BC_NS_PER_S;
+	cr_assert(temp_dir_new(&dir));
+	cr_assert((context = bc_bus_context_new()) != NULL);
+	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
+	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, real), BC_OK);
+	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);
+	cr_assert((store = cache_store_new(&limits)) != NULL);
+	cr_assert((desk = cache_desk_new(store, server, &limits, now)) != NULL);
+}
+
+static void close_all(void)
+{
+	cache_desk_free(&desk);
+	cache_store_free(&store);
+	bc_rpc_client_free(&client);
+	bc_rpc_server_free(&server);
+	bc_bus_context_free(&context);
+	temp_dir_free(&dir);
+}
+
+static void take(const char *topic, struct bc_message m)
+{
+	struct bus_message b;
+	bus_message_encode(&b, topic, &m);
+	cr_assert_eq(cache_store_take(store, b.topic, b.payload, now), BC_OK);
+}
+
+static void fill(void)
+{
+	bc_level levels[2];
+	uint8_t list[512];
+	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
+	struct bc_envelope e = bus_envelope(100, 1, BC_STATE_LIVE);
+	struct bc_message state = { .envelope = e };
+	take("upbit.@0.heartbeat", bus_heartbeat(e, "0", 1, "tcp://10.0.0.1:5000"));
+	take("upbit.@0.state", bus_symbols(e, 1, symbols, 2, list));
+	take("upbit.KRW-BTC.book", bus_book(e, 7, levels));
+	take("upbit.KRW-BTC.state", state);
+	state.envelope.state = BC_STATE_STALE;
+	state.envelope.reason = BC_REASON_GAP;
+	take("upbit.KRW-ETH.state", state);
+}
+
+/* Asks by words separated by blanks; *reply is the desk's answer. */
+static void ask(const char *words, struct bc_rpc_reply *reply)
+{
+	char text[256];
+	bc_str args[16];
+	size_t n = 0;
+	snprintf(text, sizeof text, "%s", words);
+	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+		args[n++] = bc_str_of(word);
+	cr_assert_eq(bc_rpc_send(client, args[0], args + 1, n - 1, bc_mono_now(), 5 * BC_NS_PER_S),
+		     BC_OK);
+	bc_status rc;
+	int64_t end = test_in(5);
+	while ((rc = bc_rpc_poll(client, bc_mono_now(), reply)) == BC_EAGAIN && test_waits(end))
+		cache_desk_serve(desk, now, 10);
+	cr_assert_eq(rc, BC_OK, "%s", words);
+}
+
+#define DESK_TEST(name) Test(cache_desk, name, .init = open_all, .fini = close_all)
+
+DESK_TEST(get_answers_five_frames_a_topic)
+{
+	static const char *const want[] = {
+		"200",
+		"live",
+		"1000000",
+		"1000000",
+		NULL, /* the payload */
+		"503",
+		"stale",
+		"9223372036854775807",
+		"9223372036854775807",
+		"",
+		"404",
+		"down",
+		"9223372036854775807",
+		"9223372036854775807",
+		"",
+	};
+	struct bc_rpc_reply reply;
+	fill();
+	now.ns += BC_NS_PER_MS;
+	ask("GET upbit.KRW-BTC.book upbit.KRW-ETH.book upbit.NO.book", &reply);
+	cr_expect_eq(reply.status, 200);
+	cr_assert_eq(reply.n_answers, 15);
+	for (size_t i = 0; i < 15; i++)
+		if (want[i] != NULL)
+			cr_expect(bc_str_is(reply.answers[i], want[i]), "frame %zu is %.*s", i,
+				  (int)reply.answers[i].n, reply.answers[i].p);
+	bc_level levels[2];
+	struct bc_message m;
+	cr_assert_eq(bc_message_decode(reply.answers[4], &m, levels, 2), BC_OK);
+	cr_expect_eq(m.body.book.bids[0].price.mantissa, 7);
+}
+
+DESK_TEST(match_and_list_are_sorted)
+{
+	struct bc_rpc_reply reply;
+	fill();
+	ask("LIST upbit.KRW", &reply);
+	cr_assert_eq(reply.n_answers, 3);
+	cr_expect(bc_str_is(reply.answers[0], "upbit.KRW-BTC.book"));
+	cr_expect(bc_str_is(reply.answers[2], "upbit.KRW-ETH.state"));
+	ask("MATCH upbit.KRW-BTC", &reply);
+	cr_assert_eq(reply.n_answers, 12);
+	cr_expect(bc_str_is(reply.answers[0], "upbit.KRW-BTC.book"));
+	cr_expect(bc_str_is(reply.answers[1], "200"));
+	cr_expect(bc_str_is(reply.answers[6], "upbit.KRW-BTC.state"));
+	ask("MATCH x", &reply);
+	cr_expect_eq(reply.status, 200);
+	cr_expect_eq(reply.n_answers, 0);
+	ask("RESOLVE upbit KRW-ETH NO", &reply);
+	cr_assert_eq(reply.n_answers, 4);
+	cr_expect(bc_str_is(reply.answers[0], "200"));
+	cr_expect(bc_str_is(reply.answers[1], "KRW-ETH"));
+	cr_expect(bc_str_is(reply.answers[2], "404"));
+}
+
+static const struct {
+	const char *words, *reason;
+} refused[] = {
+	{ "GET", "usage: GET topic..." },
+	{ "MATCH", "usage: MATCH prefix" },
+	{ "MATCH a b", "usage: MATCH prefix" },
+	{ "LIST", "usage: LIST prefix" },
+	{ "RESOLVE upbit", "usage: RESOLVE exchange name..." },
+	{ "GATEWAYS now", "usage: GATEWAYS" },
+	{ "TRADES upbit.KRW-BTC.trade 5", "not in this version" },
+	{ "CANDLES upbit.KRW-BTC.candle-1m 5", "not in this version" },
+	{ "get upbit.KRW-BTC.book", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "DROP", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "\x01\xff\xfe", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
+};
+
+DESK_TEST(what_cannot_be_answered_is_told_why)
+{
+	struct bc_rpc_reply reply;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		ask(refused[i].words, &reply);
+		cr_expect_eq(reply.status, 400, "%s", refused[i].words);
+		cr_assert_eq(reply.n_answers, 1);
+		cr_expect(bc_str_is(reply.answers[0], refused[i].reason), "%s: %.*s",
+			  refused[i].words, (int)reply.answers[0].n, reply.answers[0].p);
+	}
+	cr_expect_eq(cache_desk_about(desk)->bad_requests, sizeof refused / sizeof *refused);
+}
+
+DESK_TEST(too_large_an_answer_is_refused)
+{
+	struct bc_rpc_reply reply;
+	bc_level levels[2];
+	for (int i = 0; i < 10001; i++) {
+		char topic[32];
+		snprintf(topic, sizeof topic, "x.S%05d.book", i);
+		take(topic, bus_book(bus_envelope(100, 1, BC_STATE_LIVE), 1, levels));
+	}
+	ask("MATCH x.", &reply);
+	cr_expect_eq(reply.status, 400);
+	cr_expect(bc_str_is(reply.answers[0],
+			    "more than 10000 topics begin so: give a longer prefix"));
+	ask("LIST x.", &reply);
+	cr_expect_eq(reply.status, 400);
+	ask("LIST x.S0", &reply);
+	cr_expect_eq(reply.n_answers, 10000);
+	ask("MATCH x.S0", &reply);
+	cr_expect_eq(reply.n_answers, 60000);
+}
+
+DESK_TEST(sixteen_mebibytes_are_the_limit)
+{
+	static char big[8000];
+	static uint8_t bytes[9000];
+	struct bc_rpc_reply reply;
+	struct bc_envelope e = bus_envelope(100, 1, BC_STATE_LIVE);
+	struct bc_message m = { .envelope = e };
+	size_t len;
+	memset(big, 'x', sizeof big);
+	m.envelope.channel = BC_CHANNEL_TRADE;
+	m.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, { big, sizeof big } };
+	cr_assert_eq(bc_message_encode(&m, bytes, sizeof bytes, &len), BC_OK);
+	for (int i = 0; i < 2200; i++) {
+		char topic[32];
+		snprintf(topic, sizeof topic, "x.S%05d.trade", i);
+		cr_assert_eq(cache_store_take(store, bc_str_of(topic),
+					      (bc_str){ (char *)bytes, len }, now),
+			     BC_OK);
+	}
+	ask("MATCH x.", &reply);
+	cr_expect_eq(reply.status, 400);
+	cr_expect(
+		bc_str_is(reply.answers[0], "the answer would pass 16 MiB: give a longer prefix"));
+	ask("MATCH x.S00", &reply);
+	cr_expect_eq(reply.n_answers, 6000);
+}
+
+/* The one frame of a report, parsed by another library. */
+static json_t *ask_json(const char *verb)
+{
+	struct bc_rpc_reply reply;
+	json_error_t error;
+	ask(verb, &reply);
+	cr_assert_eq(reply.status, 200);
+	cr_assert_eq(reply.n_answers, 1);
+	json_t *json =
+		json_loadb(reply.answers[0].p, reply.answers[0].n, JSON_REJECT_DUPLICATES, &error);
+	cr_assert(json != NULL, "%s: %s", verb, error.text);
+	return json;
+}
+
+static const char *text_at(json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text == NULL ? "" : text;
+}
+
+static json_int_t number_at(json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+DESK_TEST(gateways_tells_where_they_are_and_how)
+{
+	fill();
+	now.ns += 412 * BC_NS_PER_MS;
+	json_t *json = ask_json("GATEWAYS");
+	json_t *all = json_object_get(json, "gateways"), *g = json_array_get(all, 0);
+	cr_assert_eq(json_array_size(all), 1);
+	cr_expect_str_eq(text_at(g, "exchange"), "upbit");
+	cr_expect_str_eq(text_at(g, "instance"), "0");
+	cr_expect_str_eq(text_at(g, "state"), "live");
+	cr_expect_str_eq(text_at(g, "endpoint"), "tcp://10.0.0.1:5000");
+	cr_expect_str_eq(text_at(g, "shard"), "0/1");
+	cr_expect_eq(number_at(g, "epoch"), 100);
+	cr_expect_eq(number_at(g, "heard_ns"), 412 * BC_NS_PER_MS);
+	cr_expect_eq(number_at(g, "symbols"), 2);
+	json_decref(json);
+	now.ns += 4 * BC_NS_PER_S;
+	json = ask_json("GATEWAYS");
+	g = json_array_get(json_object_get(json, "gateways"), 0);
+	cr_expect_str_eq(text_at(g, "state"), "stale");
+	cr_expect_str_eq(text_at(g, "reason"), "gateway");
+	json_decref(json);
+}
+
+DESK_TEST(health_counts_symbols_and_names_the_unfit)
+{
+	json_t *json = ask_json("HEALTH");
+	cr_expect(json_is_false(json_object_get(json, "fit")), "nobody there is not healthy");
+	json_decref(json);
+	fill();
+	json = ask_json("HEALTH");
+	json_t *upbit = json_array_get(json_object_get(json, "exchanges"), 0);
+	json_t *states = json_object_get(upbit, "states");
+	json_t *unfit = json_object_get(upbit, "unfit");
+	cr_expect(json_is_false(json_object_get(json, "fit")));
+	cr_expect_eq(number_at(upbit, "symbols"), 2);
+	cr_expect_eq(number_at(upbit, "gone"), 0);
+	cr_expect_eq(number_at(states, "live"), 1);
+	cr_expect_eq(number_at(states, "stale"), 1);
+	cr_assert_eq(json_array_size(unfit), 1);
+	cr_expect_str_eq(text_at(json_array_get(unfit, 0), "symbol"), "KRW-ETH");
+	cr_expect_str_eq(text_at(json_array_get(unfit, 0), "reason"), "gap");
+	json_decref(json);
+	struct bc_message state = { .envelope = bus_envelope(100, 2, BC_STATE_QUIET) };
+	take("upbit.KRW-ETH.state", state);
+	json = ask_json("HEALTH");
+	cr_expect(json_is_true(json_object_get(json, "fit")));
+	json_decref(json);
+	now.ns += 4 * BC_NS_PER_S;
+	json = ask_json("HEALTH");
+	upbit = json_array_get(json_object_get(json, "exchanges"), 0);
+	unfit = json_object_get(upbit, "unfit");
+	cr_expect(json_is_false(json_object_get(json, "fit")));
+	cr_expect_eq(number_at(upbit, "gone"), 1);
+	cr_assert_eq(json_array_size(unfit), 2);
+	cr_expect_str_eq(text_at(json_array_get(unfit, 0), "reason"), "gateway");
+	json_decref(json);
+}
+
+DESK_TEST(stats_count_what_came)
+{
+	fill();
+	cache_store_take(store, BC_STR("x"), BC_STR("y"), now);
+	now.ns += BC_NS_PER_S;
+	json_t *json = ask_json("STATS");
+	cr_expect_eq(number_at(json, "messages"), 6);
+	cr_expect_eq(number_at(json, "bad"), 1);
+	cr_expect_eq(number_at(json, "topics"), 5);
+	cr_expect_eq(number_at(json, "gateways"), 1);
+	cr_expect_eq(number_at(json, "requests"), 1);
+	cr_expect_eq(number_at(json, "max_topics"), 20000);
+	cr_expect_eq(number_at(json, "uptime_ns"), BC_NS_PER_S);
+	json_decref(json);
+}
