@@ -1,0 +1,92 @@
+/* name_index.c - open addressing, linear probing, removal by moving back (no tombstones). */
+#include "common/name_index.h"
+
+#include <stdlib.h>
+
+#define FIRST_CAPACITY 64u
+
+static uint32_t hash_of(bc_str name) /* FNV-1a, folded */
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
+	return (uint32_t)(h ^ (h >> 32));
+}
+
+/* The place of `name`, or the free place where it would go. */
+static uint32_t place_of(const struct bc_name_index *index, bc_str name, uint32_t hash)
+{
+	uint32_t mask = index->capacity - 1;
+	uint32_t at = hash & mask;
+	for (;; at = (at + 1) & mask) {
+		const struct bc_name_entry *e = &index->entries[at];
+		if (e->id == BC_NAME_NONE || (e->hash == hash && bc_str_equal(e->name, name)))
+			return at;
+	}
+}
+
+static bc_status grow(struct bc_name_index *index)
+{
+	struct bc_name_index larger = { .n = index->n };
+	larger.capacity = index->capacity == 0 ? FIRST_CAPACITY : index->capacity * 2;
+	larger.entries = calloc(larger.capacity, sizeof *larger.entries);
+	if (larger.entries == NULL)
+		return BC_ENOMEM;
+	for (uint32_t i = 0; i < larger.capacity; i++)
+		larger.entries[i].id = BC_NAME_NONE;
+	for (uint32_t i = 0; i < index->capacity; i++) {
+		const struct bc_name_entry *e = &index->entries[i];
+		if (e->id != BC_NAME_NONE)
+			larger.entries[place_of(&larger, e->name, e->hash)] = *e;
+	}
+	free(index->entries);
+	*index = larger;
+	return BC_OK;
+}
+
+bc_status bc_name_put(struct bc_name_index *index, bc_str name, uint32_t id)
+{
+	if (index->n * 2 >= index->capacity) {
+		bc_status rc = grow(index);
+		if (rc != BC_OK)
+			return rc;
+	}
+	uint32_t hash = hash_of(name);
+	struct bc_name_entry *e = &index->entries[place_of(index, name, hash)];
+	if (e->id != BC_NAME_NONE)
+		return BC_EDUPLICATE;
+	*e = (struct bc_name_entry){ .name = name, .hash = hash, .id = id };
+	index->n++;
+	return BC_OK;
+}
+
+uint32_t bc_name_find(const struct bc_name_index *index, bc_str name)
+{
+	if (index->n == 0)
+		return BC_NAME_NONE;
+	return index->entries[place_of(index, name, hash_of(name))].id;
+}
+
+void bc_name_remove(struct bc_name_index *index, bc_str name)
+{
+	if (bc_name_find(index, name) == BC_NAME_NONE)
+		return;
+	uint32_t mask = index->capacity - 1;
+	uint32_t hole = place_of(index, name, hash_of(name));
+	for (uint32_t at = (hole + 1) & mask; index->entries[at].id != BC_NAME_NONE;
+	     at = (at + 1) & mask) {
+		uint32_t home = index->entries[at].hash & mask;
+		if (((at - home) & mask) < ((at - hole) & mask))
+			continue; /* moving it back would put it before its home */
+		index->entries[hole] = index->entries[at];
+		hole = at;
+	}
+	index->entries[hole] = (struct bc_name_entry){ .id = BC_NAME_NONE };
+	index->n--;
+}
+
+void bc_name_free(struct bc_name_index *index)
+{
+	free(index->entries);
+	*index = (struct bc_name_index){ 0 };
+}

@@ -1,0 +1,192 @@
+/* outlet_event.c - market data into the values of topics; the bbo out of books. */
+#include "publisher/outlet_private.h"
+
+#include <string.h>
+
+static void take_envelope(struct value *value, const struct bc_event *event, bc_wall_time received)
+{
+	value->envelope.exchange_seq = event->exchange_seq;
+	value->envelope.ts_exchange = event->ts_exchange;
+	value->envelope.ts_recv = received;
+	value->envelope.flags = event->flags;
+}
+
+static void take_book(struct slot *slot, struct value *value, const struct bc_book *book,
+		      uint32_t max)
+{
+	bc_level *levels = slot->levels[value == &slot->values[0] ? 0 : 1];
+	uint32_t n_bids = book->n_bids < max ? book->n_bids : max;
+	uint32_t n_asks = book->n_asks < max ? book->n_asks : max;
+	if (n_bids > 0)
+		memcpy(levels, book->bids, n_bids * sizeof *levels);
+	if (n_asks > 0)
+		memcpy(levels + max, book->asks, n_asks * sizeof *levels);
+	value->body.book = (struct bc_book){ levels, levels + max, n_bids, n_asks };
+}
+
+static void book_into(struct outlet *o, bc_mono_time now, struct slot *slot,
+		      const struct bc_event *event, bc_wall_time received, uint32_t max)
+{
+	struct value *value = slot_next(o, slot, now);
+	take_envelope(value, event, received);
+	take_book(slot, value, &event->body.book, max);
+	slot_commit(o, slot, now);
+}
+
+static bool same_level(const bc_level *a, uint32_t n_a, const bc_level *b, uint32_t n_b)
+{
+	if (n_a == 0 || n_b == 0)
+		return n_a == n_b;
+	return bc_decimal_compare(a->price, b->price) == 0 &&
+	       bc_decimal_compare(a->quantity, b->quantity) == 0;
+}
+
+static bool same_top(const struct bc_book *a, const struct bc_book *b)
+{
+	return same_level(a->bids, a->n_bids > 0, b->bids, b->n_bids > 0) &&
+	       same_level(a->asks, a->n_asks > 0, b->asks, b->n_asks > 0);
+}
+
+static void bbo_from_book(struct outlet *o, bc_mono_time now, struct subject *subject,
+			  const struct bc_event *event, bc_wall_time received)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	if (slot == NULL)
+		return;
+	const struct value *last = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	if (slot->has && !slot->outdated && !slot->state_due &&
+	    same_top(&last->body.book, &event->body.book))
+		return;
+	book_into(o, now, slot, event, received, 1);
+}
+
+/* ------------------------------------------------------------------ by channel */
+
+static void on_book(struct outlet *o, bc_mono_time now, struct subject *subject,
+		    const struct bc_event *event, bc_wall_time received)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_BOOK, 0);
+	if (slot != NULL)
+		book_into(o, now, slot, event, received, o->opt.levels);
+	if (!o->opt.own_bbo)
+		bbo_from_book(o, now, subject, event, received);
+}
+
+static void on_bbo(struct outlet *o, bc_mono_time now, struct subject *subject,
+		   const struct bc_event *event, bc_wall_time received)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	if (slot != NULL && o->opt.own_bbo)
+		book_into(o, now, slot, event, received, 1);
+}
+
+static void on_trade(struct outlet *o, bc_mono_time now, struct subject *subject,
+		     const struct bc_event *event, bc_wall_time received)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_TRADE, 0);
+	if (slot == NULL)
+		return;
+	(void)now; /* trades are never conflated */
+	struct value value = { .body.trade = event->body.trade };
+	take_envelope(&value, event, received);
+	slot_say(o, slot, &value);
+}
+
+static void on_ticker(struct outlet *o, bc_mono_time now, struct subject *subject,
+		      const struct bc_event *event, bc_wall_time received)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_TICKER, 0);
+	if (slot == NULL)
+		return;
+	struct value *value = slot_next(o, slot, now);
+	take_envelope(value, event, received);
+	value->body.ticker = event->body.ticker;
+	slot_commit(o, slot, now);
+}
+
+/* A candle that is over is never conflated away, also where only the next one tells. */
+static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subject,
+		      const struct bc_event *event, bc_wall_time received)
+{
+	const struct bc_candle *candle = &event->body.candle;
+	struct slot *slot = slot_of(subject, BC_CHANNEL_CANDLE, candle->interval);
+	if (slot == NULL)
+		return;
+	if (slot->pending &&
+	    slot->values[!slot->shown].body.candle.ts_open.ns != candle->ts_open.ns)
+		slot_publish(o, slot, now);
+	struct value *value = slot_next(o, slot, now);
+	take_envelope(value, event, received);
+	value->body.candle = *candle;
+	if (candle->closed == BC_CLOSED_YES)
+		slot_publish(o, slot, now);
+	else
+		slot_commit(o, slot, now);
+}
+
+/* ------------------------------------------------------------------ instruments */
+
+static bool take_text(char *kept, bc_str *out, bc_str in)
+{
+	if (in.n == 0 || in.n >= INSTRUMENT_TEXT || bc_str_equal(*out, in))
+		return false;
+	memcpy(kept, in.p, in.n);
+	*out = (bc_str){ kept, in.n };
+	return true;
+}
+
+static bool take_decimal(bc_decimal *out, bc_decimal in)
+{
+	if (!bc_decimal_known(in) || (bc_decimal_known(*out) && bc_decimal_compare(*out, in) == 0))
+		return false;
+	*out = in;
+	return true;
+}
+
+/* What is known of an instrument comes in pieces (listing, tick sizes): known replaces unknown
+ * or older, and it is published when that changed something. */
+static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *subject,
+			  const struct bc_event *event, bc_wall_time received)
+{
+	const struct bc_instrument *in = &event->body.instrument;
+	struct slot *slot = slot_of(subject, BC_CHANNEL_INSTRUMENT, 0);
+	struct value *value = &slot->values[slot->shown];
+	struct bc_instrument *kept = &value->body.instrument;
+	if (!slot->has)
+		*kept = (struct bc_instrument){ .tick = BC_DECIMAL_NONE,
+						.lot = BC_DECIMAL_NONE,
+						.contract_size = BC_DECIMAL_NONE };
+	bool changed = !slot->has;
+	changed |= take_text(subject->text[0], &kept->base, in->base);
+	changed |= take_text(subject->text[1], &kept->quote, in->quote);
+	changed |= take_text(subject->text[2], &kept->unified, in->unified);
+	changed |= take_decimal(&kept->tick, in->tick);
+	changed |= take_decimal(&kept->lot, in->lot);
+	changed |= take_decimal(&kept->contract_size, in->contract_size);
+	if (in->base.n > 0 && in->kind != kept->kind) {
+		kept->kind = in->kind;
+		changed = true;
+	}
+	if (in->status != BC_LISTING_UNKNOWN && in->status != kept->status) {
+		kept->status = in->status;
+		changed = true;
+	}
+	if (!changed)
+		return;
+	take_envelope(value, event, received);
+	slot_publish(o, slot, now);
+}
+
+void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const struct bc_event *event,
+		  bc_wall_time received)
+{
+	static void (*const by_channel[BC_N_CHANNELS])(struct outlet *, bc_mono_time,
+						       struct subject *, const struct bc_event *,
+						       bc_wall_time) = {
+		[BC_CHANNEL_BOOK] = on_book,     [BC_CHANNEL_BBO] = on_bbo,
+		[BC_CHANNEL_TRADE] = on_trade,   [BC_CHANNEL_TICKER] = on_ticker,
+		[BC_CHANNEL_CANDLE] = on_candle, [BC_CHANNEL_INSTRUMENT] = on_instrument,
+	};
+	if (by_channel[event->channel] != NULL)
+		by_channel[event->channel](o, now, o->symbols[symbol], event, received);
+}

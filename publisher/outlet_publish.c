@@ -1,0 +1,158 @@
+/* outlet_publish.c - numbers, envelopes, encoding, conflation. */
+#include "publisher/outlet_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEARTBEAT_STRINGS 8192 /* endpoints, counter names, version: what one can hold */
+
+bc_status buffer_reserve(struct outlet *o)
+{
+	size_t list = o->names_bytes + 5 * (size_t)o->n_symbols;
+	size_t strings = list > HEARTBEAT_STRINGS ? list : HEARTBEAT_STRINGS;
+	size_t need = bc_message_bound(2 * (size_t)o->opt.levels, strings);
+	if (need > o->buffer_cap) {
+		uint8_t *buffer = realloc(o->buffer, need * 2);
+		if (buffer == NULL)
+			return BC_ENOMEM;
+		o->buffer = buffer;
+		o->buffer_cap = need * 2;
+	}
+	if (list > o->listed_cap) {
+		uint8_t *listed = realloc(o->listed, list * 2);
+		if (listed == NULL)
+			return BC_ENOMEM;
+		/* the published list stands in the old piece: it is written anew this turn */
+		o->listed = listed;
+		o->listed_cap = list * 2;
+	}
+	return BC_OK;
+}
+
+/* ------------------------------------------------------------------ on to the bus */
+
+void slot_send(struct outlet *o, struct slot *slot, const struct value *value, uint32_t flags)
+{
+	struct bc_message *m = &o->scratch;
+	size_t n;
+	m->envelope = value->envelope;
+	m->envelope.flags |= flags;
+	memcpy(&m->body, &value->body, sizeof value->body);
+	if (bc_message_encode(m, o->buffer, o->buffer_cap, &n) != BC_OK) {
+		o->count.encode_failures++;
+		return;
+	}
+	o->count.encoded++;
+	o->count.bytes += n;
+	if (o->out.send(o->out.self, slot->topic, (bc_str){ (const char *)o->buffer, n }) != BC_OK)
+		o->count.send_failures++;
+}
+
+/* Gives the value its number and the state its subject has now, and sends it if wanted. */
+static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *value)
+{
+	const struct subject *subject = slot->subject;
+	struct bc_envelope *e = &value->envelope;
+	e->channel = slot->channel;
+	e->epoch = o->opt.epoch;
+	e->seq = ++slot->seq;
+	e->state = subject->state;
+	e->reason = subject->reason;
+	e->since = subject->since;
+	e->ts_publish = o->out.now(o->out.self);
+	if (slot->state_due)
+		e->flags |= BC_FLAG_STATE;
+	slot->state_due = false;
+	o->count.published++;
+	if (o->out.wanted(o->out.self, slot->topic))
+		slot_send(o, slot, value, 0);
+}
+
+/* A message that is not kept: a trade. */
+void slot_say(struct outlet *o, struct slot *slot, struct value *value)
+{
+	stamp_and_send(o, slot, value);
+}
+
+static bool is_paced(const struct outlet *o, const struct slot *slot)
+{
+	return o->opt.interval_ns > 0 && slot->channel != BC_CHANNEL_STATE &&
+	       slot->channel != BC_CHANNEL_INSTRUMENT;
+}
+
+/* The newest value of the topic goes out now. */
+void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now)
+{
+	if (slot->pending)
+		slot->shown = !slot->shown;
+	slot->pending = false;
+	slot->has = true;
+	welcome_forget(o, slot);
+	stamp_and_send(o, slot, &slot->values[slot->shown]);
+	slot->published_at = now;
+	if (is_paced(o, slot)) {
+		list_remove(&o->paced, slot);
+		list_append(&o->paced, slot);
+	}
+}
+
+/* The last value again, with a new state; the times of the data stay. */
+void slot_repeat(struct outlet *o, struct slot *slot, bc_mono_time now)
+{
+	if (!slot->has && !slot->pending)
+		return;
+	slot->state_due = true;
+	slot_publish(o, slot, now);
+}
+
+/* ------------------------------------------------------------------ conflation */
+
+static bool too_early(const struct outlet *o, const struct slot *slot, bc_mono_time now)
+{
+	return is_paced(o, slot) && !slot->state_due &&
+	       now.ns - slot->published_at.ns < o->opt.interval_ns;
+}
+
+/* Only a book that made its symbol fit, or came while it was, may be called fit later. */
+static bool is_book(const struct slot *slot)
+{
+	return slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO;
+}
+
+/* Where the next value is written: over the published one, or, if it has to wait, beside it.
+ * slot_commit() follows. */
+struct value *slot_next(struct outlet *o, struct slot *slot, bc_mono_time now)
+{
+	if (too_early(o, slot, now)) {
+		o->count.conflated += slot->pending;
+		slot->pending = true;
+	}
+	struct value *value = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	value->envelope.flags = 0;
+	return value;
+}
+
+void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now)
+{
+	slot->outdated = is_book(slot) && !bc_state_fit(slot->subject->state);
+	if (!slot->pending || !too_early(o, slot, now))
+		slot_publish(o, slot, now);
+}
+
+/* All wait equally long, so who was published first is due first. */
+void paced_turn(struct outlet *o, bc_mono_time now)
+{
+	while (!is_empty(&o->paced) && paced_deadline(o).ns <= now.ns) {
+		struct slot *slot = o->paced.first;
+		list_remove(&o->paced, slot);
+		if (slot->pending)
+			slot_publish(o, slot, now);
+	}
+}
+
+bc_mono_time paced_deadline(const struct outlet *o)
+{
+	if (is_empty(&o->paced))
+		return (bc_mono_time){ INT64_MAX };
+	return (bc_mono_time){ o->paced.first->published_at.ns + o->opt.interval_ns };
+}

@@ -1,0 +1,160 @@
+/* session.h - the feed session: everything that is decided between an exchange and the bus.
+ *
+ * A pure state machine: (state, input, now) to actions. Connection life cycle, subscriptions and
+ * their budget, liveness, the state of every symbol, back-off and REST retries are decided here
+ * and carried out elsewhere: the gateway does it on sockets, the tests in simulated time.
+ *
+ * Shape   symbols have small numbers that stay theirs until they are removed; connections are
+ *         counted from 0 and never go away.
+ * Inputs  every function that takes `now`; actions are made from inside them, and an action must
+ *         not call back into the session.
+ * Duty    the caller ticks at session_next_deadline() at the latest. Who comes more than two
+ *         seconds late has stalled, and everything is stale (clock) from then on.
+ * Units   times in ns; three clocks, see struct session_now.
+ * Memory  session_new(), adding symbols and the instrument list allocate; nothing else does.
+ * Threads one. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "common/log.h"
+#include "publisher/exchanges/exchange.h"
+
+struct session;
+
+struct session_now {
+	bc_mono_time mono, boot; /* boot counts while the machine sleeps, mono does not */
+	bc_wall_time wall;       /* printed, published, never decided by */
+};
+
+/* ------------------------------------------------------------------ what it wants done */
+
+enum session_scope {
+	SESSION_ALL_CHANNELS, /* what is known of the symbol is from before and may have changed */
+	SESSION_BOOK_ONLY,    /* only its book is in doubt */
+};
+
+struct session_change { /* of the state of a symbol or of the feed */
+	enum bc_state previous, state;
+	enum bc_reason reason;
+	bc_wall_time since;
+	enum session_scope scope; /* of a symbol that leaves the fit states */
+};
+
+struct session_actions {
+	void *self;
+	/* Resolve, connect, shake hands; session_opened() or session_closed() is the answer. */
+	void (*connect)(void *self, uint32_t connection);
+	/* Give the connection up, in whatever phase it is; session_closed() follows. */
+	void (*disconnect)(void *self, uint32_t connection);
+	/* One text message. Anything but BC_OK: the connection is given up. */
+	bc_status (*send)(void *self, uint32_t connection, bc_str text);
+	void (*ping)(void *self, uint32_t connection);
+	/* GET of a path with its query; session_rest_answer() or _failed() with the same number. */
+	void (*get)(void *self, uint32_t request, bc_str path);
+
+	/* A symbol is published from now on, or not any more. BC_ENOMEM refuses it. */
+	bc_status (*symbol_added)(void *self, uint32_t symbol, bc_str name);
+	void (*symbol_removed)(void *self, uint32_t symbol);
+	/* Before the event that caused it. */
+	void (*symbol_state)(void *self, uint32_t symbol, const struct session_change *change);
+	void (*feed_state)(void *self, const struct session_change *change);
+	/* Market data of a published symbol, checked. Borrowed for the call. */
+	void (*event)(void *self, uint32_t symbol, const struct bc_event *event,
+		      bc_wall_time received);
+	void (*log)(void *self, enum bc_log_level level, const char *event,
+		    const struct bc_log_field *fields);
+};
+
+/* ------------------------------------------------------------------ life */
+
+struct session_options {
+	const struct bc_exchange *exchange;
+	struct bc_feed_options feed;
+	uint32_t channels;  /* BC_CHANNEL_BIT() of what to subscribe */
+	uint32_t intervals; /* 1u << enum bc_interval, of candles */
+	uint32_t levels;
+	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
+	uint64_t seed; /* of the jitter, and of the nonces of subscriptions */
+};
+
+/* May `spec` stand in the list of symbols? Native spelling, BASE/QUOTE or a shell glob.
+ * BC_EINVAL: no, and why[cap] says what would be right. */
+bc_status session_check_symbol(const struct bc_exchange *exchange, const char *spec, char *why,
+			       size_t cap);
+
+/* The caller owns *out. BC_EINVAL: an option is not for this exchange, why[cap] says which. */
+bc_status session_new(struct session **out, const struct session_options *options,
+		      const struct session_actions *actions, char *why, size_t cap);
+void session_free(struct session **session); /* without actions */
+
+/* ------------------------------------------------------------------ inputs */
+
+void session_start(struct session *s, struct session_now now);
+void session_tick(struct session *s, struct session_now now);
+
+struct session_closed {
+	const char *why;        /* a word for logs */
+	const char *detail;     /* for people; may be empty */
+	uint16_t close_code;    /* RFC 6455; 0: none */
+	int http_status;        /* of a refused upgrade; 0: none */
+	int64_t retry_after_ns; /* 0: none */
+};
+
+void session_opened(struct session *s, struct session_now now, uint32_t connection);
+void session_message(struct session *s, struct session_now now, uint32_t connection, bc_str bytes,
+		     bool binary, bc_wall_time received);
+void session_pong(struct session *s, struct session_now now, uint32_t connection);
+void session_closed(struct session *s, struct session_now now, uint32_t connection,
+		    const struct session_closed *how);
+
+void session_rest_answer(struct session *s, struct session_now now, uint32_t request, bc_str body);
+void session_rest_failed(struct session *s, struct session_now now, uint32_t request,
+			 int http_status, int64_t retry_after_ns, const char *detail);
+
+/* Commands. `spec` as in session_check_symbol(); a glob means all that match now, and, added,
+ * all that are listed later. why[cap] says what is wrong.
+ *   BC_OK         done, or on its way
+ *   BC_EINVAL     not a symbol of this exchange
+ *   BC_ENOTFOUND  remove, resync: nothing of that name is followed
+ *   BC_ENOMEM */
+bc_status session_add(struct session *s, struct session_now now, const char *spec, char *why,
+		      size_t cap);
+bc_status session_remove(struct session *s, struct session_now now, const char *spec, char *why,
+			 size_t cap);
+bc_status session_resync(struct session *s, struct session_now now, const char *spec, char *why,
+			 size_t cap);
+void session_reconnect(struct session *s, struct session_now now);
+
+/* ------------------------------------------------------------------ what can be asked */
+
+bc_mono_time session_next_deadline(const struct session *s);
+
+struct session_counters {
+	uint64_t connects, reconnects;     /* attempts; connections lost or given up */
+	uint64_t messages, bytes;          /* from the exchange */
+	uint64_t events, ignored;          /* data of symbols we follow; of others */
+	uint64_t duplicates;               /* trades seen before */
+	uint64_t rejects, rejects_range;   /* refused: not understood; did not fit */
+	uint64_t crossed, resyncs, stalls; /* books; asked for anew; of our own machine */
+	uint64_t sends, rest_requests, rest_failures;
+};
+
+struct session_view { /* of one symbol */
+	bc_str name;
+	enum bc_state state;
+	enum bc_reason reason;
+	bc_wall_time since;
+};
+
+const struct session_counters *session_counters(const struct session *s);
+uint32_t session_symbols(const struct session *s); /* published ones */
+uint32_t session_symbols_in(const struct session *s, enum bc_state state);
+uint32_t session_symbol_limit(const struct session *s); /* numbers are below it */
+bool session_symbol(const struct session *s, uint32_t symbol, struct session_view *out);
+enum bc_state session_feed_state(const struct session *s, enum bc_reason *reason,
+				 bc_wall_time *since);
+uint32_t session_connections(const struct session *s);
+uint32_t session_connections_open(const struct session *s);
+const struct bc_line *session_line(const struct session *s, uint32_t connection);
+
+#endif

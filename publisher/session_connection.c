@@ -1,0 +1,239 @@
+/* session_connection.c - connect, prove, keep alive, lose, back off.
+ *
+ *   WAITING --retry_at--> CONNECTING --opened--> OPEN --silence, errors--> CLOSING
+ *      ^-------------------closed-----------------+----------closed----------'
+ *
+ * A connection has proven itself when market data came through it: only that resets its back-off.
+ */
+#include "publisher/session_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ life */
+
+bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
+{
+	const struct bc_line *l = &s->x->lines[line];
+	struct connection *all =
+		realloc(s->connections, (s->n_connections + 1) * sizeof *s->connections);
+	if (all == NULL)
+		return BC_ENOMEM;
+	s->connections = all;
+	struct connection *c = &all[s->n_connections];
+	*c = (struct connection){ .line = line,
+				  .index = (uint16_t)s->lines[line].n_connections,
+				  .retry_at = s->now.mono,
+				  .since = s->now.mono,
+				  .resynced_at = BUDGET_NOW };
+	if (budget_new(&c->per_s, l->sends_per_s, BC_NS_PER_S) != BC_OK ||
+	    budget_new(&c->per_min, l->sends_per_min, 60 * BC_NS_PER_S) != BC_OK) {
+		connection_free(c);
+		return BC_ENOMEM;
+	}
+	s->lines[line].n_connections++;
+	*out = s->n_connections++;
+	return BC_OK;
+}
+
+void connection_free(struct connection *c)
+{
+	budget_free(&c->per_s);
+	budget_free(&c->per_min);
+}
+
+/* ------------------------------------------------------------------ the feed as a whole */
+
+static enum bc_state state_of(const struct connection *c)
+{
+	if (c->proven)
+		return BC_STATE_LIVE;
+	if (c->was_proven)
+		return BC_STATE_STALE;
+	return c->phase == PHASE_OPEN ? BC_STATE_SYNCING : BC_STATE_CONNECTING;
+}
+
+/* The feed is as good as its worst connection. */
+void feed_state_update(struct session *s)
+{
+	static const int badness[BC_N_STATES] = { [BC_STATE_LIVE] = 0,
+						  [BC_STATE_SYNCING] = 1,
+						  [BC_STATE_CONNECTING] = 2,
+						  [BC_STATE_STALE] = 3 };
+	struct session_change change = { .previous = s->feed_state,
+					 .state = s->n_connections > 0 ? BC_STATE_LIVE
+								       : BC_STATE_CONNECTING,
+					 .since = s->now.wall };
+	for (uint32_t i = 0; i < s->n_connections; i++) {
+		const struct connection *c = &s->connections[i];
+		enum bc_state state = state_of(c);
+		if (badness[state] <= badness[change.state])
+			continue;
+		change.state = state;
+		change.reason = state == BC_STATE_STALE ? c->doubt : BC_REASON_NONE;
+	}
+	if (change.state == s->feed_state && change.reason == s->feed_reason)
+		return;
+	if (change.state == s->feed_state)
+		change.since = s->feed_since;
+	s->feed_state = change.state;
+	s->feed_reason = change.reason;
+	s->feed_since = change.since;
+	s->act.feed_state(s->act.self, &change);
+}
+
+void connection_proven(struct session *s, uint32_t id)
+{
+	struct connection *c = &s->connections[id];
+	c->proof_at = s->now.mono;
+	if (c->proven)
+		return;
+	c->proven = c->was_proven = true;
+	c->failures = 0;
+	session_log(s, BC_LOG_INFO, "feed.proven", BC_LOG_S("line", s->x->lines[c->line].name),
+		    BC_LOG_U("connection", c->index),
+		    BC_LOG_T("after", s->now.mono.ns - c->since.ns));
+	feed_state_update(s);
+}
+
+/* ------------------------------------------------------------------ losing one */
+
+/* What was open is not to be believed any more. */
+static void lose(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	struct connection *c = &s->connections[id];
+	c->proven = c->subscribing = c->canary_sent = false;
+	c->doubt = reason;
+	s->count.reconnects++;
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		struct symbol *sym = &s->symbols[i];
+		if (sym->name.p == NULL || sym->on[c->line] != id)
+			continue;
+		sym->subscribed &= ~(1u << c->line);
+		symbol_lost(s, i, reason);
+	}
+	struct bc_input gone = { .kind = BC_INPUT_CLOSED,
+				 .line = c->line,
+				 .connection = c->index,
+				 .wall = s->now.wall,
+				 .mono = s->now.mono };
+	s->x->on_input(s->adapter, &gone, &s->sink);
+	feed_state_update(s);
+}
+
+void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, const char *why)
+{
+	struct connection *c = &s->connections[id];
+	if (c->phase != PHASE_OPEN && c->phase != PHASE_CONNECTING)
+		return;
+	bool open = c->phase == PHASE_OPEN;
+	c->phase = PHASE_CLOSING;
+	c->since = s->now.mono;
+	session_log(s, BC_LOG_WARN, "ws.given-up", BC_LOG_S("why", why),
+		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
+	if (open)
+		lose(s, id, reason);
+	s->act.disconnect(s->act.self, id);
+}
+
+/* How long the exchange wants us to stay away. Limits without a time: 429 asks to wait for the
+ * next second, 418 is a ban. */
+static int64_t asked_wait_ns(const struct session *s, const struct session_closed *how)
+{
+	if (how->retry_after_ns > 0)
+		return how->retry_after_ns;
+	if (how->http_status == 429)
+		return BC_NS_PER_S;
+	return how->http_status == 418 ? s->o.backoff_max_ns : 0;
+}
+
+void session_closed(struct session *s, struct session_now now, uint32_t connection,
+		    const struct session_closed *how)
+{
+	session_begin(s, now);
+	struct connection *c = &s->connections[connection];
+	bool ours = c->phase == PHASE_CLOSING;
+	bool open = c->phase == PHASE_OPEN;
+	int64_t wait = backoff_wait_ns(c->failures, s->o.backoff_max_ns, &s->random);
+	int64_t asked = asked_wait_ns(s, how);
+	if (wait < asked)
+		wait = asked;
+	c->failures++;
+	c->phase = PHASE_WAITING;
+	c->since = now.mono;
+	c->retry_at = mono_plus(now.mono, wait);
+	session_log(s, ours ? BC_LOG_INFO : BC_LOG_WARN, "ws.closed", BC_LOG_S("why", how->why),
+		    BC_LOG_S("detail", how->detail), BC_LOG_U("code", how->close_code),
+		    BC_LOG_I("http", how->http_status), BC_LOG_S("line", s->x->lines[c->line].name),
+		    BC_LOG_U("connection", c->index), BC_LOG_U("failures", c->failures),
+		    BC_LOG_T("retry_in", wait));
+	if (open)
+		lose(s, connection, BC_REASON_DISCONNECTED);
+}
+
+/* ------------------------------------------------------------------ time passes */
+
+static void tick_waiting(struct session *s, uint32_t id)
+{
+	struct connection *c = &s->connections[id];
+	struct budget *connects = &s->lines[c->line].connects;
+	if (s->now.mono.ns < c->retry_at.ns || !budget_allows(connects, s->now.mono))
+		return;
+	budget_spend(connects, s->now.mono);
+	s->count.connects++;
+	c->phase = PHASE_CONNECTING;
+	c->since = s->now.mono;
+	s->act.connect(s->act.self, id);
+}
+
+static void tick_connecting(struct session *s, uint32_t id)
+{
+	if (s->now.mono.ns >= mono_plus(s->connections[id].since, HANDSHAKE_MAX_NS).ns)
+		connection_give_up(s, id, BC_REASON_DISCONNECTED, "no answer");
+}
+
+static void tick_open(struct session *s, uint32_t id)
+{
+	struct connection *c = &s->connections[id];
+	if (s->now.mono.ns >= mono_plus(c->proof_at, s->o.silent_after_ns).ns) {
+		connection_give_up(s, id, BC_REASON_NO_DATA, "silent");
+		return;
+	}
+	if (s->now.mono.ns >= c->ping_at.ns) {
+		c->ping_at = mono_plus(s->now.mono, s->x->lines[c->line].ping_interval_ns);
+		s->act.ping(s->act.self, id);
+	}
+	subscribe_tick(s, id);
+}
+
+static void tick_closing(struct session *s, uint32_t id)
+{
+	(void)s; /* session_closed() comes for certain */
+	(void)id;
+}
+
+void connection_tick(struct session *s, uint32_t id)
+{
+	static void (*const tick[N_PHASES])(struct session *, uint32_t) = {
+		[PHASE_WAITING] = tick_waiting,
+		[PHASE_CONNECTING] = tick_connecting,
+		[PHASE_OPEN] = tick_open,
+		[PHASE_CLOSING] = tick_closing,
+	};
+	tick[s->connections[id].phase](s, id);
+}
+
+bc_mono_time connection_deadline(const struct session *s, const struct connection *c)
+{
+	bc_mono_time next = MONO_NEVER;
+	if (c->phase == PHASE_WAITING) {
+		bc_mono_time allowed = budget_next(&s->lines[c->line].connects);
+		next = allowed.ns > c->retry_at.ns ? allowed : c->retry_at;
+	} else if (c->phase == PHASE_CONNECTING) {
+		next = mono_plus(c->since, HANDSHAKE_MAX_NS);
+	} else if (c->phase == PHASE_OPEN) {
+		next = mono_min(mono_plus(c->proof_at, s->o.silent_after_ns), c->ping_at);
+		next = mono_min(next, subscribe_deadline(s, c));
+	}
+	return next;
+}

@@ -1,0 +1,207 @@
+/* session_feed.c - what the adapter understood: checked, and on to the bus.
+ *
+ * Whatever came through a WebSocket proves its connection; a good book makes its symbol live; a
+ * crossed one, or a value that does not fit, makes it stale before anybody hears of it. */
+#include "publisher/session_private.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ market data */
+
+/* The exchange's clock decides nothing; where it cannot be right, the message says so. */
+static bool clock_implausible(const struct session *s, bc_wall_time exchange)
+{
+	return bc_wall_known(exchange) && (exchange.ns > s->received.ns + CLOCK_AHEAD_NS ||
+					   exchange.ns < s->received.ns - CLOCK_BEHIND_NS);
+}
+
+/* A subscription is answered with the last trade, which we have if nothing was missed. */
+static bool trade_seen(struct session *s, struct symbol *sym, const struct bc_event *event)
+{
+	bc_str id = event->body.trade.trade_id;
+	bool same =
+		id.n > 0 && id.n == sym->n_last_trade && memcmp(id.p, sym->last_trade, id.n) == 0;
+	if (same && (event->flags & BC_FLAG_SNAPSHOT) != 0) {
+		s->count.duplicates++;
+		return true;
+	}
+	sym->n_last_trade = 0;
+	if (id.n <= TRADE_ID_MAX) {
+		memcpy(sym->last_trade, id.p, id.n);
+		sym->n_last_trade = (uint8_t)id.n;
+	}
+	return false;
+}
+
+static int top_order(const struct bc_book *book) /* < 0: right, 0: locked, > 0: crossed */
+{
+	if (book->n_bids == 0 || book->n_asks == 0)
+		return -1;
+	return bc_decimal_compare(book->bids[0].price, book->asks[0].price);
+}
+
+/* Takes a checked copy on to the bus, the change of state first. */
+static void market_data(struct session *s, uint32_t id, struct bc_event *event)
+{
+	struct symbol *sym = &s->symbols[id];
+	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
+	int order = book ? top_order(&event->body.book) : -1;
+	if (event->channel == BC_CHANNEL_TRADE && trade_seen(s, sym, event))
+		return;
+	if (clock_implausible(s, event->ts_exchange))
+		event->flags |= BC_FLAG_CLOCK;
+	if (order == 0)
+		event->flags |= BC_FLAG_LOCKED;
+	if (order > 0) {
+		s->count.crossed++;
+		symbol_doubt(s, id, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
+		if (s->current != NOBODY)
+			subscribe_resync(s, s->current);
+	} else {
+		symbol_fed(s, id, event->channel);
+	}
+	s->count.events++;
+	s->act.event(s->act.self, id, event, s->received);
+}
+
+/* An instrument may come from REST or from the stream; both change what is listed. */
+static void instrument_data(struct session *s, const struct bc_event *event)
+{
+	directory_learn(s, event->symbol, &event->body.instrument);
+	uint32_t id = bc_name_find(&s->by_name, event->symbol);
+	if (id == BC_NAME_NONE)
+		return;
+	struct symbol *sym = &s->symbols[id];
+	enum bc_listing status = event->body.instrument.status;
+	bool halted = sym->state == BC_STATE_HALTED;
+	sym->was_listed = true;
+	if (status == BC_LISTING_DELISTED)
+		symbol_halt(s, id, BC_REASON_DELISTED);
+	else if (status == BC_LISTING_SUSPENDED)
+		symbol_halt(s, id, BC_REASON_SUSPENDED);
+	else if (halted &&
+		 (status == BC_LISTING_TRADING || sym->reason == BC_REASON_UNKNOWN_SYMBOL))
+		symbol_resume(s, id);
+	s->act.event(s->act.self, id, event, s->received);
+}
+
+static void on_event(void *self, const struct bc_event *event)
+{
+	struct session *s = self;
+	if (s->current != NOBODY) {
+		if (s->connections[s->current].phase != PHASE_OPEN)
+			return; /* given up earlier in this message */
+		connection_proven(s, s->current);
+	}
+	if (event->channel == BC_CHANNEL_INSTRUMENT) {
+		instrument_data(s, event);
+		return;
+	}
+	uint32_t id = bc_name_find(&s->by_name, event->symbol);
+	if (id == BC_NAME_NONE) { /* the canary, or what we have just stopped following */
+		s->count.ignored++;
+		return;
+	}
+	struct bc_event checked = *event;
+	market_data(s, id, &checked);
+}
+
+/* ------------------------------------------------------------------ all else it may say */
+
+static void on_control(void *self, const struct bc_control *control)
+{
+	struct session *s = self;
+	if (control->kind != BC_CONTROL_ERROR)
+		return;
+	session_log(s, BC_LOG_WARN, "feed.error", BC_LOG_B("code", control->code),
+		    BC_LOG_B("message", control->message), BC_LOG_B("id", control->id),
+		    BC_LOG_S("rate_limit", control->back_off ? "yes" : "no"));
+	if (control->back_off && s->current != NOBODY) {
+		struct connection *c = &s->connections[s->current];
+		bc_mono_time earliest = mono_plus(s->now.mono, BC_NS_PER_S);
+		if (c->subscribe_at.ns < earliest.ns)
+			c->subscribe_at = earliest;
+	}
+}
+
+/* A refused message may have been the last change of some book: that symbol is in doubt, or, where
+ * nobody can say whose it was, all of the connection is asked for again without leaving live. */
+static void on_reject(void *self, const struct bc_reject *reject)
+{
+	struct session *s = self;
+	bool range = reject->why == BC_ERANGE;
+	s->count.rejects++;
+	s->count.rejects_range += range;
+	session_log(s, BC_LOG_WARN, range ? "feed.range" : "feed.refused",
+		    BC_LOG_B("symbol", reject->symbol), BC_LOG_B("what", reject->what),
+		    BC_LOG_B("value", reject->value), BC_LOG_U("offset", reject->offset));
+	uint32_t id = bc_name_find(&s->by_name, reject->symbol);
+	if (id != BC_NAME_NONE && s->current != NOBODY)
+		symbol_doubt(s, id, range ? BC_REASON_RANGE : BC_REASON_GAP, SESSION_BOOK_ONLY);
+	if (s->current != NOBODY)
+		subscribe_resync(s, s->current);
+}
+
+static void request_send(struct session *s, const struct bc_request *request)
+{
+	for (uint32_t i = 0; i < s->n_connections; i++) {
+		struct connection *c = &s->connections[i];
+		if (c->line != request->line || c->index != request->connection ||
+		    c->phase != PHASE_OPEN)
+			continue;
+		budget_spend(&c->per_s, s->now.mono);
+		budget_spend(&c->per_min, s->now.mono);
+		s->count.sends++;
+		if (s->act.send(s->act.self, i, request->text) != BC_OK)
+			connection_give_up(s, i, BC_REASON_DISCONNECTED, "cannot send");
+	}
+}
+
+/* Books that are whole in every message need no snapshot by REST, so a GET is a mistake. */
+static void request_get(struct session *s, const struct bc_request *request)
+{
+	s->count.rejects++;
+	session_log(s, BC_LOG_ERROR, "feed.unserved", BC_LOG_B("path", request->text),
+		    BC_LOG_B("symbol", request->symbol));
+}
+
+static void request_resync(struct session *s, const struct bc_request *request)
+{
+	uint32_t id = bc_name_find(&s->by_name, request->symbol);
+	if (id != BC_NAME_NONE)
+		symbol_doubt(s, id, request->reason, SESSION_BOOK_ONLY);
+	if (s->current != NOBODY)
+		subscribe_resync(s, s->current);
+}
+
+static void on_request(void *self, const struct bc_request *request)
+{
+	static void (*const serve[])(struct session *, const struct bc_request *) = {
+		[BC_REQUEST_SEND] = request_send,
+		[BC_REQUEST_GET] = request_get,
+		[BC_REQUEST_RESYNC] = request_resync,
+	};
+	serve[request->kind](self, request);
+}
+
+/* ------------------------------------------------------------------ one input */
+
+void feed_sink_init(struct session *s)
+{
+	s->sink = (struct bc_feed_sink){ .self = s,
+					 .event = on_event,
+					 .control = on_control,
+					 .reject = on_reject,
+					 .request = on_request };
+}
+
+void feed_input(struct session *s, uint32_t connection, const struct bc_input *input)
+{
+	s->current = connection;
+	bc_status rc = s->x->on_input(s->adapter, input, &s->sink);
+	s->current = NOBODY;
+	struct connection *c = &s->connections[connection];
+	c->bad_in_a_row = rc == BC_OK ? 0 : c->bad_in_a_row + 1;
+	if (c->bad_in_a_row >= BAD_IN_A_ROW_MAX)
+		connection_give_up(s, connection, BC_REASON_GAP, "only nonsense");
+}

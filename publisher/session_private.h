@@ -1,0 +1,254 @@
+/* session_private.h - the inside of the session, shared by the session_*.c files alone.
+ *
+ * Who does what:
+ *   session.c             life, inputs, clocks, deadlines, questions
+ *   session_connection.c  connect, prove, keep alive, lose, back off
+ *   session_subscribe.c   who is carried where; subscription frames within their budget
+ *   session_symbol.c      the symbols, their states, who has been waiting for data too long
+ *   session_feed.c        what the adapter says: checks, and on to the bus
+ *   session_rest.c        REST requests, their pace and retries
+ *   session_directory.c   what the exchange lists; globs, unified and unknown names
+ *   session_command.c     add, remove, resync, reconnect */
+#ifndef SESSION_PRIVATE_H
+#define SESSION_PRIVATE_H
+
+#include "common/name_index.h"
+#include "publisher/pace.h"
+#include "publisher/session.h"
+
+#define MAX_LINES 4
+#define NOBODY    UINT32_MAX /* no symbol, no connection */
+
+#define TICK_AT_LEAST_NS   (500 * BC_NS_PER_MS)
+#define STALL_NS           (2 * BC_NS_PER_S)
+#define SLEEP_NS           BC_NS_PER_S
+#define HANDSHAKE_MAX_NS   (20 * BC_NS_PER_S)
+#define RESYNC_SPACING_NS  (5 * BC_NS_PER_S)
+#define REST_WAIT_MIN_NS   BC_NS_PER_S
+#define REST_WAIT_MAX_NS   (60 * BC_NS_PER_S)
+#define LISTING_REFRESH_NS (600 * BC_NS_PER_S)
+#define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
+#define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
+#define BAD_IN_A_ROW_MAX   10
+#define FRAME_FIRST_BYTES  (16u << 10)
+#define FRAME_MAX_BYTES    (16u << 20)
+#define TRADE_ID_MAX       40
+
+/* ------------------------------------------------------------------ symbols */
+
+/* What a symbol waits for. Each wait is a queue with the longest waiting first, so the next
+ * deadline is at its head and a message costs O(1). */
+enum wait {
+	WAIT_FIRST_DATA, /* since it was subscribed */
+	WAIT_CHANGE,     /* since it last changed; then it is quiet */
+	N_WAITS,
+	WAIT_NOTHING = N_WAITS,
+};
+
+struct wait_queue {
+	uint32_t head, tail; /* NOBODY: empty */
+};
+
+struct symbol {
+	bc_str name; /* owned; .p NULL: the number is free */
+	enum bc_state state;
+	enum bc_reason reason;
+	bc_wall_time since;
+	bool had_data;          /* was live once: from then on stale, not connecting */
+	bool was_listed;        /* stood in the instrument list */
+	bool ticks_known;       /* BC_REST_TICKS has answered for it */
+	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
+	uint32_t subscribed;    /* 1u << line */
+	enum wait wait;
+	uint32_t prev, next; /* in the queue of `wait` */
+	bc_mono_time waits_since;
+	char last_trade[TRADE_ID_MAX];
+	uint8_t n_last_trade;
+};
+
+/* ------------------------------------------------------------------ connections */
+
+enum phase {
+	PHASE_WAITING, /* for retry_at */
+	PHASE_CONNECTING,
+	PHASE_OPEN,
+	PHASE_CLOSING, /* given up; waits for session_closed() */
+	N_PHASES,
+};
+
+struct connection {
+	uint16_t line, index; /* index: among those of its line */
+	enum phase phase;
+	bool proven;           /* data came since it opened */
+	bool was_proven;       /* data came once */
+	enum bc_reason doubt;  /* why it was lost */
+	unsigned failures;     /* in a row without data */
+	bc_mono_time retry_at; /* WAITING */
+	bc_mono_time since;    /* of this phase */
+	bc_mono_time proof_at; /* last data frame, or the opening */
+	bc_mono_time ping_at;
+	uint32_t n_symbols, bad_in_a_row;
+	bool subscribing; /* a subscription is due or under way */
+	bool canary_sent;
+	size_t cursor;             /* of the adapter, in the frames of this subscription */
+	bc_mono_time subscribe_at; /* not before */
+	bc_mono_time resynced_at;
+	uint64_t nonce;
+	struct budget per_s, per_min;
+};
+
+struct line_state {
+	struct budget connects;
+	uint32_t streams_a_symbol;
+	uint32_t n_connections;
+};
+
+/* ------------------------------------------------------------------ REST and the listing */
+
+enum rest_job_id { JOB_INSTRUMENTS, JOB_TICKS, N_JOBS };
+
+struct rest_job {
+	const struct bc_rest_endpoint *endpoint; /* NULL: not served */
+	bool wanted, in_flight;
+	unsigned failures;
+	bc_mono_time not_before;
+	struct budget budget;
+	uint32_t *batch; /* symbols of the request in flight */
+	uint32_t n_batch, max_batch;
+};
+
+struct listed {               /* one instrument of the exchange */
+	bc_str name, unified; /* owned, in one piece that begins at name.p */
+	enum bc_listing status;
+	uint32_t round; /* of the last answer it stood in */
+};
+
+struct directory {
+	struct listed *entries;
+	uint32_t n, capacity, round;
+	struct bc_name_index by_name;
+	uint32_t in_round; /* instruments in the answer being read */
+	bool loaded;
+};
+
+enum spec_kind { SPEC_NATIVE, SPEC_UNIFIED, SPEC_GLOB };
+
+struct spec { /* waits for instruments to match */
+	char *text;
+	enum spec_kind kind;
+	bool matched;
+};
+
+/* ------------------------------------------------------------------ the session */
+
+struct session {
+	struct session_options o;
+	struct session_actions act;
+	const struct bc_exchange *x;
+	void *adapter;
+	struct bc_feed_sink sink;
+	uint32_t channels, proof_channels;
+	bool started;
+	struct session_now now; /* of the current input */
+	uint64_t random;
+
+	struct symbol *symbols;
+	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
+	uint32_t n_in[BC_N_STATES];
+	struct bc_name_index by_name;
+	struct wait_queue waits[N_WAITS];
+	bc_str *names; /* scratch, symbol_capacity + 1 */
+
+	struct connection *connections;
+	uint32_t n_connections;
+	struct line_state lines[MAX_LINES];
+	char *frame; /* scratch for subscriptions and paths */
+	size_t frame_cap;
+
+	struct rest_job jobs[N_JOBS];
+	struct directory directory;
+	struct spec *specs;
+	size_t n_specs;
+
+	enum bc_state feed_state;
+	enum bc_reason feed_reason;
+	bc_wall_time feed_since;
+
+	uint32_t current;      /* connection whose message is being read; NOBODY: REST */
+	bc_wall_time received; /* its time */
+	struct session_counters count;
+};
+
+#define session_log(s, level, event, ...)             \
+	(s)->act.log((s)->act.self, (level), (event), \
+		     (const struct bc_log_field[]){ __VA_ARGS__, { NULL, BC_LOG_END, { NULL } } })
+
+static inline bc_mono_time mono_plus(bc_mono_time t, int64_t ns)
+{
+	return (bc_mono_time){ ns > INT64_MAX - t.ns && t.ns > 0 ? INT64_MAX : t.ns + ns };
+}
+
+static inline bc_mono_time mono_min(bc_mono_time a, bc_mono_time b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
+#define MONO_NEVER ((bc_mono_time){ INT64_MAX })
+
+/* session.c */
+void session_begin(struct session *s, struct session_now now); /* first in every input */
+
+/* session_connection.c */
+bc_status connection_add(struct session *s, uint16_t line, uint32_t *out);
+void connection_free(struct connection *c);
+void connection_tick(struct session *s, uint32_t id);
+bc_mono_time connection_deadline(const struct session *s, const struct connection *c);
+void connection_proven(struct session *s, uint32_t id);
+void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, const char *why);
+void feed_state_update(struct session *s);
+
+/* session_subscribe.c */
+bc_status subscribe_assign(struct session *s, uint32_t symbol); /* gives it its connections */
+void subscribe_release(struct session *s, uint32_t symbol);
+void subscribe_again(struct session *s, uint32_t connection);  /* all of it, as soon as allowed */
+void subscribe_resync(struct session *s, uint32_t connection); /* the same, spaced out */
+void subscribe_tick(struct session *s, uint32_t connection);
+bc_mono_time subscribe_deadline(const struct session *s, const struct connection *c);
+
+/* session_symbol.c */
+bc_status symbol_follow(struct session *s, bc_str name); /* BC_OK too where it is followed */
+void symbol_drop(struct session *s, uint32_t id);
+void symbols_free(struct session *s);
+void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
+		enum session_scope scope);
+void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum session_scope scope);
+void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason); /* its connection */
+void symbol_subscribed(struct session *s, uint32_t id);
+void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel);
+void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason);
+void symbol_resume(struct session *s, uint32_t id); /* from halted */
+void symbols_tick(struct session *s);
+bc_mono_time symbols_deadline(const struct session *s);
+
+/* session_feed.c */
+void feed_sink_init(struct session *s);
+void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
+
+/* session_rest.c */
+bc_status rest_new(struct session *s);
+void rest_free(struct session *s);
+void rest_want(struct session *s, enum rest_job_id job);
+void rest_forget(struct session *s, uint32_t symbol);
+void rest_tick(struct session *s);
+bc_mono_time rest_deadline(const struct session *s);
+
+/* session_directory.c */
+void directory_free(struct session *s);
+void directory_round_begins(struct session *s);
+void directory_round_ends(struct session *s);
+void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument);
+bc_status directory_follow(struct session *s, const char *spec, char *why, size_t cap);
+bool directory_match(const struct session *s, const char *spec, enum spec_kind kind, bc_str name);
+enum spec_kind directory_spec_kind(const char *spec);
+
+#endif

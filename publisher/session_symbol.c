@@ -1,0 +1,284 @@
+/* session_symbol.c - the symbols, their states, and who has been waiting for data too long.
+ *
+ *   connecting -> syncing -> live <-> quiet      the first book makes it live
+ *                              |
+ *                              v
+ *                            stale -> live       until a good book comes again
+ *   halted                                       what the exchange lists decides
+ *
+ * A symbol that was live once is never connecting or syncing again: what it showed may be wrong
+ * now, so it is stale until it is right, and says why and since when. */
+#include "publisher/session_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ waiting */
+
+static void wait_leave(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->wait == WAIT_NOTHING)
+		return;
+	struct wait_queue *q = &s->waits[sym->wait];
+	if (sym->prev == NOBODY)
+		q->head = sym->next;
+	else
+		s->symbols[sym->prev].next = sym->next;
+	if (sym->next == NOBODY)
+		q->tail = sym->prev;
+	else
+		s->symbols[sym->next].prev = sym->prev;
+	sym->wait = WAIT_NOTHING;
+}
+
+static void wait_from_now(struct session *s, uint32_t id, enum wait wait)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct wait_queue *q = &s->waits[wait];
+	wait_leave(s, id);
+	sym->wait = wait;
+	sym->waits_since = s->now.mono;
+	sym->prev = q->tail;
+	sym->next = NOBODY;
+	if (q->tail == NOBODY)
+		q->head = id;
+	else
+		s->symbols[q->tail].next = id;
+	q->tail = id;
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
+/* A number for a new symbol: a free one, or the next. */
+static bc_status new_number(struct session *s, uint32_t *out)
+{
+	for (uint32_t i = 0; i < s->symbol_limit && s->n_symbols < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p == NULL) {
+			*out = i;
+			return BC_OK;
+		}
+	}
+	if (s->symbol_limit == s->symbol_capacity) {
+		uint32_t room = s->symbol_capacity == 0 ? 64 : s->symbol_capacity * 2;
+		struct symbol *symbols = realloc(s->symbols, room * sizeof *symbols);
+		if (symbols == NULL)
+			return BC_ENOMEM;
+		s->symbols = symbols;
+		bc_str *names = realloc(s->names, (room + 1) * sizeof *names);
+		if (names == NULL)
+			return BC_ENOMEM;
+		s->names = names;
+		s->symbol_capacity = room;
+	}
+	*out = s->symbol_limit++;
+	s->symbols[*out].name = (bc_str){ 0 };
+	return BC_OK;
+}
+
+bc_status symbol_follow(struct session *s, bc_str name)
+{
+	uint32_t id;
+	if (bc_name_find(&s->by_name, name) != BC_NAME_NONE)
+		return BC_OK;
+	bc_status rc = new_number(s, &id);
+	if (rc != BC_OK)
+		return rc;
+	char *copy = malloc(name.n + 1);
+	if (copy == NULL)
+		return BC_ENOMEM;
+	memcpy(copy, name.p, name.n);
+	copy[name.n] = '\0';
+	struct symbol *sym = &s->symbols[id];
+	*sym = (struct symbol){ .name = { copy, name.n },
+				.state = BC_STATE_CONNECTING,
+				.since = s->now.wall,
+				.wait = WAIT_NOTHING };
+	for (size_t line = 0; line < MAX_LINES; line++)
+		sym->on[line] = NOBODY;
+	s->n_symbols++;
+	s->n_in[sym->state]++;
+	if ((rc = bc_name_put(&s->by_name, sym->name, id)) != BC_OK ||
+	    (rc = s->act.symbol_added(s->act.self, id, sym->name)) != BC_OK) {
+		bc_name_remove(&s->by_name, sym->name);
+		goto undo;
+	}
+	if ((rc = subscribe_assign(s, id)) != BC_OK) {
+		symbol_drop(s, id);
+		return rc;
+	}
+	rest_want(s, JOB_TICKS);
+	return BC_OK;
+undo:
+	s->n_symbols--;
+	s->n_in[sym->state]--;
+	free(copy);
+	sym->name = (bc_str){ 0 };
+	return rc;
+}
+
+void symbol_drop(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	wait_leave(s, id);
+	rest_forget(s, id);
+	s->act.symbol_removed(s->act.self, id);
+	bc_name_remove(&s->by_name, sym->name);
+	s->n_in[sym->state]--;
+	s->n_symbols--;
+	free((char *)sym->name.p);
+	sym->name = (bc_str){ 0 };
+	subscribe_release(s, id);
+}
+
+void symbols_free(struct session *s)
+{
+	for (uint32_t i = 0; i < s->symbol_limit; i++)
+		free((char *)s->symbols[i].name.p);
+	bc_name_free(&s->by_name);
+	free(s->symbols);
+	free(s->names);
+}
+
+/* ------------------------------------------------------------------ states */
+
+void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
+		enum session_scope scope)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->state == state && sym->reason == reason)
+		return;
+	if (sym->state != state)
+		sym->since = s->now.wall;
+	struct session_change change = { .previous = sym->state,
+					 .state = state,
+					 .reason = reason,
+					 .since = sym->since,
+					 .scope = scope };
+	s->n_in[sym->state]--;
+	s->n_in[state]++;
+	sym->state = state;
+	sym->reason = reason;
+	s->act.symbol_state(s->act.self, id, &change);
+}
+
+/* In doubt until a good book comes; the wait for it begins now. */
+void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum session_scope scope)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->state == BC_STATE_HALTED)
+		return;
+	symbol_set(s, id, BC_STATE_STALE, reason, scope);
+	if (sym->wait != WAIT_FIRST_DATA)
+		wait_from_now(s, id, WAIT_FIRST_DATA);
+}
+
+void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	struct symbol *sym = &s->symbols[id];
+	wait_leave(s, id);
+	if (sym->state == BC_STATE_HALTED)
+		return;
+	if (sym->had_data)
+		symbol_set(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
+	else
+		symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+}
+
+void symbol_subscribed(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->state == BC_STATE_CONNECTING)
+		symbol_set(s, id, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	if (!bc_state_fit(sym->state) && sym->state != BC_STATE_HALTED && sym->wait == WAIT_NOTHING)
+		wait_from_now(s, id, WAIT_FIRST_DATA);
+}
+
+static bool connected(const struct session *s, const struct symbol *sym)
+{
+	for (size_t line = 0; line < s->x->n_lines; line++) {
+		if (sym->on[line] != NOBODY && s->connections[sym->on[line]].phase != PHASE_OPEN)
+			return false;
+	}
+	return true;
+}
+
+void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->state == BC_STATE_HALTED && sym->reason != BC_REASON_UNKNOWN_SYMBOL)
+		return;
+	if (!bc_state_fit(sym->state) &&
+	    ((s->proof_channels & BC_CHANNEL_BIT(channel)) == 0 || !connected(s, sym)))
+		return;
+	sym->had_data = true;
+	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	wait_from_now(s, id, WAIT_CHANGE);
+}
+
+void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	wait_leave(s, id);
+	symbol_set(s, id, BC_STATE_HALTED, reason, SESSION_ALL_CHANNELS);
+}
+
+void symbol_resume(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	if (connected(s, sym))
+		symbol_subscribed(s, id);
+	for (size_t line = 0; line < s->x->n_lines; line++) {
+		if (sym->on[line] != NOBODY)
+			subscribe_resync(s, sym->on[line]);
+	}
+}
+
+/* ------------------------------------------------------------------ time passes */
+
+/* Some exchanges ignore a symbol they do not know, so silence is all there is to see. */
+static void no_first_data(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	session_log(s, BC_LOG_WARN, "symbol.no-data", BC_LOG_B("symbol", sym->name),
+		    BC_LOG_S("state", bc_state_word(sym->state)),
+		    BC_LOG_T("waited", s->now.mono.ns - sym->waits_since.ns),
+		    BC_LOG_S("hint", "subscribed, but the exchange sends nothing; is it listed?"));
+	wait_leave(s, id);
+	symbol_set(s, id, BC_STATE_STALE, BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
+}
+
+static void no_change(struct session *s, uint32_t id)
+{
+	wait_leave(s, id);
+	symbol_set(s, id, BC_STATE_QUIET, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+}
+
+static void (*const over[N_WAITS])(struct session *s, uint32_t id) = {
+	[WAIT_FIRST_DATA] = no_first_data,
+	[WAIT_CHANGE] = no_change,
+};
+
+static bc_mono_time over_at(const struct session *s, int wait)
+{
+	if (s->waits[wait].head == NOBODY)
+		return MONO_NEVER;
+	int64_t limit = wait == WAIT_CHANGE ? s->o.quiet_after_ns : s->o.first_data_after_ns;
+	return mono_plus(s->symbols[s->waits[wait].head].waits_since, limit);
+}
+
+void symbols_tick(struct session *s)
+{
+	for (int wait = 0; wait < N_WAITS; wait++) {
+		while (over_at(s, wait).ns <= s->now.mono.ns)
+			over[wait](s, s->waits[wait].head);
+	}
+}
+
+bc_mono_time symbols_deadline(const struct session *s)
+{
+	bc_mono_time next = MONO_NEVER;
+	for (int wait = 0; wait < N_WAITS; wait++)
+		next = mono_min(next, over_at(s, wait));
+	return next;
+}

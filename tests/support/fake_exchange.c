@@ -1,0 +1,304 @@
+#include "tests/support/fake_exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct reading {
+	const struct bc_input *input;
+	const struct bc_feed_sink *sink;
+	bc_str words[64];
+	size_t n;
+};
+
+static void split(struct reading *r)
+{
+	const char *p = r->input->bytes, *end = p + r->input->n_bytes;
+	while (p < end && r->n < 64) {
+		const char *space = memchr(p, ' ', (size_t)(end - p));
+		const char *stop = space == NULL ? end : space;
+		r->words[r->n++] = (bc_str){ p, (size_t)(stop - p) };
+		p = space == NULL ? end : space + 1;
+	}
+}
+
+static bc_decimal number(bc_str text)
+{
+	bc_decimal d = BC_DECIMAL_NONE;
+	bc_decimal_parse(text.p, text.n, &d);
+	return d;
+}
+
+static struct bc_event event(const struct reading *r, enum bc_channel channel)
+{
+	return (struct bc_event){ .channel = channel,
+				  .symbol = r->words[1],
+				  .exchange_seq = BC_SEQ_NONE,
+				  .ts_exchange = r->input->wall };
+}
+
+static bc_status say_book(struct reading *r, enum bc_channel channel)
+{
+	bc_level bid = { number(r->words[2]), { 1, 0 } }, ask = { number(r->words[3]), { 2, 0 } };
+	struct bc_event e = event(r, channel);
+	e.body.book = (struct bc_book){ &bid, &ask, 1, 1 };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+static bc_status on_book(struct reading *r)
+{
+	return say_book(r, BC_CHANNEL_BOOK);
+}
+
+static bc_status on_bbo(struct reading *r)
+{
+	return say_book(r, BC_CHANNEL_BBO);
+}
+
+static bc_status say_trade(struct reading *r, uint32_t flags)
+{
+	struct bc_event e = event(r, BC_CHANNEL_TRADE);
+	e.flags = flags;
+	e.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, r->words[2] };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+static bc_status on_trade(struct reading *r)
+{
+	return say_trade(r, 0);
+}
+
+static bc_status on_again(struct reading *r)
+{
+	return say_trade(r, BC_FLAG_SNAPSHOT);
+}
+
+static bc_status say_ticker(struct reading *r, int64_t ahead_ns)
+{
+	struct bc_event e = event(r, BC_CHANNEL_TICKER);
+	e.ts_exchange.ns += ahead_ns;
+	e.body.ticker = (struct bc_ticker){ .last = { 5, 0 },
+					    .open = BC_DECIMAL_NONE,
+					    .high = BC_DECIMAL_NONE,
+					    .low = BC_DECIMAL_NONE,
+					    .volume = BC_DECIMAL_NONE,
+					    .quote_volume = BC_DECIMAL_NONE,
+					    .change = BC_DECIMAL_NONE };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+static bc_status on_ticker(struct reading *r)
+{
+	return say_ticker(r, 0);
+}
+
+static bc_status on_future(struct reading *r)
+{
+	return say_ticker(r, 3600 * BC_NS_PER_S);
+}
+
+static bc_status refuse(struct reading *r, bc_status why)
+{
+	r->sink->reject(r->sink->self, &(struct bc_reject){ .why = why,
+							    .symbol = r->words[1],
+							    .what = BC_STR("price") });
+	return why;
+}
+
+static bc_status on_range(struct reading *r)
+{
+	return refuse(r, BC_ERANGE);
+}
+
+static bc_status on_refuse(struct reading *r)
+{
+	return refuse(r, BC_EPARSE);
+}
+
+static bc_status on_resync(struct reading *r)
+{
+	r->sink->request(r->sink->self, &(struct bc_request){ .kind = BC_REQUEST_RESYNC,
+							      .symbol = r->words[1],
+							      .reason = BC_REASON_CHECKSUM });
+	return BC_OK;
+}
+
+static bc_status on_limit(struct reading *r)
+{
+	r->sink->control(r->sink->self, &(struct bc_control){ .kind = BC_CONTROL_ERROR,
+							      .code = BC_STR("Too Many Requests"),
+							      .back_off = true });
+	return BC_OK;
+}
+
+static bc_status on_up(struct reading *r)
+{
+	(void)r;
+	return BC_OK;
+}
+
+static enum bc_listing status_of(bc_str word)
+{
+	if (bc_str_is(word, "delisted"))
+		return BC_LISTING_DELISTED;
+	return bc_str_is(word, "suspended") ? BC_LISTING_SUSPENDED : BC_LISTING_TRADING;
+}
+
+static bc_status on_list(struct reading *r)
+{
+	for (size_t i = 1; i < r->n; i++) {
+		bc_str word = r->words[i], rest = { 0 };
+		const char *colon = memchr(word.p, ':', word.n);
+		if (colon != NULL) {
+			rest = (bc_str){ colon + 1, (size_t)(word.p + word.n - colon - 1) };
+			word.n = (size_t)(colon - word.p);
+		}
+		struct bc_event e = event(r, BC_CHANNEL_INSTRUMENT);
+		char unified[32];
+		int n = snprintf(unified, sizeof unified, "%.*s/FAKE", (int)word.n, word.p);
+		e.symbol = word;
+		e.body.instrument = (struct bc_instrument){ .base = word,
+							    .quote = BC_STR("FAKE"),
+							    .unified = { unified, (size_t)n },
+							    .tick = BC_DECIMAL_NONE,
+							    .lot = BC_DECIMAL_NONE,
+							    .contract_size = BC_DECIMAL_NONE,
+							    .status = status_of(rest) };
+		r->sink->event(r->sink->self, &e);
+	}
+	return BC_OK;
+}
+
+static bc_status on_ticks(struct reading *r)
+{
+	for (size_t i = 1; i < r->n; i++) {
+		struct bc_event e = event(r, BC_CHANNEL_INSTRUMENT);
+		e.symbol = r->words[i];
+		e.body.instrument = (struct bc_instrument){ .tick = { 1, -2 },
+							    .lot = BC_DECIMAL_NONE,
+							    .contract_size = BC_DECIMAL_NONE };
+		r->sink->event(r->sink->self, &e);
+	}
+	return BC_OK;
+}
+
+static const struct {
+	const char *word;
+	bc_status (*understand)(struct reading *r);
+	size_t n_words; /* at least */
+} words[] = {
+	{ "book", on_book, 4 },   { "bbo", on_bbo, 4 },       { "trade", on_trade, 3 },
+	{ "again", on_again, 3 }, { "ticker", on_ticker, 2 }, { "future", on_future, 2 },
+	{ "range", on_range, 2 }, { "refuse", on_refuse, 2 }, { "resync", on_resync, 2 },
+	{ "limit", on_limit, 1 }, { "up", on_up, 1 },         { "list", on_list, 1 },
+	{ "ticks", on_ticks, 1 },
+};
+
+static bc_status fake_input(void *state, const struct bc_input *input,
+			    const struct bc_feed_sink *sink)
+{
+	struct reading r = { .input = input, .sink = sink };
+	(void)state;
+	if (input->kind == BC_INPUT_OPEN || input->kind == BC_INPUT_CLOSED)
+		return BC_OK;
+	split(&r);
+	for (size_t i = 0; r.n > 0 && i < sizeof words / sizeof *words; i++) {
+		if (bc_str_is(r.words[0], words[i].word) && r.n >= words[i].n_words)
+			return words[i].understand(&r);
+	}
+	sink->reject(sink->self,
+		     &(struct bc_reject){ .why = BC_EPARSE, .what = BC_STR("no such word") });
+	return BC_EPARSE;
+}
+
+static bc_status fake_start(void *state, const struct bc_feed_options *options, const char **why)
+{
+	(void)state;
+	if (options->format != NULL && strcmp(options->format, "words") != 0) {
+		*why = "format: only 'words'";
+		return BC_EINVAL;
+	}
+	return BC_OK;
+}
+
+static bc_status fake_check(bc_str symbol, char *hint, size_t cap)
+{
+	for (size_t i = 0; i < symbol.n; i++) {
+		if (symbol.p[i] >= 'a' && symbol.p[i] <= 'z') {
+			snprintf(hint, cap, "upper case");
+			return BC_EINVAL;
+		}
+	}
+	return BC_OK;
+}
+
+static bc_status join(const char *verb, const bc_str *names, size_t n, char *out, size_t cap,
+		      size_t *len)
+{
+	size_t used = (size_t)snprintf(out, cap, "%s", verb);
+	for (size_t i = 0; i < n; i++) {
+		if (used + names[i].n + 2 > cap)
+			return BC_ERANGE;
+		used += (size_t)snprintf(out + used, cap - used, " %.*s", (int)names[i].n,
+					 names[i].p);
+	}
+	*len = used;
+	return BC_OK;
+}
+
+static bc_status fake_subscribe(void *state, const struct bc_subscription *want, size_t *cursor,
+				char *out, size_t cap, size_t *len)
+{
+	(void)state;
+	if (*cursor > 0)
+		return BC_ENOTFOUND;
+	bc_status rc = join("sub", want->symbols, want->n_symbols, out, cap, len);
+	*cursor = rc == BC_OK;
+	return rc;
+}
+
+static bc_status fake_rest_path(void *state, enum bc_rest_kind kind, const bc_str *symbols,
+				size_t n_symbols, char *out, size_t cap, size_t *len)
+{
+	(void)state;
+	return join(kind == BC_REST_TICKS ? "/ticks" : "/list", symbols, n_symbols, out, cap, len);
+}
+
+static const struct bc_line lines[] = {
+	{ .name = "public",
+	  .path = "/",
+	  .channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE) |
+		      BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
+	  .mode = BC_SUBSCRIBE_REPLACES,
+	  .sends_per_s = 4,
+	  .sends_per_min = 90,
+	  .connects_per_s = 5,
+	  .ping_interval_ns = 20 * BC_NS_PER_S },
+};
+static const struct bc_rest_endpoint rest[] = {
+	{ .kind = BC_REST_INSTRUMENTS, .per_s = 10 },
+	{ .kind = BC_REST_TICKS, .per_s = 10, .max_symbols = 2 },
+};
+
+const struct bc_exchange fake_exchange = {
+	.id = "fake",
+	.title = "an exchange for tests",
+	.ws_url = "ws://127.0.0.1:1",
+	.rest_url = "http://127.0.0.1:1",
+	.canary = "CANARY",
+	.example_symbols = "AAA, BBB",
+	.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
+	.max_levels = 30,
+	.lines = lines,
+	.n_lines = 1,
+	.rest = rest,
+	.n_rest = 2,
+	.start = fake_start,
+	.check_symbol = fake_check,
+	.subscribe = fake_subscribe,
+	.rest_path = fake_rest_path,
+	.on_input = fake_input,
+};

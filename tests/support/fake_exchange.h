@@ -1,0 +1,21 @@
+/* fake_exchange.h - an exchange whose language is made for tests: words in, events out.
+ *
+ *   book SYMBOL BID ASK      bbo SYMBOL BID ASK      trade SYMBOL ID      ticker SYMBOL
+ *   again SYMBOL ID          a trade marked as snapshot, as after subscribing
+ *   future SYMBOL            a ticker whose exchange time is an hour ahead
+ *   range SYMBOL             a value of this symbol does not fit
+ *   refuse SYMBOL            a message of this symbol is not understood
+ *   resync SYMBOL            the adapter asks for the symbol anew
+ *   limit                    an error frame: a rate limit was hit
+ *   up                       understood, no data
+ *   list SYMBOL[:STATUS]...  the REST answer with the instruments; STATUS delisted, suspended
+ *   ticks SYMBOL...          the REST answer with tick sizes
+ * Anything else is nonsense. It subscribes with "sub SYMBOL...", a frame that replaces. */
+#ifndef FAKE_EXCHANGE_H
+#define FAKE_EXCHANGE_H
+
+#include "publisher/exchanges/exchange.h"
+
+extern const struct bc_exchange fake_exchange;
+
+#endif
