@@ -19,9 +19,10 @@ static const struct bc_body_codec *body_of(unsigned channel)
 size_t bc_message_bound(size_t n_levels, size_t n_strings)
 {
 	/* The longest body without levels is a heartbeat's: its numbers, and the headers of its
-	 * strings. An element's room is asked for before each, so one is to spare. */
-	const size_t fixed = 16 + 9 * ENVELOPE_FIELDS + 9 * 10 + 5 * (BC_MAX_ENDPOINTS + 2) +
-			     (5 + 9) * BC_MAX_COUNTERS + BC_PACK_ELEMENT_MAX;
+	 * strings. Room for a longest element is asked for before each. */
+	const size_t n_elements =
+		2 + ENVELOPE_FIELDS + 1 + 11 + BC_MAX_ENDPOINTS + 2 * BC_MAX_COUNTERS + 1;
+	const size_t fixed = n_elements * BC_PACK_ELEMENT_MAX;
 	return fixed + 2 * BC_PACK_ELEMENT_MAX * n_levels + n_strings;
 }
 
@@ -34,26 +35,37 @@ static bool envelope_ok(const struct bc_envelope *e)
 	       bc_wall_known(e->ts_publish) && bc_wall_known(e->since);
 }
 
+static uint8_t *put_wall_or_nil(uint8_t *p, bc_wall_time t)
+{
+	if (bc_wall_known(t))
+		return bc_put_int(p, t.ns);
+	*p = BC_PACK_NIL;
+	return p + 1;
+}
+
+/* Room is asked for once, for all of it. */
 static void encode_envelope(struct bc_packer *k, const struct bc_envelope *e)
 {
-	bc_pack_array(k, ENVELOPE_FIELDS);
-	bc_pack_uint(k, (unsigned)e->channel);
-	bc_pack_uint(k, e->epoch);
-	bc_pack_uint(k, e->seq);
+	uint8_t *p = k->p;
+	if (k->end - p < BC_PACK_ELEMENT_MAX * (ENVELOPE_FIELDS + 1)) {
+		k->full = true;
+		return;
+	}
+	*p++ = BC_PACK_FIXARRAY + ENVELOPE_FIELDS;
+	p = bc_put_uint(p, (unsigned)e->channel);
+	p = bc_put_uint(p, e->epoch);
+	p = bc_put_uint(p, e->seq);
 	if (e->exchange_seq == BC_SEQ_NONE)
-		bc_pack_nil(k);
+		*p++ = BC_PACK_NIL;
 	else
-		bc_pack_uint(k, e->exchange_seq);
-	if (bc_wall_known(e->ts_exchange))
-		bc_pack_wall(k, e->ts_exchange);
-	else
-		bc_pack_nil(k);
-	bc_pack_wall(k, e->ts_recv);
-	bc_pack_wall(k, e->ts_publish);
-	bc_pack_uint(k, (unsigned)e->state);
-	bc_pack_uint(k, (unsigned)e->reason);
-	bc_pack_wall(k, e->since);
-	bc_pack_uint(k, e->flags);
+		p = bc_put_uint(p, e->exchange_seq);
+	p = put_wall_or_nil(p, e->ts_exchange);
+	p = bc_put_int(p, e->ts_recv.ns);
+	p = bc_put_int(p, e->ts_publish.ns);
+	p = bc_put_uint(p, (unsigned)e->state);
+	p = bc_put_uint(p, (unsigned)e->reason);
+	p = bc_put_int(p, e->since.ns);
+	k->p = bc_put_uint(p, e->flags);
 }
 
 bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)

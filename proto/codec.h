@@ -14,10 +14,11 @@
  * `n_strings` bytes with n_levels levels (both sides together). */
 size_t bc_message_bound(size_t n_levels, size_t n_strings);
 
-/* Equal messages give equal bytes. BC_ERANGE: cap is too small (it may be refused when it is less
- * than 12 bytes above what is needed). BC_EINVAL: something in m cannot be encoded: an unknown
- * price or quantity, a number out of its bounds or of its table, a string that is not UTF-8, an
- * unknown time of the envelope other than ts_exchange, a channel without a body. */
+/* Equal messages give equal bytes.
+ *   BC_ERANGE  cap is too small; any below bc_message_bound() may be
+ *   BC_EINVAL  something in m cannot be encoded: an unknown price or quantity, a number out of its
+ *              bounds or of its table, a string that is not UTF-8, an unknown time of the envelope
+ *              other than ts_exchange, a channel without a body */
 bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len);
 
 /* Decodes into *out. Levels go to levels[max_levels] (bids first), strings stay in `payload`;

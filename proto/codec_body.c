@@ -2,11 +2,10 @@
 
 /* ------------------------------------------------------------------ writing */
 
-void bc_scale_lower(struct bc_scale *s, bc_decimal d)
+int32_t bc_scale_lower(int32_t scale, bc_decimal d)
 {
 	d = bc_decimal_normal(d);
-	if (d.exponent < s->exponent)
-		s->exponent = d.exponent;
+	return d.exponent < scale ? d.exponent : scale;
 }
 
 static bool exponent_ok(int32_t exponent)
@@ -14,16 +13,16 @@ static bool exponent_ok(int32_t exponent)
 	return exponent >= BC_EXPONENT_MIN && exponent <= BC_EXPONENT_MAX;
 }
 
-bool bc_scale_end(struct bc_scale s, int32_t *exponent)
+bool bc_scale_end(int32_t scale, int32_t *exponent)
 {
-	*exponent = s.exponent == INT32_MAX ? 0 : s.exponent;
+	*exponent = scale == BC_SCALE_START ? 0 : scale;
 	return exponent_ok(*exponent);
 }
 
 static bool pack_pair(struct bc_packer *k, bc_decimal d)
 {
 	d = bc_decimal_normal(d);
-	if (d.mantissa == INT64_MIN || !exponent_ok(d.exponent))
+	if (!exponent_ok(d.exponent))
 		return false;
 	bc_pack_array(k, 2);
 	bc_pack_int(k, d.mantissa);
@@ -31,16 +30,15 @@ static bool pack_pair(struct bc_packer *k, bc_decimal d)
 	return true;
 }
 
-bool bc_pack_scaled_odd(struct bc_packer *k, bc_decimal d, int32_t exponent)
+bool bc_pack_scaled(struct bc_packer *k, bc_decimal d, int32_t exponent)
 {
 	int64_t value;
-	if (!bc_decimal_known(d))
+	if (!bc_decimal_known(d) || d.mantissa == INT64_MIN)
 		return false;
-	if (d.mantissa != INT64_MIN && bc_decimal_at(d, exponent, &value) == BC_OK) {
-		bc_pack_int(k, value); /* zero, or not normal */
-		return true;
-	}
-	return pack_pair(k, d);
+	if (bc_decimal_at(d, exponent, &value) != BC_OK)
+		return pack_pair(k, d);
+	bc_pack_int(k, value);
+	return true;
 }
 
 bool bc_pack_scaled_or_nil(struct bc_packer *k, bc_decimal d, int32_t exponent)
@@ -54,7 +52,7 @@ bool bc_pack_scaled_or_nil(struct bc_packer *k, bc_decimal d, int32_t exponent)
 bool bc_pack_decimal_or_nil(struct bc_packer *k, bc_decimal d)
 {
 	if (bc_decimal_known(d))
-		return pack_pair(k, d);
+		return d.mantissa != INT64_MIN && pack_pair(k, d);
 	bc_pack_nil(k);
 	return true;
 }

@@ -31,45 +31,38 @@ extern const struct bc_body_codec bc_codec_heartbeat;
 
 /* ------------------------------------------------------------------ scaled numbers */
 
-/* The largest exponent at which all values seen are whole. */
-struct bc_scale {
-	int32_t exponent;
-};
+/* The largest exponent at which all values seen are whole: start with BC_SCALE_START, let it see
+ * each value, and ask for the end. */
+#define BC_SCALE_START INT32_MAX
 
-#define BC_SCALE_START ((struct bc_scale){ INT32_MAX })
-
-void bc_scale_lower(struct bc_scale *s, bc_decimal d);
+int32_t bc_scale_lower(int32_t scale, bc_decimal d);
 
 /* Zero and BC_DECIMAL_NONE are whole at any exponent. Only a value that might lower the exponent
  * is looked at closely: trailing zeros in it may not count. */
-static inline void bc_scale_see(struct bc_scale *s, bc_decimal d)
+static inline int32_t bc_scale_see(int32_t scale, bc_decimal d)
 {
-	if (d.exponent < s->exponent && d.mantissa != 0)
-		bc_scale_lower(s, d);
+	return d.exponent < scale && d.mantissa != 0 ? bc_scale_lower(scale, d) : scale;
 }
 
 /* Zero where nothing was seen. false: out of bounds, nothing can be written at it. */
-bool bc_scale_end(struct bc_scale s, int32_t *exponent);
+bool bc_scale_end(int32_t scale, int32_t *exponent);
 
-bool bc_pack_scaled_odd(struct bc_packer *k, bc_decimal d, int32_t exponent);
+/* The mantissa of d at an exponent not above its own, in the common case; false: look closer. */
+static inline bool bc_scaled_value(bc_decimal d, int32_t exponent, int64_t *value)
+{
+	uint32_t shift = (uint32_t)d.exponent - (uint32_t)exponent;
+	return shift < BC_DIGITS_MAX &&
+	       !__builtin_mul_overflow(d.mantissa, (int64_t)bc_power_of_ten[shift], value);
+}
 
 /* Writes d as an integer at `exponent`, or as [mantissa, exponent] where that does not fit.
  * false: d is BC_DECIMAL_NONE or out of bounds. */
-static inline bool bc_pack_scaled(struct bc_packer *k, bc_decimal d, int32_t exponent)
-{
-	uint32_t shift = (uint32_t)d.exponent - (uint32_t)exponent;
-	int64_t value;
-	if (!bc_pack_room(k))
-		return true;
-	if (shift > 18 || d.mantissa == INT64_MIN ||
-	    __builtin_mul_overflow(d.mantissa, (int64_t)bc_power_of_ten[shift], &value))
-		return bc_pack_scaled_odd(k, d, exponent);
-	bc_pack_int_unchecked(k, value);
-	return true;
-}
-
+bool bc_pack_scaled(struct bc_packer *k, bc_decimal d, int32_t exponent);
 bool bc_pack_scaled_or_nil(struct bc_packer *k, bc_decimal d, int32_t exponent);
 bool bc_pack_decimal_or_nil(struct bc_packer *k, bc_decimal d); /* [mantissa, exponent], normal */
+
+/* Up to here the normal form of any mantissa has an exponent in bounds, too. */
+#define BC_EXPONENT_CALM (BC_EXPONENT_MAX - BC_DIGITS_MAX)
 
 int32_t bc_unpack_exponent(struct bc_unpacker *u);
 bc_decimal bc_unpack_scaled(struct bc_unpacker *u, int32_t exponent);

@@ -2,50 +2,122 @@
 #include "proto/codec_body.h"
 
 struct scales {
-	struct bc_scale price, quantity;
+	int32_t price, quantity; /* exponents */
 };
 
-static void see_side(struct scales *s, const bc_level *levels, uint32_t n)
+static struct scales see_levels(struct scales s, const bc_level *levels, uint32_t n)
 {
-	struct scales seen = *s; /* kept in registers */
 	for (uint32_t i = 0; i < n; i++) {
-		bc_scale_see(&seen.price, levels[i].price);
-		bc_scale_see(&seen.quantity, levels[i].quantity);
+		s.price = bc_scale_see(s.price, levels[i].price);
+		s.quantity = bc_scale_see(s.quantity, levels[i].quantity);
 	}
-	*s = seen;
+	return s;
 }
 
-static bool encode_side(struct bc_packer *k, const bc_level *levels, uint32_t n,
-			int32_t price_exponent, int32_t quantity_exponent)
+/* Are prices and quantities of the level whole at these exponents? */
+static bool whole_at(struct scales s, const bc_level *level)
 {
-	struct bc_packer packer = *k; /* kept in registers */
-	bool ok = true;
-	bc_pack_array(&packer, 2 * n);
-	for (uint32_t i = 0; i < n && ok; i++)
-		ok = bc_pack_scaled(&packer, levels[i].price, price_exponent) &&
-		     bc_pack_scaled(&packer, levels[i].quantity, quantity_exponent);
-	*k = packer;
-	return ok;
+	struct scales seen = see_levels(s, level, 1);
+	return seen.price == s.price && seen.quantity == s.quantity;
+}
+
+/* Levels as long as they are of the common kind; returns how many. This is the loop a gateway
+ * spends its encoding in. */
+static uint32_t encode_common(struct bc_packer *k, const bc_level *levels, uint32_t n,
+			      struct scales s)
+{
+	uint8_t *p = k->p, *const end = k->end;
+	uint32_t i;
+	for (i = 0; i < n && end - p >= 2 * BC_PACK_ELEMENT_MAX; i++) {
+		int64_t price, quantity;
+		if (!bc_scaled_value(levels[i].price, s.price, &price) ||
+		    !bc_scaled_value(levels[i].quantity, s.quantity, &quantity) ||
+		    (price | quantity) < 0)
+			break;
+		p = bc_put_uint(p, (uint64_t)price);
+		p = bc_put_uint(p, (uint64_t)quantity);
+	}
+	k->p = p;
+	return i;
+}
+
+enum outcome {
+	WRITTEN,    /* or the packer is full */
+	TOO_COARSE, /* a value is not whole at the exponents */
+	REFUSED,
+};
+
+static enum outcome encode_side(struct bc_packer *k, const bc_level *levels, uint32_t n,
+				struct scales s)
+{
+	bc_pack_array(k, 2 * n);
+	for (uint32_t i = 0; i < n && !k->full; i++) {
+		i += encode_common(k, levels + i, n - i, s);
+		if (i == n)
+			break;
+		if (!whole_at(s, &levels[i]))
+			return TOO_COARSE;
+		if (!bc_pack_scaled(k, levels[i].price, s.price) ||
+		    !bc_pack_scaled(k, levels[i].quantity, s.quantity))
+			return REFUSED;
+	}
+	return WRITTEN;
+}
+
+static enum outcome encode_at(struct bc_packer *k, const struct bc_book *book, struct scales s)
+{
+	if (!bc_scale_end(s.price, &s.price) || !bc_scale_end(s.quantity, &s.quantity))
+		return REFUSED;
+	bc_pack_array(k, 4);
+	bc_pack_int(k, s.price);
+	bc_pack_int(k, s.quantity);
+	enum outcome bids = encode_side(k, book->bids, book->n_bids, s);
+	return bids != WRITTEN ? bids : encode_side(k, book->asks, book->n_asks, s);
 }
 
 static bc_status encode_book(struct bc_packer *k, const struct bc_message *m)
 {
 	const struct bc_book *book = &m->body.book;
-	struct scales scales = { BC_SCALE_START, BC_SCALE_START };
-	int32_t price, quantity;
+	struct scales s = { BC_SCALE_START, BC_SCALE_START };
 	if (book->n_bids > UINT32_MAX / 2 || book->n_asks > UINT32_MAX / 2)
 		return BC_EINVAL;
-	see_side(&scales, book->bids, book->n_bids);
-	see_side(&scales, book->asks, book->n_asks);
-	if (!bc_scale_end(scales.price, &price) || !bc_scale_end(scales.quantity, &quantity))
-		return BC_EINVAL;
-	bc_pack_array(k, 4);
-	bc_pack_int(k, price);
-	bc_pack_int(k, quantity);
-	if (!encode_side(k, book->bids, book->n_bids, price, quantity) ||
-	    !encode_side(k, book->asks, book->n_asks, price, quantity))
-		return BC_EINVAL;
-	return BC_OK;
+
+	/* The exponents of the best levels are nearly always those of all: they are tried first,
+	 * which saves a pass over the book. If the try fails, all levels are asked. */
+	s = see_levels(s, book->bids, book->n_bids > 0);
+	s = see_levels(s, book->asks, book->n_asks > 0);
+	const struct bc_packer start = *k;
+	enum outcome outcome = TOO_COARSE;
+	if (s.price != BC_SCALE_START && s.quantity != BC_SCALE_START)
+		outcome = encode_at(k, book, s);
+	if (outcome == TOO_COARSE) {
+		*k = start;
+		s = see_levels(s, book->bids, book->n_bids);
+		s = see_levels(s, book->asks, book->n_asks);
+		outcome = encode_at(k, book, s);
+	}
+	return outcome == WRITTEN ? BC_OK : BC_EINVAL;
+}
+
+/* Levels as long as they are of the common kind; returns how many. */
+static uint32_t decode_common(struct bc_unpacker *u, bc_level *levels, uint32_t n,
+			      int32_t price_exponent, int32_t quantity_exponent)
+{
+	const uint8_t *p = u->p, *const end = u->end;
+	uint32_t i;
+	if (price_exponent > BC_EXPONENT_CALM || quantity_exponent > BC_EXPONENT_CALM)
+		return 0;
+	for (i = 0; i < n && end - p >= 2 * BC_PACK_ELEMENT_MAX; i++) {
+		int64_t price, quantity;
+		const uint8_t *next = bc_take_common(bc_take_common(p, &price), &quantity);
+		if ((price | quantity) < 0)
+			break;
+		levels[i].price = (bc_decimal){ price, price_exponent };
+		levels[i].quantity = (bc_decimal){ quantity, quantity_exponent };
+		p = next;
+	}
+	u->p = p;
+	return i;
 }
 
 /* Reads one side to the start of the room; returns its number of levels. */
@@ -58,7 +130,8 @@ static uint32_t decode_side(struct bc_unpacker *u, struct bc_level_room room,
 	n /= 2;
 	if (n > room.max)
 		bc_unpack_fail(u, BC_ERANGE);
-	for (uint32_t i = 0; i < n && u->status == BC_OK; i++) {
+	uint32_t common = decode_common(u, room.levels, n, price_exponent, quantity_exponent);
+	for (uint32_t i = common; i < n && u->status == BC_OK; i++) {
 		room.levels[i].price = bc_unpack_scaled(u, price_exponent);
 		room.levels[i].quantity = bc_unpack_scaled(u, quantity_exponent);
 	}

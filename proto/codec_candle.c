@@ -22,13 +22,13 @@ static bc_status encode_candle(struct bc_packer *k, const struct bc_message *m)
 	const struct bc_candle *c = &m->body.candle;
 	const bc_decimal prices[] = { c->open, c->high, c->low, c->close };
 	const bc_decimal volumes[] = { c->volume, c->quote_volume };
-	struct bc_scale price = BC_SCALE_START, quantity = BC_SCALE_START;
+	int32_t price = BC_SCALE_START, quantity = BC_SCALE_START;
 	int32_t price_exponent, quantity_exponent;
 	bool ok = true;
 	for (size_t i = 0; i < 4; i++)
-		bc_scale_see(&price, prices[i]);
+		price = bc_scale_see(price, prices[i]);
 	for (size_t i = 0; i < 2; i++)
-		bc_scale_see(&quantity, volumes[i]);
+		quantity = bc_scale_see(quantity, volumes[i]);
 	if (!bc_scale_end(price, &price_exponent) || !bc_scale_end(quantity, &quantity_exponent) ||
 	    (unsigned)c->interval >= BC_N_INTERVALS || !bc_wall_known(c->ts_open) ||
 	    (unsigned)c->closed > BC_CLOSED_UNKNOWN)

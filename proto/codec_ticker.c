@@ -7,14 +7,14 @@ static bc_status encode_ticker(struct bc_packer *k, const struct bc_message *m)
 	const struct bc_ticker *t = &m->body.ticker;
 	const bc_decimal prices[] = { t->last, t->open, t->high, t->low };
 	const bc_decimal volumes[] = { t->volume, t->quote_volume };
-	struct bc_scale price = BC_SCALE_START, quantity = BC_SCALE_START;
+	int32_t price = BC_SCALE_START, quantity = BC_SCALE_START;
 	int32_t price_exponent, quantity_exponent;
 	bool ok = true;
 	for (size_t i = 0; i < 4; i++)
-		bc_scale_see(&price, prices[i]);
-	bc_scale_see(&price, t->change);
+		price = bc_scale_see(price, prices[i]);
+	price = bc_scale_see(price, t->change);
 	for (size_t i = 0; i < 2; i++)
-		bc_scale_see(&quantity, volumes[i]);
+		quantity = bc_scale_see(quantity, volumes[i]);
 	if (!bc_scale_end(price, &price_exponent) || !bc_scale_end(quantity, &quantity_exponent))
 		return BC_EINVAL;
 	bc_pack_array(k, 9);

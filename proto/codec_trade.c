@@ -4,10 +4,10 @@
 static bc_status encode_trade(struct bc_packer *k, const struct bc_message *m)
 {
 	const struct bc_trade *trade = &m->body.trade;
-	struct bc_scale price = BC_SCALE_START, quantity = BC_SCALE_START;
+	int32_t price = BC_SCALE_START, quantity = BC_SCALE_START;
 	int32_t price_exponent, quantity_exponent;
-	bc_scale_see(&price, trade->price);
-	bc_scale_see(&quantity, trade->quantity);
+	price = bc_scale_see(price, trade->price);
+	quantity = bc_scale_see(quantity, trade->quantity);
 	if (!bc_scale_end(price, &price_exponent) || !bc_scale_end(quantity, &quantity_exponent) ||
 	    (unsigned)trade->side >= BC_N_SIDES || !bc_string_ok(trade->trade_id))
 		return BC_EINVAL;

@@ -11,6 +11,9 @@
 
 #include "proto/value.h"
 
+#include <endian.h>
+#include <string.h>
+
 struct bc_unpacker {
 	const uint8_t *p, *end;
 	bc_status status;
@@ -24,6 +27,27 @@ static inline struct bc_unpacker bc_unpacker_on(bc_str bytes)
 
 /* Remembers the first error. */
 void bc_unpack_fail(struct bc_unpacker *u, bc_status why);
+
+/* Takes one of the common numbers, 0 to 2^63-1, from nine readable bytes; a value that is another
+ * thing gives -1, and what is returned then means nothing. */
+static inline const uint8_t *bc_take_common(const uint8_t *p, int64_t *value)
+{
+	uint64_t eight;
+	uint8_t tag = *p;
+	if (tag < 0x80) {
+		*value = tag;
+		return p + 1;
+	}
+	if ((tag & 0xfc) != 0xcc) {
+		*value = -1;
+		return p;
+	}
+	memcpy(&eight, p + 1, sizeof eight);
+	unsigned bytes = 1u << (tag & 3);
+	eight = be64toh(eight) >> (64 - 8 * bytes);
+	*value = eight > INT64_MAX ? -1 : (int64_t)eight;
+	return p + 1 + bytes;
+}
 
 bool bc_unpack_is_nil(struct bc_unpacker *u);         /* reads it if it is */
 bool bc_unpack_is_array(const struct bc_unpacker *u); /* looks only */

@@ -13,6 +13,9 @@
 /* No element but a string's bytes is longer: [mantissa, exponent] is 1 + 9 + 2. */
 #define BC_PACK_ELEMENT_MAX 12
 
+#define BC_PACK_NIL      0xc0
+#define BC_PACK_FIXARRAY 0x90 /* + n, n < 16 */
+
 struct bc_packer {
 	uint8_t *p, *end;
 	bool full;
@@ -32,47 +35,61 @@ static inline bool bc_pack_room(struct bc_packer *k)
 	return false;
 }
 
-/* Writes a number with room known. A tag, then `bytes` of the value's big-endian form; eight are
- * stored whatever they are, the cursor moves over those that count. */
-static inline void bc_pack_uint_unchecked(struct bc_packer *k, uint64_t value)
+/* The next functions take the cursor by value and return where it is then: it stays in a register,
+ * where a cursor in memory would be read again after each byte written. Room must be known. */
+
+uint8_t *bc_put_negative(uint8_t *p, int64_t value); /* value < 0 */
+
+static inline uint8_t *bc_put_small(uint8_t *p, unsigned value) /* up to 65535 */
 {
-	/* by width in bits: 8, 16, 32 or 64 of them */
-	static const struct {
-		uint8_t tag, bytes;
-	} forms[8] = { { 0xcc, 1 }, { 0xcd, 2 }, { 0xce, 4 }, { 0xce, 4 },
-		       { 0xcf, 8 }, { 0xcf, 8 }, { 0xcf, 8 }, { 0xcf, 8 } };
 	if (value < 0x80) {
-		*k->p++ = (uint8_t)value;
-		return;
+		*p = (uint8_t)value;
+		return p + 1;
 	}
-	unsigned top_byte = (63u - (unsigned)__builtin_clzll(value)) / 8;
-	unsigned bytes = forms[top_byte].bytes;
-	uint64_t big_endian = htobe64(value << (64 - 8 * bytes));
-	*k->p = forms[top_byte].tag;
-	memcpy(k->p + 1, &big_endian, sizeof big_endian);
-	k->p += 1 + bytes;
+	if (value <= UINT8_MAX) {
+		p[0] = 0xcc;
+		p[1] = (uint8_t)value;
+		return p + 2;
+	}
+	p[0] = 0xcd;
+	p[1] = (uint8_t)(value >> 8);
+	p[2] = (uint8_t)value;
+	return p + 3;
 }
 
-void bc_pack_negative(struct bc_packer *k, int64_t value); /* room known; value < 0 */
-
-static inline void bc_pack_int_unchecked(struct bc_packer *k, int64_t value)
+/* The most frequent width first: prices and quantities mostly take 17 to 32 bits, times 64. */
+static inline uint8_t *bc_put_uint(uint8_t *p, uint64_t value)
 {
-	if (value >= 0)
-		bc_pack_uint_unchecked(k, (uint64_t)value);
-	else
-		bc_pack_negative(k, value);
+	if (value > UINT32_MAX) {
+		uint64_t big_endian = htobe64(value);
+		*p = 0xcf;
+		memcpy(p + 1, &big_endian, sizeof big_endian);
+		return p + 9;
+	}
+	if (value > UINT16_MAX) {
+		uint32_t big_endian = htobe32((uint32_t)value);
+		*p = 0xce;
+		memcpy(p + 1, &big_endian, sizeof big_endian);
+		return p + 5;
+	}
+	return bc_put_small(p, (unsigned)value);
+}
+
+static inline uint8_t *bc_put_int(uint8_t *p, int64_t value)
+{
+	return value >= 0 ? bc_put_uint(p, (uint64_t)value) : bc_put_negative(p, value);
 }
 
 static inline void bc_pack_uint(struct bc_packer *k, uint64_t value)
 {
 	if (bc_pack_room(k))
-		bc_pack_uint_unchecked(k, value);
+		k->p = bc_put_uint(k->p, value);
 }
 
 static inline void bc_pack_int(struct bc_packer *k, int64_t value)
 {
 	if (bc_pack_room(k))
-		bc_pack_int_unchecked(k, value);
+		k->p = bc_put_int(k->p, value);
 }
 
 void bc_pack_nil(struct bc_packer *k);
