@@ -16,11 +16,26 @@ enum bc_metric {
 	BC_N_METRICS
 };
 
+enum bc_metric_kind { BC_METRIC_COUNTER, BC_METRIC_GAUGE, BC_METRIC_GAUGE_NS };
+
+struct bc_metric_row {
+	unsigned programs; /* enum bc_program, OR-ed */
+	enum bc_metric_kind kind;
+	const char *name, *labels, *help;
+};
+extern const struct bc_metric_row bc_metric_rows[BC_N_METRICS];
+
 struct bc_metrics {
 	_Atomic uint64_t values[BC_N_METRICS];
-	char labels[160]; /* of every series: exchange="upbit",instance="0" */
-	unsigned programs; /* enum bc_program: whose rows are printed */
+	_Atomic int64_t beat_ns; /* monotonic; of the loop's last sign of life */
+	char labels[160];        /* of every series: exchange="upbit",instance="0" */
+	const char *program;     /* of bookcast_build_info */
+	unsigned programs;       /* whose rows are printed */
 };
+
+/* program: enum bc_program. exchange and instance NULL or empty: no such label. */
+void bc_metrics_init(struct bc_metrics *m, unsigned program, const char *name, const char *exchange,
+		     const char *instance);
 
 static inline void bc_metric_add(struct bc_metrics *m, enum bc_metric id, uint64_t n)
 {
@@ -37,10 +52,21 @@ static inline uint64_t bc_metric_get(const struct bc_metrics *m, enum bc_metric 
 	return atomic_load_explicit(&m->values[id], memory_order_relaxed);
 }
 
-/* Writes the text into out[cap]; returns its length, or 0 if cap is too small. */
+/* The loop turns: call it about once a second from a timer of the loop. /livez goes by it. */
+static inline void bc_metrics_beat(struct bc_metrics *m, bc_mono_time now)
+{
+	atomic_store_explicit(&m->beat_ns, now.ns, memory_order_relaxed);
+}
+#define BC_BEAT_MAX (10 * BC_NS_PER_S) /* without a beat for longer: not alive */
+
+/* Writes the text into out[cap], NUL terminated; returns its length, or 0 if cap is too small.
+ * Besides the rows: bookcast_build_info and what /proc tells of this process. */
 size_t bc_metrics_print(const struct bc_metrics *m, char *out, size_t cap);
 
-/* Serves GET /metrics, /readyz and /livez on "address:port" from a thread of its own. */
+/* Serves GET /metrics, /readyz and /livez on "address:port" from a thread of its own; port 0 takes
+ * a free one. The address is numeric, IPv6 in brackets. Whoever reaches it can read it, so it
+ * should be loopback unless the network is trusted. At most 32 connections, 10 s each.
+ * BC_EINVAL: not an address; BC_EBUSY: taken; BC_EIO: else. error[] says it for people. */
 struct bc_metrics_server;
 /* ready() runs on the server's thread: it may read atomics only. It writes the reasons why not
  * into why[cap] and returns false; /readyz is then 503 with that text. */
@@ -49,6 +75,6 @@ bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metri
 			   const char *listen, bc_ready_fn *ready, void *self, char *error,
 			   size_t error_cap);
 uint16_t bc_metrics_port(const struct bc_metrics_server *server);
-void bc_metrics_stop(struct bc_metrics_server **server);
+void bc_metrics_stop(struct bc_metrics_server **server); /* waits for its thread */
 
 #endif
