@@ -48,7 +48,7 @@ bc_status bc_rpc_client_new(struct bc_rpc_client **out, void *context, const cha
 	if (c == NULL)
 		return BC_ENOMEM;
 	c->context = context;
-	strcpy(c->endpoint, endpoint);
+	memcpy(c->endpoint, endpoint, strlen(endpoint) + 1);
 	bc_status rc = open_socket(c);
 	if (rc != BC_OK) {
 		free(c);

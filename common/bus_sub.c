@@ -135,6 +135,14 @@ bc_status bc_sub_receive(struct bc_sub *sub, bc_str *topic, bc_str *payload)
 	return bc_frame_split(zmq_msg_data(&sub->message), (size_t)n, topic, payload);
 }
 
+bool bc_sub_has_input(struct bc_sub *sub)
+{
+	int events = 0;
+	size_t n = sizeof events;
+	return zmq_getsockopt(sub->socket, ZMQ_EVENTS, &events, &n) == 0 &&
+	       (events & ZMQ_POLLIN) != 0;
+}
+
 void *bc_sub_socket(struct bc_sub *sub)
 {
 	return sub->socket;

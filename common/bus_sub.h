@@ -43,6 +43,7 @@ bc_status bc_sub_prefix_renew(struct bc_sub *sub, bc_str prefix);
  *   BC_EBUS    the socket is unusable */
 bc_status bc_sub_receive(struct bc_sub *sub, bc_str *topic, bc_str *payload);
 
-void *bc_sub_socket(struct bc_sub *sub); /* for bc_bus_watch_start() and zmq_poll() */
+bool bc_sub_has_input(struct bc_sub *sub); /* would bc_sub_receive() find something? */
+void *bc_sub_socket(struct bc_sub *sub);   /* for bc_bus_watch_start() and zmq_poll() */
 
 #endif

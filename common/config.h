@@ -38,7 +38,7 @@ struct bc_config;
 typedef bool bc_config_rules_fn(const struct bc_config *c);
 
 /* A flag that is no setting: has neither environment nor file (a verb's --depth). */
-struct bc_flag {
+struct bc_verb_flag {
 	const char *name;     /* without "--" */
 	const char *argument; /* how --help names it: "N"; NULL: takes none */
 	const char *help;
@@ -48,7 +48,7 @@ struct bc_flag {
 
 struct bc_config_more {
 	bc_config_rules_fn *rules; /* may be NULL */
-	struct bc_flag *flags;
+	struct bc_verb_flag *flags;
 	size_t n_flags;
 	const char *name, *purpose, *usage, *examples; /* of --help; NULL: the program's own */
 };

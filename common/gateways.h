@@ -53,7 +53,9 @@ struct bc_gateway {
 	uint32_t n_symbols;
 	bc_str *symbols; /* sorted, in symbol_bytes */
 	char *symbol_bytes;
-	uint32_t n_users; /* kept by the user: what refers to this record */
+	/* Kept by the user: what refers to this record; when it was last asked to say all again. */
+	uint32_t n_users;
+	bc_mono_time renewed;
 };
 
 /* What a message has changed in the set. */

@@ -38,7 +38,7 @@ struct cache_feeds {
 static void on_readable(void *self)
 {
 	struct cache_feeds *f = self;
-	bc_mono_time now = bc_mono_now();
+	bc_mono_time now = bc_boot_now(); /* a machine that slept must not think its data young */
 	bc_str topic, payload;
 	char prefix[BC_TOPIC_MAX + 1];
 	for (int i = 0; i < MAX_A_TURN; i++) {
@@ -47,7 +47,8 @@ static void on_readable(void *self)
 			break;
 		if (rc != BC_OK) {
 			cache_store_bad_frame(f->store);
-			bc_log_event(f->log, BC_LOG_WARN, "feed.bad_frame", BC_LOG_S("why", "it has no topic"));
+			bc_log_event(f->log, BC_LOG_WARN, "feed.bad_frame",
+				     BC_LOG_S("why", "it has no topic"));
 			continue;
 		}
 		rc = cache_store_take(f->store, topic, payload, now);
@@ -81,7 +82,7 @@ static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
 	}
 	struct feed *feed = &f->feeds[f->n_feeds++];
 	*feed = (struct feed){ .remote = remote };
-	strcpy(feed->endpoint, endpoint);
+	snprintf(feed->endpoint, sizeof feed->endpoint, "%s", endpoint);
 	bc_log_event(f->log, BC_LOG_INFO, "feed.added", BC_LOG_S("endpoint", endpoint));
 }
 
@@ -184,6 +185,11 @@ bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq
 	scan(f);
 	*out = f;
 	return BC_OK;
+}
+
+bool cache_feeds_behind(const struct cache_feeds *f)
+{
+	return bc_sub_has_input(f->sub);
 }
 
 void cache_feeds_stop(struct cache_feeds **feeds)

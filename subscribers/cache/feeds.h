@@ -31,4 +31,7 @@ void cache_feeds_stop(struct cache_feeds **feeds);
 /* Call it about once a second. */
 void cache_feeds_rescan(struct cache_feeds *feeds);
 
+/* Are there messages that have not been read yet? True after a stall or in a flood. */
+bool cache_feeds_behind(const struct cache_feeds *feeds);
+
 #endif

@@ -80,8 +80,7 @@ size_t cache_store_list(struct cache_store *s, bc_str prefix, bc_str *topics, si
 {
 	size_t n = 0;
 	struct entry *e, *next;
-	HASH_ITER(hh, s->entries, e, next)
-	{
+	HASH_ITER (hh, s->entries, e, next) {
 		if (!bc_str_starts(entry_topic(e), prefix))
 			continue;
 		if (n < max)

@@ -35,11 +35,11 @@ static void forget_names(struct cache_store *s, const struct entry *e)
 	struct name *name, *next;
 	if (e->channel != BC_CHANNEL_INSTRUMENT)
 		return;
-	HASH_ITER(hh, s->names, name, next)
-	if (name->entry == e) {
-		HASH_DEL(s->names, name);
-		free(name);
-	}
+	HASH_ITER (hh, s->names, name, next)
+		if (name->entry == e) {
+			HASH_DEL(s->names, name);
+			free(name);
+		}
 }
 
 static void free_line(struct cache_store *s, struct line *line)
@@ -76,8 +76,8 @@ static void forget_lines(struct cache_store *s, struct entry *e, line_test *test
 static void forget(struct cache_store *s, line_test *test, const void *what)
 {
 	struct entry *e, *next;
-	HASH_ITER(hh, s->entries, e, next)
-	forget_lines(s, e, test, what);
+	HASH_ITER (hh, s->entries, e, next)
+		forget_lines(s, e, test, what);
 }
 
 static bool is_any(const struct line *line, const void *unused)
@@ -205,14 +205,14 @@ static void want(struct cache_store *s, const struct bc_gateway *g, bool whole_e
 		s->n_wants = 0;
 		prefix[0] = '\0';
 	}
-	strcpy(s->wants[s->n_wants++], prefix);
+	memcpy(s->wants[s->n_wants++], prefix, sizeof prefix);
 }
 
 bool cache_store_wants(struct cache_store *s, char prefix[BC_TOPIC_MAX + 1])
 {
 	if (s->n_wants == 0)
 		return false;
-	strcpy(prefix, s->wants[--s->n_wants]);
+	memcpy(prefix, s->wants[--s->n_wants], sizeof s->wants[0]);
 	return true;
 }
 
@@ -220,12 +220,12 @@ static void freeze_lines(struct cache_store *s, const struct bc_gateway *g, bc_m
 			 bool doubt)
 {
 	struct entry *e, *next;
-	HASH_ITER(hh, s->entries, e, next)
-	for (struct line *line = e->lines; line != NULL; line = line->next)
-		if (line->gateway == g) {
-			line_freeze(line, heard);
-			line->doubted |= doubt;
-		}
+	HASH_ITER (hh, s->entries, e, next)
+		for (struct line *line = e->lines; line != NULL; line = line->next)
+			if (line->gateway == g) {
+				line_freeze(line, heard);
+				line->doubted |= doubt;
+			}
 }
 
 static void set_listed(struct cache_store *s, struct line *line, bool listed, bc_mono_time now)
@@ -246,11 +246,11 @@ static void set_listed(struct cache_store *s, struct line *line, bool listed, bc
 static void apply_list(struct cache_store *s, const struct bc_gateway *g, bc_mono_time now)
 {
 	struct entry *e, *next;
-	HASH_ITER(hh, s->entries, e, next)
-	for (struct line *line = e->lines; line != NULL; line = line->next)
-		if (entry_symbol(e).p[0] != '@' &&
-		    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
-			set_listed(s, line, bc_gateway_lists(g, entry_symbol(e)), now);
+	HASH_ITER (hh, s->entries, e, next)
+		for (struct line *line = e->lines; line != NULL; line = line->next)
+			if (entry_symbol(e).p[0] != '@' &&
+			    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
+				set_listed(s, line, bc_gateway_lists(g, entry_symbol(e)), now);
 }
 
 static void apply_news(struct cache_store *s, const struct bc_gateway_news *news, bc_mono_time now)
@@ -335,6 +335,19 @@ static bool is_replaced_by(const struct line *line, const void *newer)
 	return line->gateway->replaced && bc_gateway_same_instance(line->gateway, by->gateway);
 }
 
+/* Where one topic lost messages others may have, too, and one that is quiet now would not show it:
+ * the gateway is asked for its current state, but not more than once a second. */
+static void note_loss(struct cache_store *s, struct bc_gateway *g, uint64_t n_lost,
+		      bc_mono_time now)
+{
+	s->stats.gaps++;
+	s->stats.lost += n_lost;
+	if (g->renewed.ns != 0 && now.ns - g->renewed.ns < BC_NS_PER_S)
+		return;
+	g->renewed = now;
+	want(s, g, true);
+}
+
 static bc_status take_line(struct cache_store *s, struct entry *e, struct line *line,
 			   const struct bc_message *m, bc_str payload, bc_mono_time now)
 {
@@ -342,10 +355,8 @@ static bc_status take_line(struct cache_store *s, struct entry *e, struct line *
 	struct bc_sequence_step step = bc_sequence_next(&line->sequence, env->epoch, env->seq);
 	if (step.verdict == BC_SEQUENCE_DUPLICATE || step.verdict == BC_SEQUENCE_OLDER_EPOCH)
 		return take_again(s, line, env, step.verdict, now);
-	if (step.n_lost > 0) {
-		s->stats.gaps++;
-		s->stats.lost += step.n_lost;
-	}
+	if (step.n_lost > 0)
+		note_loss(s, line->gateway, step.n_lost, now);
 	if (!keep_payload(s, line, payload)) {
 		forget_lines(s, e, is_line, line); /* better nothing than the one before */
 		make_room(s, now);                 /* for its next message */

@@ -47,7 +47,7 @@ struct cache_store *cache_store_new(const struct cache_limits *limits); /* NULL:
 void cache_store_free(struct cache_store **store);
 
 /* One message of the bus. BC_OK, or why it was not kept (it is counted too). */
-bc_status cache_store_take(struct cache_store *store, bc_str topic, bc_str payload,
+bc_status cache_store_take(struct cache_store *store, bc_str text, bc_str payload,
 			   bc_mono_time now);
 /* A frame that had no topic. */
 void cache_store_bad_frame(struct cache_store *store);
@@ -57,7 +57,7 @@ void cache_store_tick(struct cache_store *store, bc_mono_time now);
 /* What should be asked of the gateways again: a prefix to renew. False: nothing more. */
 bool cache_store_wants(struct cache_store *store, char prefix[BC_TOPIC_MAX + 1]);
 
-void cache_store_get(struct cache_store *store, bc_str topic, bc_mono_time now,
+void cache_store_get(struct cache_store *store, bc_str text, bc_mono_time now,
 		     struct cache_answer *answer);
 
 /* The topics that begin with `prefix`, sorted; at most max of them are written. Returns how many

@@ -439,6 +439,20 @@ STORE_TEST(holes_are_counted_exactly)
 	cr_expect_eq(cache_store_stats(store)->duplicates, 1);
 }
 
+STORE_TEST(a_hole_makes_it_ask_for_everything_again)
+{
+	char prefix[BC_TOPIC_MAX + 1];
+	book(100, 5, BC_STATE_LIVE);
+	book(100, 8, BC_STATE_LIVE);
+	cr_assert(cache_store_wants(store, prefix));
+	cr_expect_str_eq(prefix, "upbit.");
+	book(100, 10, BC_STATE_LIVE);
+	cr_expect(!cache_store_wants(store, prefix), "but not in a storm");
+	later(1);
+	book(100, 12, BC_STATE_LIVE);
+	cr_expect(cache_store_wants(store, prefix));
+}
+
 STORE_TEST(a_message_nobody_can_read_casts_doubt)
 {
 	struct bus_message b;

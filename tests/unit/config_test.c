@@ -286,7 +286,7 @@ Test(config, a_program_adds_its_own_rules_and_they_name_the_place)
 	child_free(&got);
 }
 
-static struct bc_flag verb_flags[] = { { "depth", "N", "levels a side", NULL },
+static struct bc_verb_flag verb_flags[] = { { "depth", "N", "levels a side", NULL },
 				       { "json", NULL, "one object a line", NULL } };
 
 static void print_flags(const struct bc_config *c, int n_args, char **argv)

@@ -1,0 +1,267 @@
+"""bookcast-cache as a process, among gateways that are played here: what it answers while they live,
+die, restart and lie, and what it survives."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+import msgpack
+import zmq
+
+import bookcast_test
+from bookcast_test import wait_until
+
+LIVE, STALE, DOWN = 2, 5, 7
+BOOK, STATE, HEARTBEAT_CHANNEL = 0, 6, 7
+INTERVAL = 0.2
+
+
+class Gateway:
+    """Publishes as a gateway does: an XPUB that welcomes, heartbeats when told to."""
+
+    def __init__(self, case, instance="0", epoch=100, symbols=("KRW-BTC", "KRW-ETH"), path=None):
+        self.instance, self.epoch, self.symbols = instance, epoch, list(symbols)
+        self.topics, self.seq, self.last_beat = {}, {}, 0.0
+        self.socket = case.context.socket(zmq.XPUB)
+        self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.SNDHWM, 100000)
+        self.socket.bind(path or f"ipc://{case.run_dir}/upbit.{instance}.pub")
+        self.endpoint = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.send(f"@{instance}.state", STATE, LIVE, [LIVE, 1, self.symbols])
+        case.addCleanup(self.close)
+        case.gateways.append(self)
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, name, channel, state, body, flags=0, again=False, extra=()):
+        topic = f"upbit.{name}".encode()
+        if not again:
+            self.seq[topic] = self.seq.get(topic, 0) + 1
+        now = time.time_ns()
+        envelope = [channel, self.epoch, self.seq[topic], None, None, now, now, state, 0, now, flags]
+        payload = msgpack.packb([1, envelope + list(extra), body])
+        self.topics[topic] = (name, channel, state, body)
+        self.socket.send(topic + b"\0" + payload)
+        return payload
+
+    def book(self, symbol, price, state=LIVE):
+        return self.send(f"{symbol}.book", BOOK, state, [0, 0, [price, 1], [price + 1, 1]])
+
+    def turn(self):
+        """Welcomes who subscribed; beats when it is time."""
+        while self.socket.poll(0):
+            message = self.socket.recv()
+            if message[0] == 1:
+                for topic in [t for t in self.topics if t.startswith(message[1:])]:
+                    if self.topics[topic][1] != HEARTBEAT_CHANNEL:
+                        self.send(*self.topics[topic], flags=2, again=True)
+        if time.monotonic() - self.last_beat > INTERVAL:
+            self.beat()
+
+    def beat(self, state=LIVE):
+        self.last_beat = time.monotonic()
+        self.send(f"@{self.instance}.heartbeat", HEARTBEAT_CHANNEL, state,
+                  [self.instance, 0, 1, os.getpid(), "0.1.0", 0, int(INTERVAL * 1e9),
+                   [self.endpoint], 1, {"welcomes": 3}])
+
+
+class CacheTest(bookcast_test.Case):
+    def setUp(self):
+        super().setUp()
+        self.gateways = []
+
+    def get(self, *topics):
+        """[(status, state, age_ns, proven_ns, payload)]"""
+        reply = self.ask_cache("BC1", "GET", *topics)
+        self.assertEqual(reply[:2], [b"BC1", b"200"])
+        rows = [reply[i:i + 5] for i in range(2, len(reply), 5)]
+        return [(int(r[0]), r[1].decode(), int(r[2]), int(r[3]), r[4]) for r in rows]
+
+    def report(self, verb):
+        reply = self.ask_cache("BC1", verb)
+        self.assertEqual((len(reply), reply[:2]), (3, [b"BC1", b"200"]))
+        return json.loads(reply[2])
+
+    def wait_for(self, condition, what, seconds=bookcast_test.DEADLINE):
+        def turn():
+            for gateway in self.gateways:
+                if not gateway.socket.closed:
+                    gateway.turn()
+            return condition()
+        return wait_until(turn, what, seconds)
+
+    def wait_state(self, topic, *states):
+        return self.wait_for(lambda: self.get(topic)[0][1] in states and self.get(topic)[0],
+                             lambda: f"{topic} {states}, last {self.get(topic)[0]}")
+
+    def test_a_gateway_lives_dies_and_returns(self):
+        cache = self.start_cache()
+        self.assertEqual(cache.ready["endpoint"], f"ipc://{self.run_dir}/cache.rpc")
+        self.assertEqual(os.stat(self.run_dir / "cache.rpc").st_mode & 0o777, 0o660)
+        gateway = Gateway(self)
+        payload = gateway.book("KRW-BTC", 7)
+        answer = self.wait_state("upbit.KRW-BTC.book", "live")
+        self.assertEqual(answer[4][:2], payload[:2])
+        self.assertEqual(msgpack.unpackb(answer[4])[2], msgpack.unpackb(payload)[2])
+        self.assertEqual(self.get("upbit.KRW-ETH.book")[0][0], 503)
+        self.assertEqual(self.get("upbit.KRW-NO.book")[0][0], 404)
+        self.wait_for(lambda: self.report("GATEWAYS")["gateways"][0]["interval_ns"] == INTERVAL * 1e9,
+                      "a heartbeat")
+        gateway.close()
+        began = time.monotonic()
+        answer = self.wait_state("upbit.KRW-BTC.book", "stale")
+        self.assertGreater(answer[3], 2 * INTERVAL * 1e9)
+        self.assertLess(time.monotonic() - began, 10 * INTERVAL)
+        cache.wait_log("event=gateway.gone")
+        again = Gateway(self, epoch=200)
+        self.wait_for(lambda: self.report("GATEWAYS")["gateways"][0]["epoch"] == 200, "the newer epoch")
+        self.assertEqual(self.get("upbit.KRW-BTC.book")[0][1], "stale")
+        again.book("KRW-BTC", 8)
+        answer = self.wait_state("upbit.KRW-BTC.book", "live")
+        self.assertEqual(msgpack.unpackb(answer[4])[2][2], [8, 1])
+        self.assertEqual(len(self.report("GATEWAYS")["gateways"]), 1)
+
+    def test_it_refills_itself_within_a_second(self):
+        gateway = Gateway(self, symbols=[f"S{i}" for i in range(200)])
+        for i in range(200):
+            gateway.book(f"S{i}", i + 1)
+        for _ in range(2):
+            cache = self.start_cache()
+            began = time.monotonic()
+            self.wait_for(lambda: all(a[:2] == (200, "live") for a in
+                                      self.get(*[f"upbit.S{i}.book" for i in range(200)])), "200 books")
+            self.assertLess(time.monotonic() - began, 1.0)
+            cache.kill()
+
+    def test_gateways_elsewhere_and_a_tcp_socket(self):
+        gateway = Gateway(self, path="tcp://127.0.0.1:*")
+        gateway.book("KRW-BTC", 7)
+        cache = self.start_cache("--gateways", gateway.endpoint, "--bind", "tcp://127.0.0.1:0")
+        self.wait_state("upbit.KRW-BTC.book", "live")
+        self.assertEqual(len(cache.ready["endpoints"]), 2)
+        reply = bookcast_test.ask(self.context, cache.ready["endpoints"][1], ["BC1", "LIST", "upbit.KRW"])
+        self.assertEqual(reply, [b"BC1", b"200", b"upbit.KRW-BTC.book"])
+
+    def test_bad_starts(self):
+        self.start_cache()
+        for arguments, words in [
+                ([], "cache.rpc"),
+                (["--bind", "tcp://0.0.0.0:0"], "allow_insecure"),
+                (["--bind", "nonsense"], "bind"),
+                (["--metrics", "nonsense"], "metrics"),
+                (["--run-dir", "/proc/1/none"], "run_dir"),
+                (["--retain", "forever"], "retain"),
+                (["--colour"], "colour")]:
+            if arguments and arguments[0] in ("--bind", "--metrics"):
+                arguments = ["--run-dir", self.directory / "other", *arguments]
+            status, out, err = self.run_program("bookcast-cache", *arguments)
+            self.assertEqual((status, out), (1, ""), arguments)
+            self.assertIn(words, err, arguments)
+
+    def test_garbage_on_every_side_is_survived(self):
+        cache = self.start_cache("--bind", "tcp://127.0.0.1:0")
+        gateway = Gateway(self)
+        gateway.book("KRW-BTC", 7)
+        self.wait_state("upbit.KRW-BTC.book", "live")
+        port = int(cache.ready["endpoints"][1].rsplit(":", 1)[1])
+        for data in [b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 9 + b"\x7f", b"\0" * 64,
+                     b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL" + b"\0" * 48 + b"\2\x7f\xff\xff\xff\xff\xff\xff\xff"]:
+            with contextlib.closing(socket.create_connection(("127.0.0.1", port))) as stranger:
+                with contextlib.suppress(OSError):
+                    stranger.sendall(data)
+        dealer = self.context.socket(zmq.DEALER)
+        dealer.setsockopt(zmq.LINGER, 0)
+        dealer.connect(f"ipc://{self.run_dir}/cache.rpc")
+        for frames in [[b"BC1", b"GET"], [b""], [b"", b""], [b"", b"BC1"], [b"", b"BC9", b"GET"],
+                       [b"x"] * 50, [b"", b"BC1", b"\0\xff"], [b"", b"BC1", b"TRADES", b"t", b"5"]]:
+            dealer.send_multipart(frames)
+            self.assertTrue(dealer.poll(5000), frames)
+            self.assertIn(b"400", dealer.recv_multipart(), frames)
+        dealer.send_multipart([b"", b"BC1", b"GET"] + [b"upbit.KRW-BTC.book"] * 10001)
+        self.assertTrue(dealer.poll(5000))
+        self.assertEqual(dealer.recv_multipart()[1:3], [b"BC1", b"400"])
+        dealer.send(b"x" * (17 << 20))
+        dealer.close()
+        for frame in [b"", b"\0", b"no nul", b"upbit.KRW-BTC.bbo\0", b"upbit.KRW-BTC.bbo\0\xdd\xff\xff\xff\xff",
+                      b"upbit.@0.heartbeat\0\x93", b"a.b.c\0" + b"\x91" * 5000]:
+            gateway.socket.send(frame)
+        gateway.socket.send(b"upbit.KRW-BTC.bbo\0" + msgpack.packb([2, [], []]))
+        gateway.book("KRW-BTC", 9)
+        self.wait_for(lambda: msgpack.unpackb(self.get("upbit.KRW-BTC.book")[0][4])[2][2] == [9, 1], "9")
+        self.assertGreaterEqual(self.report("STATS")["bad"], 7)
+        self.assertGreaterEqual(self.report("STATS")["bad_requests"], 9)
+        self.assertTrue(cache.running())
+
+    def test_a_client_that_never_reads_costs_itself(self):
+        cache = self.start_cache()
+        gateway = Gateway(self)
+        gateway.send("KRW-BTC.trade", 2, LIVE, [0, 0, 1, 1, 1, "x" * 1000])
+        self.wait_for(lambda: self.get("upbit.KRW-BTC.trade")[0][0] == 200, "the trade")
+        before = cache.resident_kib()
+        greedy = self.context.socket(zmq.DEALER)
+        greedy.setsockopt(zmq.LINGER, 0)
+        greedy.setsockopt(zmq.RCVHWM, 1)
+        greedy.connect(f"ipc://{self.run_dir}/cache.rpc")
+        for _ in range(500):
+            with contextlib.suppress(zmq.Again):
+                greedy.send_multipart([b"", b"BC1", b"GET"] + [b"upbit.KRW-BTC.trade"] * 500, zmq.DONTWAIT)
+        self.wait_for(lambda: self.report("STATS")["requests"] > 100, "the others are answered")
+        self.assertLess(cache.resident_kib() - before, 300 << 10)
+        greedy.close()
+
+    def test_signals_levels_and_metrics(self):
+        cache = self.start_cache("--metrics", "127.0.0.1:0")
+        base = "http://" + cache.ready["metrics"]
+        with self.assertRaises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(base + "/readyz")
+        self.assertEqual(error.exception.code, 503)
+        gateway = Gateway(self)
+        gateway.book("KRW-BTC", 7)
+
+        def ready():
+            with contextlib.suppress(urllib.error.HTTPError):
+                return urllib.request.urlopen(base + "/readyz").status == 200
+        self.wait_for(ready, "ready")
+        text = urllib.request.urlopen(base + "/metrics").read().decode()
+        self.assertRegex(text, r"(?m)^bookcast_cache_messages_total\S* [1-9]")
+        self.assertRegex(text, r'(?m)^bookcast_cache_gateways\{\S*state="up"\S*\} 1$')
+        cache.process.send_signal(signal.SIGUSR1)
+        cache.wait_log("event=log.level is=debug")
+        cache.process.send_signal(signal.SIGUSR2)
+        cache.wait_log("event=log.level is=info")
+        began = time.monotonic()
+        self.assertEqual(cache.stop(signal.SIGTERM), 0)
+        self.assertLess(time.monotonic() - began, 1.0)
+        self.assertTrue(self.start_cache().running(), "the lock went with its owner")
+
+    def test_a_cache_that_was_stopped_does_not_answer_from_the_past(self):
+        cache = self.start_cache()
+        gateway = Gateway(self)
+        gateway.book("KRW-BTC", 1)
+        self.wait_state("upbit.KRW-BTC.book", "live")
+        cache.process.send_signal(signal.SIGSTOP)
+        for price in range(2, 5000):
+            gateway.book("KRW-BTC", price)
+        asker = self.context.socket(zmq.REQ)
+        asker.setsockopt(zmq.LINGER, 0)
+        asker.connect(f"ipc://{self.run_dir}/cache.rpc")
+        asker.send_multipart([b"BC1", b"GET", b"upbit.KRW-BTC.book"])
+        time.sleep(0.2)  # both queues reach the stopped process
+        cache.process.send_signal(signal.SIGCONT)
+        self.assertTrue(asker.poll(10000))
+        reply = asker.recv_multipart()
+        asker.close()
+        if reply[3] == b"live":
+            self.assertEqual(msgpack.unpackb(reply[6])[2][2], [4999, 1])
+
+
+if __name__ == "__main__":
+    unittest.main()
