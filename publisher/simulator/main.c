@@ -1,4 +1,5 @@
 /* main.c - bookcast-sim: a simulated exchange for tests, demonstrations and your own strategies. */
+#include "publisher/simulator/faults.h"
 #include "publisher/simulator/sim.h"
 
 #include <getopt.h>
@@ -21,6 +22,9 @@ static const char help[] =
 	"  --symbols N        symbols of the model market (20)\n"
 	"  --seed S           the same seed gives the same market (1)\n"
 	"  --rate R           book changes a second, all symbols together (10 a symbol)\n"
+	"  --capture FILE     replay recorded frames (.jsonl or .jsonl.zst, .times beside it)\n"
+	"  --speed N|max      of a capture: as recorded (1), N times, or as fast as it is read\n"
+	"  --faults SCRIPT    lines \"at 5s drop n=3\"; the names are below\n"
 	"  --listen ADDR:PORT where to listen; port 0 finds a free one (127.0.0.1:0)\n"
 	"  --tls              TLS with a certificate made at start (the default)\n"
 	"  --plain            no TLS\n"
@@ -29,14 +33,20 @@ static const char help[] =
 	"  --idle-close S     close silent connections after S seconds (the exchange's: 60)\n"
 	"  --help, --version\n"
 	"\n"
-	"GET /truth and /truth/SYMBOL show the true books; POST /control takes "
-	"{\"do\":\"pause\"}.\n";
+	"GET /truth and /truth/SYMBOL show the true books. POST /control takes "
+	"{\"do\":\"pause\"},\n"
+	"resume, status, {\"do\":\"seek\",\"frame\":N}, {\"do\":\"fault\",\"name\":NAME,...}.\n"
+	"\n"
+	"Faults, and the arguments they take:\n";
 
 enum {
 	EXCHANGE = 256,
 	SYMBOLS,
 	SEED,
 	RATE,
+	CAPTURE,
+	SPEED,
+	FAULTS,
 	LISTEN,
 	TLS,
 	PLAIN,
@@ -52,6 +62,9 @@ static const struct option flags[] = {
 	{ "symbols", required_argument, NULL, SYMBOLS },
 	{ "seed", required_argument, NULL, SEED },
 	{ "rate", required_argument, NULL, RATE },
+	{ "capture", required_argument, NULL, CAPTURE },
+	{ "speed", required_argument, NULL, SPEED },
+	{ "faults", required_argument, NULL, FAULTS },
 	{ "listen", required_argument, NULL, LISTEN },
 	{ "tls", no_argument, NULL, TLS },
 	{ "plain", no_argument, NULL, PLAIN },
@@ -107,6 +120,18 @@ static bool take_flag(int flag, const char *value, struct sim_options *o)
 		return good;
 	case RATE:
 		return number("rate", value, 0.001, 1e6, &o->rate);
+	case CAPTURE:
+		o->capture = value;
+		return true;
+	case SPEED:
+		if (strcmp(value, "max") == 0) {
+			o->speed = 0;
+			return true;
+		}
+		return number("speed", value, 0.001, 1e6, &o->speed);
+	case FAULTS:
+		o->faults = value;
+		return true;
 	case LISTEN:
 		o->listen = value;
 		return true;
@@ -138,6 +163,8 @@ static int parse(int argc, char **argv, struct sim_options *o)
 	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
 		if (flag == HELP || flag == VERSION) {
 			fputs(flag == HELP ? help : "bookcast-sim " BOOKCAST_VERSION "\n", stdout);
+			if (flag == HELP)
+				sim_faults_help(stdout);
 			return EXIT_SUCCESS;
 		}
 		if (!take_flag(flag, optarg, o))

@@ -14,6 +14,7 @@ struct sim_world sim_world_now(const struct sim *sim)
 {
 	return (struct sim_world){
 		.market = sim->market,
+		.replay = sim->replay != NULL,
 		.now = bc_wall_now(),
 		.mono = bc_mono_now(),
 		.skew_ns = sim->skew_ns,
@@ -27,9 +28,8 @@ static void send_data(void *self, bc_str symbol, bc_str payload)
 {
 	struct sim_session *s = self;
 
-	(void)symbol;
-	s->sim->data_frames++;
-	sim_conn_send(s->conn, s->sim->face->data_opcode, payload);
+	if (!sim_fault_data(s, symbol, payload))
+		fault_send(s, payload);
 }
 
 static void send_reply(void *self, bc_str payload)
@@ -50,6 +50,59 @@ static void close_later(void *self, uint16_t code, int64_t after_ns)
 static struct sim_sink sink_of(struct sim_session *s)
 {
 	return (struct sim_sink){ s, send_data, send_reply, close_later };
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void reap(struct sim *sim)
+{
+	while (sim->dead != NULL) {
+		struct sim_session *s = sim->dead;
+
+		sim->dead = s->next;
+		sim->face->session_free(s->state);
+		sim_buffer_free(&s->stream.chunk);
+		sim_buffer_free(&s->held);
+		free(s);
+	}
+}
+
+static void end_session(struct sim_session *s)
+{
+	struct sim *sim = s->sim;
+
+	sim_player_forget(sim, s);
+	if (s->previous != NULL)
+		s->previous->next = s->next;
+	else
+		sim->sessions = s->next;
+	if (s->next != NULL)
+		s->next->previous = s->previous;
+	s->gone = true;
+	s->next = sim->dead;
+	sim->dead = s;
+}
+
+struct sim_session *sim_session_begin(struct sim *sim, struct sim_conn *conn)
+{
+	struct sim_session *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->state = sim->face->session_new(sim->face_state);
+	if (s->state == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->sim = sim;
+	s->conn = conn;
+	s->id = ++sim->n_sessions;
+	s->next = sim->sessions;
+	if (sim->sessions != NULL)
+		sim->sessions->previous = s;
+	sim->sessions = s;
+	sim_conn_set_data(conn, s);
+	return s;
 }
 
 /* ------------------------------------------------------------------ time passes */
@@ -78,7 +131,19 @@ static void turn_session(struct sim_session *s, const struct sim_world *world, b
 		sim_conn_end(s->conn); /* without a close frame, as measured */
 		return;
 	}
+	if (sim_fault_stream(s) || world->mono.ns < s->stalled_until_ns)
+		return;
 	sim->face->tick(s->state, world, flush, &sink);
+}
+
+static void turn_faults(struct sim *sim, bc_mono_time now)
+{
+	if (sim->burst_until_ns != 0 && now.ns >= sim->burst_until_ns) {
+		sim->burst_until_ns = 0;
+		market_set_rate(sim->market, sim->options.rate);
+	}
+	if (sim->script != NULL)
+		fault_script_run(sim->script, sim, now.ns - sim->started_ns);
 }
 
 void sim_turn(struct sim *sim, bool flush)
@@ -86,7 +151,9 @@ void sim_turn(struct sim *sim, bool flush)
 	struct sim_world world = sim_world_now(sim);
 	struct sim_session *next;
 
-	if (!sim->paused) {
+	reap(sim);
+	turn_faults(sim, world.mono);
+	if (!sim->paused && sim->replay == NULL) {
 		if (world.now.ns - sim->advanced_to.ns > CATCH_UP_NS)
 			market_skip(sim->market, (bc_wall_time){ world.now.ns - CATCH_UP_NS });
 		market_advance(sim->market, world.now);
@@ -96,6 +163,8 @@ void sim_turn(struct sim *sim, bool flush)
 		next = s->next; /* a slow reader may be gone after its turn */
 		turn_session(s, &world, flush);
 	}
+	sim_player_turn(sim, world.mono);
+	sim_late_turn(sim, world.mono);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -106,123 +175,7 @@ static void on_tick(uv_timer_t *timer)
 	sim_turn(sim, sim->paused);
 }
 
-/* ------------------------------------------------------------------ connections */
-
-static void end_session(struct sim_session *s)
-{
-	if (s->previous != NULL)
-		s->previous->next = s->next;
-	else
-		s->sim->sessions = s->next;
-	if (s->next != NULL)
-		s->next->previous = s->previous;
-	s->sim->face->session_free(s->state);
-	free(s);
-}
-
-static struct sim_session *begin_session(struct sim *sim, struct sim_conn *conn)
-{
-	struct sim_session *s = calloc(1, sizeof *s);
-
-	if (s == NULL)
-		return NULL;
-	s->state = sim->face->session_new(sim->face_state);
-	if (s->state == NULL) {
-		free(s);
-		return NULL;
-	}
-	s->sim = sim;
-	s->conn = conn;
-	s->id = ++sim->n_sessions;
-	s->next = sim->sessions;
-	if (sim->sessions != NULL)
-		sim->sessions->previous = s;
-	sim->sessions = s;
-	sim_conn_set_data(conn, s);
-	return s;
-}
-
-static bool asks_for_upgrade(const struct http_request *r)
-{
-	return http_has_token(http_header(r, "Upgrade"), "websocket");
-}
-
-/* What RFC 6455, 4.2.1 wants. */
-static bool upgrade_valid(const struct http_request *r)
-{
-	return bc_str_is(r->method, "GET") &&
-	       http_has_token(http_header(r, "Connection"), "upgrade") &&
-	       bc_str_is(http_header(r, "Sec-WebSocket-Version"), "13") &&
-	       http_header(r, "Sec-WebSocket-Key").n == 24;
-}
-
-static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_request *r,
-		    struct sim_reply *reply)
-{
-	struct sim_world world = sim_world_now(sim);
-
-	sim->face->upgrade(sim->face_state, &world, r, reply);
-	if (reply->status != 101)
-		return;
-	if (begin_session(sim, conn) == NULL ||
-	    sim_conn_upgrade(conn, r, (bc_str){ reply->headers.data, reply->headers.n }, false) !=
-		    BC_OK)
-		reply->status = 500;
-}
-
-static void answer(struct sim *sim, const struct http_request *r, struct sim_reply *reply)
-{
-	struct sim_world world = sim_world_now(sim);
-	bc_str truth = BC_STR("/truth/");
-
-	if (bc_str_is(r->path, "/truth"))
-		sim_truth(sim, BC_STR(""), reply);
-	else if (bc_str_starts(r->path, truth))
-		sim_truth(sim, (bc_str){ r->path.p + truth.n, r->path.n - truth.n }, reply);
-	else if (bc_str_is(r->path, "/control") && bc_str_is(r->method, "POST"))
-		sim_control(sim, r->body, reply);
-	else
-		sim->face->request(sim->face_state, &world, r, reply);
-}
-
-static void put_date(struct sim_buffer *b)
-{
-	static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	time_t now = (time_t)(bc_wall_now().ns / BC_NS_PER_S);
-	struct tm t;
-
-	gmtime_r(&now, &t);
-	sim_buffer_printf(b, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday],
-			  t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min,
-			  t.tm_sec);
-}
-
-static void on_request(void *self, struct sim_conn *conn, const struct http_request *r)
-{
-	struct sim *sim = self;
-	struct sim_reply reply = { .status = 200 };
-
-	put_date(&reply.headers);
-	if (!asks_for_upgrade(r))
-		answer(sim, r, &reply);
-	else if (upgrade_valid(r))
-		upgrade(sim, conn, r, &reply);
-	else
-		reply.status = 400;
-	if (reply.body.failed || reply.headers.failed)
-		reply = (struct sim_reply){ .status = 500,
-					    .headers = reply.headers,
-					    .body = reply.body };
-	if (reply.status != 101)
-		sim_conn_respond(conn, reply.status,
-				 (bc_str){ reply.headers.data, reply.headers.n },
-				 (bc_str){ reply.body.data, reply.body.n },
-				 r->keep_alive && !asks_for_upgrade(r));
-	sim_buffer_free(&reply.headers);
-	sim_buffer_free(&reply.body);
-}
+/* ------------------------------------------------------------------ what the server tells */
 
 static void on_message(void *self, struct sim_conn *conn, bc_str payload)
 {
@@ -234,11 +187,20 @@ static void on_message(void *self, struct sim_conn *conn, bc_str payload)
 	sim->face->message(s->state, &world, payload, &sink);
 }
 
+static void on_drained(void *self, struct sim_conn *conn)
+{
+	struct sim *sim = self;
+	struct sim_session *s = sim_conn_data(conn);
+
+	if (s != NULL && !sim_fault_stream(s) && sim->player.reader == s)
+		sim_player_turn(sim, bc_mono_now());
+}
+
 static void on_closed(void *self, struct sim_conn *conn)
 {
 	struct sim_session *s = sim_conn_data(conn);
 
-	(void)self;
+	sim_late_forget(self, conn);
 	if (s != NULL)
 		end_session(s);
 }
@@ -277,7 +239,7 @@ static bc_status start_server(struct sim *sim, char *why, size_t cap)
 {
 	struct sim_server_options options = {
 		.listen = sim->options.listen,
-		.events = { sim, on_request, on_message, NULL, on_closed },
+		.events = { sim, sim_on_request, on_message, on_drained, on_closed },
 	};
 	bc_status rc;
 
@@ -305,13 +267,17 @@ bc_status sim_start(struct sim **out, uv_loop_t *loop, const struct sim_options 
 		return BC_ENOMEM;
 	*out = sim;
 	sim->loop = loop;
+	sim->started_ns = bc_mono_now().ns;
 	sim->options = *options;
 	sim->face = options->face;
 	uv_timer_init(loop, &sim->tick);
 	sim->tick.data = sim;
 	sim->face_state = sim->face->state_new();
 	if (sim->face_state != NULL)
-		rc = start_market(sim, why, cap);
+		rc = options->capture != NULL ? sim_player_open(sim, why, cap)
+					      : start_market(sim, why, cap);
+	if (rc == BC_OK && options->faults != NULL)
+		rc = fault_script_open(&sim->script, options->faults, why, cap);
 	if (rc == BC_OK)
 		rc = start_server(sim, why, cap);
 	return rc;
@@ -332,7 +298,10 @@ void sim_free(struct sim **out)
 	*out = NULL;
 	if (sim == NULL)
 		return;
+	reap(sim);
 	sim_server_free(&sim->server);
+	sim_replay_free(&sim->replay);
+	fault_script_free(&sim->script);
 	sim_tls_free(&sim->tls);
 	market_free(&sim->market);
 	if (sim->face_state != NULL)

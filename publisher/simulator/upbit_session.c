@@ -492,11 +492,14 @@ static void tick_stream(struct session *s, const struct sim_world *world, struct
 {
 	struct upbit_frame *f = &stream->frame;
 	uint64_t now = position(world->market, f);
+	bool gone = market_delisted(world->market, f->symbol); /* nothing will come after this */
+	bool due;
 
 	if (stream->want_snapshot) {
 		stream->want_snapshot = false;
 		send_frame(s, world, stream, true, 0, sink);
 		stream->cursor = now;
+		stream->told_gone = gone;
 		return;
 	}
 	if (!stream->want_realtime)
@@ -504,14 +507,16 @@ static void tick_stream(struct session *s, const struct sim_world *world, struct
 	if (f->type == UPBIT_TRADE) {
 		send_trades(s, world, stream, now, sink);
 		stream->cursor = now;
-	} else if (stream->cursor != now && (slot_is_due(stream, world) || flush)) {
-		send_frame(s, world, stream, false, 0, sink);
-		stream->cursor = now;
-	} else if (f->type == UPBIT_TICKER && market_delisted(world->market, f->symbol) &&
-		   !stream->told_gone) {
-		stream->told_gone = true;
-		send_frame(s, world, stream, false, 0, sink);
+		return;
 	}
+	due = stream->cursor != now && (slot_is_due(stream, world) || flush || gone);
+	if (f->type == UPBIT_TICKER && gone && !stream->told_gone)
+		due = true; /* its state is news even without a trade */
+	if (!due)
+		return;
+	send_frame(s, world, stream, false, 0, sink);
+	stream->cursor = now;
+	stream->told_gone = gone;
 }
 
 static void tick_up(struct session *s, const struct sim_world *world, const struct sim_sink *sink)
