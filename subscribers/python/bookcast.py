@@ -1,0 +1,776 @@
+"""bookcast.py - market data from a bookcast bus, in one file on pyzmq and msgpack.
+
+    import bookcast
+
+    with bookcast.connect() as bus:                     # finds the gateways by asking the cache
+        bus.subscribe("upbit", "KRW-BTC", "book")       # or "BTC/KRW"; or without a channel
+        while True:
+            m = bus.recv(timeout=1.0)                   # None: nothing in that time
+            if m is None or m.channel != "book":
+                continue
+            if bus.fit("upbit", "KRW-BTC", max_age=2):  # may I trade on this?
+                price, quantity = m.bids[0]             # decimal.Decimal, exactly the exchange's
+                print(f"{price:f} {quantity:f}")
+
+    bus.latest("upbit", "KRW-BTC", "ticker").last       # asks the cache what is not subscribed
+    bus.state("upbit", "KRW-BTC")                       # State(state='live', reason='none', ...)
+
+A message has the fields of its channel (proto/README.md) as attributes: m.bids, m.price, m.state;
+m.as_dict() has all of them. Decimals are decimal.Decimal, times are ns since 1970, unknown is None.
+
+Losses are seen by (epoch, topic, seq): m.lost says how many messages are missing before this one,
+and the cache is asked whether anything newer is there; bus.counters counts it all. A gateway that
+misses three heartbeats makes everything of it stale (reason "gateway"): recv() then returns a
+message of channel "state" with seq None for each symbol heard of. Gateways that move or restart are
+followed: the cache is asked every 10 s and after a missed heartbeat, without ever blocking recv().
+
+A Bus belongs to one thread. Nothing runs in the background: call recv() often enough (once a
+second will do), or heartbeats are heard late and state() errs on the safe side.
+"""
+
+import json
+import os
+import time
+from collections import deque
+from decimal import Decimal
+from typing import NamedTuple, Optional
+
+import msgpack
+import zmq
+
+__all__ = ["connect", "decode", "Bus", "Message", "State", "Error", "NoAnswer", "NotFound",
+           "Refused", "Malformed"]
+
+VERSION = 1
+CHANNELS = ("book", "bbo", "trade", "ticker", "candle", "instrument", "state", "heartbeat")
+STATES = ("connecting", "syncing", "live", "quiet", "rest", "stale", "halted", "down")
+REASONS = ("none", "no-data", "gap", "checksum", "crossed", "disconnected", "range", "clock",
+           "gateway", "delisted", "suspended", "unknown-symbol", "shutdown")
+FLAGS = ("snapshot", "welcome", "rest", "checksum", "clock", "edge", "range", "state", "locked")
+SIDES = (None, "buy", "sell")
+KINDS = ("spot", "linear", "inverse", "delivery")
+LISTINGS = ("unknown", "trading", "preview", "suspended", "delisted")
+INTERVALS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h",
+             "1d", "3d", "1w", "1M")
+FIT = ("live", "quiet")
+
+NEVER = 2**63 - 1  # an age: it was never known to be true
+GATEWAYS_EVERY = 10.0  # seconds between questions where the gateways are
+MISSED_HEARTBEATS = 3
+MAX_FRAME = 16 << 20
+READY_MAX = 100_000  # messages kept for recv(); then the socket's own limit holds, and it drops
+WHOLE = ("book", "bbo", "ticker", "candle", "instrument", "state")  # the newest says it all
+
+
+class Error(Exception):
+    """What this module raises is one of these."""
+
+
+class NoAnswer(Error):
+    """The cache did not answer in time."""
+
+
+class Refused(Error):
+    """The cache answered that it will not: malformed, or over a limit."""
+
+
+class NotFound(Error):
+    """Nobody serves this topic or symbol."""
+
+
+class Malformed(Error):
+    """Bytes that are not a message, or one of a newer major version."""
+
+
+# ---------------------------------------------------------------------------- messages
+
+
+class Message:
+    """One decoded message; its fields are attributes."""
+
+    __slots__ = ("topic", "lost", "_fields")
+
+    def __init__(self, topic, fields, lost=0):
+        self.topic = topic
+        self.lost = lost  # messages missing between the one before and this one
+        self._fields = fields
+
+    def __getattr__(self, name):
+        try:
+            return self._fields[name]
+        except KeyError:
+            raise AttributeError(f"a {self._fields['channel']} message has no {name!r}") from None
+
+    def __repr__(self):
+        return f"Message({self.topic!r}, {self._fields!r})"
+
+    def as_dict(self):
+        return dict(self._fields)
+
+    @property
+    def fit(self):
+        """Was it fit to trade on when it was published? bus.fit() says whether it still is."""
+        return self.state in FIT
+
+    def _with(self, **changes):
+        return Message(self.topic, {**self._fields, **changes}, self.lost)
+
+
+def _word(words, number):
+    return words[number] if 0 <= number < len(words) else "?"
+
+
+def _decimal(mantissa, exponent):
+    """Exact, whatever the caller's decimal context is."""
+    if not -64 <= exponent <= 64:
+        raise Malformed(f"exponent {exponent}")
+    if exponent >= 0:
+        return Decimal(mantissa * 10**exponent)
+    return Decimal(f"{mantissa}E{exponent}")
+
+
+def _pair(element):
+    return None if element is None else _decimal(element[0], element[1])
+
+
+def _scaled(element, exponent):
+    if element is None:
+        return None
+    return _decimal(element, exponent) if isinstance(element, int) else _pair(element)
+
+
+def _side(elements, price, quantity):
+    if len(elements) % 2:
+        raise Malformed("half a level")
+    values = iter(elements)
+    return [(_scaled(p, price), _scaled(q, quantity)) for p, q in zip(values, values)]
+
+
+def _book(b):
+    return {"bids": _side(b[2], b[0], b[1]), "asks": _side(b[3], b[0], b[1])}
+
+
+def _trade(b):
+    return {"price": _scaled(b[2], b[0]), "quantity": _scaled(b[3], b[1]),
+            "side": _word(SIDES, b[4]), "trade_id": b[5] or None}
+
+
+def _ticker(b):
+    names = ("last", "open", "high", "low", "volume", "quote_volume", "change")
+    scales = (b[0], b[0], b[0], b[0], b[1], b[1], b[0])
+    return {n: _scaled(v, e) for n, v, e in zip(names, b[2:9], scales)}
+
+
+def _candle(b):
+    names = ("open", "high", "low", "close", "volume", "quote_volume")
+    scales = (b[2], b[2], b[2], b[2], b[3], b[3])
+    return {"interval": _word(INTERVALS, b[0]), "ts_open": b[1],
+            **{n: _scaled(v, e) for n, v, e in zip(names, b[4:10], scales)}, "closed": b[10]}
+
+
+def _instrument(b):
+    return {"base": b[0], "quote": b[1], "kind": _word(KINDS, b[2]), "unified": b[3],
+            "tick": _pair(b[4]), "lot": _pair(b[5]), "contract_size": _pair(b[6]),
+            "status": _word(LISTINGS, b[7])}
+
+
+def _state(b):
+    fields = {"previous": _word(STATES, b[0])}
+    if len(b) > 1:
+        fields.update(symbols_version=b[1], symbols=list(b[2]))
+    return fields
+
+
+def _heartbeat(b):
+    return {"instance": b[0], "shard": f"{b[1]}/{b[2]}", "pid": b[3], "version": b[4],
+            "started": b[5], "interval_ns": b[6], "endpoints": list(b[7]),
+            "symbols_version": b[8], "counters": dict(b[9])}
+
+
+_BODIES = (_book, _book, _trade, _ticker, _candle, _instrument, _state, _heartbeat)
+
+
+def _split(topic):
+    exchange, _, rest = topic.partition(".")
+    symbol, _, channel = rest.rpartition(".")
+    if not (exchange and symbol and channel):
+        raise Malformed(f"topic {topic!r}")
+    return exchange, symbol, channel
+
+
+def _decode(topic, payload):
+    exchange, symbol, _ = _split(topic)
+    try:
+        outer = msgpack.unpackb(payload, strict_map_key=False)
+        if not isinstance(outer[0], int) or outer[0] > VERSION:
+            raise Malformed(f"version {outer[0]!r}; this reads up to {VERSION}")
+        e, body = outer[1], outer[2]
+        if not 0 <= e[0] < len(CHANNELS):
+            return None
+        fields = {"channel": CHANNELS[e[0]], "exchange": exchange, "symbol": symbol,
+                  "epoch": e[1], "seq": e[2], "exchange_seq": e[3], "ts_exchange": e[4],
+                  "ts_recv": e[5], "ts_publish": e[6], "state": _word(STATES, e[7]),
+                  "reason": _word(REASONS, e[8]), "since": e[9],
+                  "flags": [w for bit, w in enumerate(FLAGS) if e[10] >> bit & 1],
+                  **_BODIES[e[0]](body)}
+        if not all(isinstance(fields[k], int) for k in ("epoch", "seq", "since", "ts_publish")):
+            raise Malformed("a number is none")
+        return Message(topic, fields)
+    except Malformed:
+        raise
+    except Exception as why:  # whatever the bytes made msgpack or the tables raise
+        raise Malformed(f"{topic}: {type(why).__name__}: {why}") from why
+
+
+def decode(frame: bytes) -> Optional[Message]:
+    """The message in a frame of the bus; None for a channel of a later version.
+
+    Raises Malformed for anything else that is not a message."""
+    topic, nul, payload = bytes(frame).partition(b"\0")
+    try:
+        text = topic.decode()
+    except UnicodeDecodeError as why:
+        raise Malformed("the topic is not UTF-8") from why
+    if not nul:
+        raise Malformed("no topic")
+    return _decode(text, payload)
+
+
+class State(NamedTuple):
+    """May I trade on this? `fit` says so; the ages say how well that is known."""
+
+    state: str
+    reason: Optional[str]  # None: the cache does not say
+    since: Optional[int]  # ns since 1970
+    age_ns: int  # since its data changed
+    proven_ns: int  # since it was last known to be true
+
+    @property
+    def fit(self):
+        return self.state in FIT
+
+
+# ---------------------------------------------------------------------------- the cache
+
+
+class _Asker:
+    """Questions to the cache, one at a time; a late answer is never taken for a later one's."""
+
+    def __init__(self, context, endpoint):
+        self.context, self.endpoint = context, endpoint
+        self.socket = None
+        self.deadline = None  # of the pending question
+
+    def send(self, timeout, *frames):
+        if self.socket is None:
+            self.socket = self.context.socket(zmq.REQ)
+            self.socket.setsockopt(zmq.LINGER, 0)
+            self.socket.setsockopt(zmq.REQ_RELAXED, 1)
+            self.socket.setsockopt(zmq.REQ_CORRELATE, 1)
+            self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
+            self.socket.connect(self.endpoint)
+        self.socket.send_multipart([b"BC1", *(f.encode() for f in frames)])
+        self.deadline = time.monotonic() + timeout
+
+    def poll(self):
+        """The answer's frames; None: not yet. NoAnswer, Refused."""
+        try:
+            frames = self.socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            if time.monotonic() < self.deadline:
+                return None
+            self.close()
+            raise NoAnswer(f"no answer from the cache at {self.endpoint}") from None
+        self.deadline = None
+        if len(frames) < 2 or frames[0] != b"BC1":
+            self.close()
+            raise NoAnswer(f"{self.endpoint} speaks another language")
+        if frames[1] != b"200":
+            raise Refused(b" ".join(frames[1:]).decode(errors="replace"))
+        return frames[2:]
+
+    def ask(self, timeout, *frames):
+        self.send(timeout, *frames)
+        while True:
+            self.socket.poll(max(0, int(1000 * (self.deadline - time.monotonic())) + 1))
+            answer = self.poll()
+            if answer is not None:
+                return answer
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close(0)
+        self.socket = self.deadline = None
+
+
+class _Answer(NamedTuple):
+    """What the cache knows of one topic."""
+
+    status: int
+    state: str
+    age_ns: int
+    proven_ns: int
+    message: Optional[Message]
+
+    @classmethod
+    def of(cls, topic, frames):
+        status, state, age, proven, payload = frames
+        message = _decode(topic, payload) if payload else None
+        return cls(int(status), state.decode(), int(age), int(proven), message)
+
+
+# ---------------------------------------------------------------------------- what was heard
+
+
+class _Gateway:
+    """One gateway process: an epoch of an exchange."""
+
+    def __init__(self, exchange, epoch, now):
+        self.exchange, self.epoch = exchange, epoch
+        self.instance = None  # not said yet
+        self.heard = now  # last heartbeat; before it the first message
+        self.interval = 1.0
+        self.endpoints = ()
+        self.said_down = self.replaced = self.reported = False
+
+    def gone(self, now):
+        return (self.replaced or self.said_down or
+                now - self.heard > MISSED_HEARTBEATS * self.interval)
+
+
+class _Line:
+    """A topic as one gateway publishes it."""
+
+    __slots__ = ("gateway", "seq", "message", "arrived")
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.seq = 0  # nothing yet
+        self.message = None
+        self.arrived = 0.0
+
+
+class _Standing:
+    """What was said last of the state of a symbol by one gateway."""
+
+    __slots__ = ("gateway", "state", "reason", "since", "changed", "proven")
+
+    def __init__(self, gateway, now):
+        self.gateway = gateway
+        self.state, self.reason, self.since = "connecting", "none", -1
+        self.changed = self.proven = now
+
+
+class Bus:
+    """A connection to a bus. Made by connect(); belongs to one thread."""
+
+    def __init__(self, cache, timeout):
+        self.timeout = timeout
+        self.counters = dict.fromkeys(
+            ("messages", "gaps", "lost", "repaired", "duplicates", "stragglers", "malformed",
+             "unknown", "connects"), 0)
+        self._context = zmq.Context()
+        self._sub = self._context.socket(zmq.SUB)
+        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 100_000), (zmq.MAXMSGSIZE, MAX_FRAME),
+                              (zmq.HEARTBEAT_IVL, 2000), (zmq.HEARTBEAT_TIMEOUT, 6000)):
+            self._sub.setsockopt(option, value)
+        self._asker = _Asker(self._context, cache)  # for calls that wait
+        self._background = _Asker(self._context, cache)  # for recv(), which does not
+        self._pending = None  # what the background asker asked: None (gateways) or a topic
+        self._to_repair = deque()
+        self._ready = deque()  # messages to be returned
+        self._endpoints = {}  # endpoint: exchange, all that are known
+        self._connected = set()
+        self._exchanges = set()
+        self._exact, self._prefixes = set(), set()
+        self._gateways = {}  # (exchange, epoch): _Gateway
+        self._topics = {}  # topic: {epoch: _Line}
+        self._current = {}  # topic: epoch whose messages are delivered
+        self._symbols = {}  # (exchange, symbol): {epoch: _Standing}
+        self._names = {}  # (exchange, unified name): the exchange's own
+        self._next_ask = 0.0
+        try:
+            self._take_gateways(self._asker.ask(timeout, "GATEWAYS"))
+        except Error:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Closes all sockets; calling it again does nothing."""
+        self._asker.close()
+        self._background.close()
+        self._sub.close(0)
+        self._context.term()
+
+    # ------------------------------------------------------------------ subscribing
+
+    def subscribe(self, exchange: str, symbol: Optional[str] = None,
+                  channel: Optional[str] = None) -> Optional[str]:
+        """Subscribes to a channel of a symbol, to all of a symbol, or to all of an exchange.
+
+        `symbol` is the exchange's own spelling or the unified one ("BTC/KRW"); its own is
+        returned. The current state of what matches comes first, flag "welcome". Candles are
+        "candle-1m". NotFound: a unified name nobody knows."""
+        if symbol is not None:
+            symbol = self._resolve(exchange, symbol)
+        if channel is not None and symbol is None:
+            raise ValueError("a channel needs a symbol")
+        if exchange not in self._exchanges:
+            self._exchanges.add(exchange)
+            self._sub.subscribe(f"{exchange}.@".encode())  # heartbeats and states of gateways
+            self._connect_known()
+        if channel is not None:
+            self._exact.add(f"{exchange}.{symbol}.{channel}")
+            self._sub.subscribe(f"{exchange}.{symbol}.{channel}".encode() + b"\0")
+            self._sub.subscribe(f"{exchange}.{symbol}.state".encode() + b"\0")
+        else:
+            prefix = f"{exchange}." if symbol is None else f"{exchange}.{symbol}."
+            self._prefixes.add(prefix)
+            self._sub.subscribe(prefix.encode())
+        return symbol
+
+    def _resolve(self, exchange, symbol):
+        if "/" not in symbol:
+            return symbol
+        if (exchange, symbol) not in self._names:
+            status, native = self._asker.ask(self.timeout, "RESOLVE", exchange, symbol)
+            if status != b"200":
+                raise NotFound(f"{exchange} has no {symbol}")
+            self._names[exchange, symbol] = native.decode()
+        return self._names[exchange, symbol]
+
+    def _wanted(self, message):
+        """Did the caller ask for it, or did we for ourselves?"""
+        return message.topic in self._exact or message.topic.startswith(tuple(self._prefixes))
+
+    def _connect_known(self):
+        for endpoint, exchange in self._endpoints.items():
+            if exchange in self._exchanges and endpoint not in self._connected:
+                self._sub.connect(endpoint)
+                self._connected.add(endpoint)
+                self.counters["connects"] += 1
+
+    def _take_gateways(self, frames):
+        """Where the gateways are now, as the cache knows it."""
+        gateways = json.loads(frames[0])["gateways"]
+        listed = {g["endpoint"]: g["exchange"] for g in gateways if g.get("endpoint")}
+        now = time.monotonic()
+        # A cache that has just started does not know who is heard here: that goes first.
+        heard = {e for g in self._gateways.values() if not g.gone(now) for e in g.endpoints}
+        for endpoint in self._connected - set(listed) - heard:
+            self._sub.disconnect(endpoint)
+            self._connected.discard(endpoint)
+        self._endpoints = listed
+        self._connect_known()
+        self._next_ask = now + GATEWAYS_EVERY
+
+    # ------------------------------------------------------------------ receiving
+
+    def recv(self, timeout: Optional[float] = None) -> Optional[Message]:
+        """The next message of what is subscribed; None after `timeout` seconds without one.
+
+        timeout None waits for ever, 0 does not wait."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._drain()
+            self._housekeeping()
+            if self._ready:
+                return self._ready.popleft()
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                return None
+            wait = 0.2 if deadline is None else min(0.2, deadline - now)
+            self._wait(wait)
+
+    def _wait(self, seconds):
+        poller = zmq.Poller()
+        poller.register(self._sub, zmq.POLLIN)
+        if self._background.deadline is not None:
+            poller.register(self._background.socket, zmq.POLLIN)
+        poller.poll(int(1000 * seconds) + 1)
+
+    def _drain(self):
+        """Takes what has arrived, up to so much that heartbeats are not heard late."""
+        for _ in range(1000):
+            if len(self._ready) >= READY_MAX:
+                return
+            try:
+                frame = self._sub.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                message = decode(frame)
+            except Malformed:
+                self.counters["malformed"] += 1
+                continue
+            if message is None:
+                self.counters["unknown"] += 1
+            else:
+                self._hear(message, time.monotonic())
+
+    def _hear(self, m, now, from_cache=False):
+        gateway = self._gateway_of(m, now)
+        if gateway.replaced:
+            self.counters["stragglers"] += 1
+            return
+        lines = self._topics.setdefault(m.topic, {})
+        line = lines.setdefault(m.epoch, _Line(gateway))
+        if m.seq >= line.seq:
+            self._note_standing(m, gateway, now)
+        if m.seq <= line.seq:
+            self.counters["duplicates"] += 1
+            return
+        if line.seq and m.seq > line.seq + 1 and not from_cache:
+            self._count_gap(m, line)
+        line.seq, line.message, line.arrived = m.seq, m, now
+        if self._wanted(m) and self._choose(m, lines, now):
+            self.counters["messages"] += 1
+            self._ready.append(m)
+
+    def _count_gap(self, m, line):
+        m.lost = m.seq - line.seq - 1
+        self.counters["gaps"] += 1
+        self.counters["lost"] += m.lost
+        if m.channel in WHOLE and m.topic not in self._to_repair:
+            self._to_repair.append(m.topic)
+
+    def _gateway_of(self, m, now):
+        key = m.exchange, m.epoch
+        gateway = self._gateways.get(key)
+        if gateway is None:
+            gateway = self._gateways[key] = _Gateway(m.exchange, m.epoch, now)
+        if m.symbol.startswith("@"):
+            gateway.said_down = m.state == "down"
+            if gateway.instance is None:
+                gateway.instance = m.symbol[1:]
+                self._replace_older(gateway)
+        if m.channel == "heartbeat":
+            if gateway.gone(now):
+                self._renew(m.exchange)
+            gateway.heard, gateway.interval = now, m.interval_ns / 1e9
+            gateway.endpoints = tuple(m.endpoints)
+            gateway.reported = False
+            if m.endpoints and m.endpoints[0] not in self._endpoints:
+                self._next_ask = now  # it is somewhere else than the cache said
+        return gateway
+
+    def _renew(self, exchange):
+        """It was silent and speaks again: a filter set once more makes it say what is true now."""
+        filters = [p.encode() for p in self._prefixes if p.startswith(f"{exchange}.")]
+        for topic in self._exact:
+            if topic.startswith(f"{exchange}."):
+                filters += [topic.encode() + b"\0",
+                            topic.rpartition(".")[0].encode() + b".state\0"]
+        for text in filters:
+            self._sub.subscribe(text)
+            self._sub.unsubscribe(text)  # takes back one of two; the first stays
+
+    def _replace_older(self, newer):
+        """A larger epoch of an instance takes the place of the one before."""
+        same = [g for g in self._gateways.values()
+                if (g.exchange, g.instance) == (newer.exchange, newer.instance)]
+        newest = max(g.epoch for g in same)
+        for g in same:
+            g.replaced = g.epoch < newest
+
+    def _choose(self, m, lines, now):
+        """With two gateways on a topic (A/B lines): is the message of the one to follow?"""
+        current = lines.get(self._current.get(m.topic))
+        mine = lines[m.epoch]
+        if current is None or current is mine or current.gateway.gone(now) or (
+                m.fit and not current.message.fit):
+            self._current[m.topic] = m.epoch
+            return True
+        if mine.gateway.instance is None and m.epoch > current.gateway.epoch:
+            self._current[m.topic] = m.epoch  # a restart, as far as is known
+            return True
+        return False
+
+    # ------------------------------------------------------------------ states
+
+    def _note_standing(self, m, gateway, now):
+        if m.symbol.startswith("@"):
+            return
+        known = self._symbols.setdefault((m.exchange, m.symbol), {})
+        standing = known.get(m.epoch)
+        if standing is None:
+            standing = known[m.epoch] = _Standing(gateway, now)
+        # News comes in order; a welcome repeats, and may be older than what is known by now.
+        if "welcome" not in m.flags or m.since >= standing.since:
+            standing.state, standing.reason, standing.since = m.state, m.reason, m.since
+        if m.channel != "state" and not {"state", "welcome"} & set(m.flags):
+            standing.changed = now
+        standing.proven = now
+
+    @staticmethod
+    def _state_of(standing, now):
+        """What a gateway said, unless it is gone."""
+        gateway = standing.gateway
+        age = int((now - standing.changed) * 1e9)
+        proven_at = standing.proven
+        if standing.state in FIT:
+            proven_at = max(proven_at, gateway.heard)
+        proven = int((now - proven_at) * 1e9)
+        if gateway.gone(now):
+            return State("stale", "gateway", None, age, proven)
+        since = standing.since if standing.since >= 0 else None
+        return State(standing.state, standing.reason, since, age, proven)
+
+    def state(self, exchange: str, symbol: str) -> State:
+        """The state of a symbol now, with ages: of what was received, else from the cache.
+
+        NotFound: nobody serves it. NoAnswer: the cache does not answer."""
+        self._drain()
+        symbol = self._resolve(exchange, symbol)
+        now = time.monotonic()
+        known = self._symbols.get((exchange, symbol), {})
+        states = [self._state_of(s, now) for s in known.values() if not s.gateway.replaced]
+        if states:
+            return min(states, key=lambda s: (not s.fit, s.proven_ns))
+        answer = self._get(f"{exchange}.{symbol}.state")
+        if answer.status == 404:
+            raise NotFound(f"nobody serves {exchange} {symbol}")
+        m = answer.message
+        same = m is not None and m.state == answer.state
+        return State(answer.state, m.reason if same else None, m.since if same else None,
+                     answer.age_ns, answer.proven_ns)
+
+    def fit(self, exchange: str, symbol: str, max_age: Optional[float] = None,
+            allow_rest: bool = False) -> bool:
+        """May I trade on this? True only if its state says so and, with max_age (seconds), if that
+        has been proven no longer ago. Not knowing is False."""
+        try:
+            state = self.state(exchange, symbol)
+        except Error:
+            return False
+        if not (state.fit or (allow_rest and state.state == "rest")):
+            return False
+        return max_age is None or state.proven_ns <= max_age * 1e9
+
+    def latest(self, exchange: str, symbol: str, channel: str) -> Optional[Message]:
+        """The newest message of a topic, with its state now, age_ns and proven_ns beside.
+
+        What is subscribed comes from what was received, the rest from the cache. None: its owner
+        is known, there is no data yet. NotFound: nobody serves it."""
+        self._drain()
+        symbol = self._resolve(exchange, symbol)
+        topic = f"{exchange}.{symbol}.{channel}"
+        now = time.monotonic()
+        known = self._symbols.get((exchange, symbol), {})
+        held = [(self._state_of(known[epoch], now), line)
+                for epoch, line in self._topics.get(topic, {}).items()
+                if epoch in known and not line.gateway.replaced]
+        if held:
+            state, line = min(held, key=lambda h: (not h[0].fit, h[0].proven_ns))
+            return line.message._with(
+                state=state.state, reason=state.reason, since=state.since,
+                age_ns=int((now - line.arrived) * 1e9), proven_ns=state.proven_ns)
+        answer = self._get(topic)
+        if answer.status == 404:
+            raise NotFound(f"nobody serves {topic}")
+        if answer.message is None:
+            return None
+        same = answer.state == answer.message.state
+        return answer.message._with(
+            state=answer.state, reason=answer.message.reason if same else None,
+            since=answer.message.since if same else None,
+            age_ns=answer.age_ns, proven_ns=answer.proven_ns)
+
+    def _get(self, topic):
+        return _Answer.of(topic, self._asker.ask(self.timeout, "GET", topic))
+
+    # ------------------------------------------------------------------ beside the stream
+
+    def _housekeeping(self):
+        now = time.monotonic()
+        self._report_gone(now)
+        if self._background.deadline is not None:
+            self._take_background()
+        elif self._to_repair:
+            self._pending = self._to_repair.popleft()
+            self._background.send(self.timeout, "GET", self._pending)
+        elif now >= self._next_ask:
+            self._pending = None
+            self._next_ask = now + GATEWAYS_EVERY
+            self._background.send(self.timeout, "GATEWAYS")
+
+    def _take_background(self):
+        try:
+            frames = self._background.poll()
+            if frames is None:
+                return
+            if self._pending is None:
+                self._take_gateways(frames)
+            else:
+                self._take_repair(_Answer.of(self._pending, frames))
+        except (Error, ValueError, KeyError, TypeError):
+            # The stream goes on without the cache; it is asked again after one more interval.
+            self._next_ask = time.monotonic() + 1.0
+
+    def _take_repair(self, answer):
+        """After a gap: is there anything newer than what came after it?"""
+        line = self._topics.get(self._pending, {}).get(answer.message and answer.message.epoch)
+        if line is None:
+            return
+        self.counters["repaired"] += 1
+        if answer.message.seq > line.seq:
+            self._hear(answer.message, time.monotonic(), from_cache=True)
+
+    def _report_gone(self, now):
+        """Symbols of a gateway that went silent: said once, as messages of channel state."""
+        for gateway in self._gateways.values():
+            if gateway.reported or gateway.replaced or not gateway.gone(now):
+                continue
+            gateway.reported = True
+            self._next_ask = min(self._next_ask, now)
+            for (exchange, symbol), known in self._symbols.items():
+                standing = known.get(gateway.epoch)
+                if standing is None or standing.gateway is not gateway:
+                    continue
+                if all(s.gateway.gone(now) for s in known.values()):
+                    self._ready.append(self._stale_message(exchange, symbol, standing))
+                # Until it says so again itself, even if it is only late.
+                standing.state, standing.reason, standing.since = "stale", "gateway", -1
+
+    @staticmethod
+    def _stale_message(exchange, symbol, standing):
+        wall = time.time_ns()
+        return Message(f"{exchange}.{symbol}.state", {
+            "channel": "state", "exchange": exchange, "symbol": symbol,
+            "epoch": standing.gateway.epoch, "seq": None, "exchange_seq": None,
+            "ts_exchange": None, "ts_recv": wall, "ts_publish": None, "state": "stale",
+            "reason": "gateway", "since": wall, "flags": [], "previous": standing.state})
+
+
+# ---------------------------------------------------------------------------- connecting
+
+
+def _default_cache():
+    if os.environ.get("BOOKCAST_CACHE"):
+        return os.environ["BOOKCAST_CACHE"]
+    directory, user = os.environ.get("BOOKCAST_RUN_DIR"), os.environ.get("XDG_RUNTIME_DIR", "")
+    if directory:
+        directory = os.path.abspath(directory)
+    else:
+        if os.path.isdir("/run/bookcast") or os.access("/run", os.W_OK):
+            directory = "/run/bookcast"
+        elif user.startswith("/") and os.path.isdir(user):
+            directory = os.path.join(user, "bookcast")
+        else:
+            directory = f"/tmp/bookcast-{os.getuid()}"
+    return f"ipc://{directory}/cache.rpc"
+
+
+def connect(cache: Optional[str] = None, timeout: float = 2.0) -> Bus:
+    """Connects to the bus whose cache is at `cache` (an endpoint).
+
+    Default: BOOKCAST_CACHE, else cache.rpc in the run directory (BOOKCAST_RUN_DIR, /run/bookcast,
+    $XDG_RUNTIME_DIR/bookcast, /tmp/bookcast-<uid>). `timeout` (seconds) is for each question to
+    the cache. NoAnswer: there is none."""
+    return Bus(cache or _default_cache(), timeout)

@@ -1,0 +1,464 @@
+#!/usr/bin/python3
+"""The Python client against the golden vectors, and against a gateway and a cache made here.
+
+The bus is real (ZeroMQ on ipc in a directory of its own); what is published is made from the
+vectors in proto/vectors. Nothing sleeps: each step waits for its condition, with a deadline."""
+
+import decimal
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from decimal import Decimal
+
+import msgpack
+import zmq
+
+SOURCE = pathlib.Path(os.environ.get("BOOKCAST_SOURCE") or
+                      pathlib.Path(__file__).resolve().parent.parent.parent)
+sys.path.insert(0, str(SOURCE / "subscribers" / "python"))
+sys.dont_write_bytecode = True
+import bookcast  # noqa: E402 (the path comes first)
+
+VECTORS = SOURCE / "proto" / "vectors"
+DEADLINE = 10.0  # seconds; nothing here takes one
+BOOK, STATE_TOPIC = "upbit.KRW-BTC.book", "upbit.KRW-BTC.state"
+EPOCH = 1763697000123456
+REST, STALE = 4, 5
+GAP, GATEWAY = 2, 8
+
+
+def vector(name):
+    return bytes.fromhex((VECTORS / f"{name}.hex").read_text())
+
+
+def frame(name="book-plain", topic=None, body=None, **changes):
+    """A vector's frame with another topic, body or fields of the envelope."""
+    own_topic, payload = vector(name).split(b"\0", 1)
+    outer = msgpack.unpackb(payload)
+    places = {"epoch": 1, "seq": 2, "ts_exchange": 4, "state": 7, "reason": 8, "since": 9,
+              "flags": 10}
+    for key, value in changes.items():
+        outer[1][places[key]] = value
+    if body is not None:
+        outer[2] = body
+    return (topic.encode() if topic else own_topic) + b"\0" + msgpack.packb(outer)
+
+
+def heartbeat(endpoint, interval=60.0, epoch=EPOCH, instance="0", seq=1):
+    body = msgpack.unpackb(vector("heartbeat-plain").split(b"\0", 1)[1])[2]
+    body[0], body[6], body[7] = instance, int(interval * 1e9), [endpoint]
+    return frame("heartbeat-plain", f"upbit.@{instance}.heartbeat", body, epoch=epoch, seq=seq)
+
+
+class FakeGateway:
+    """An XPUB that tells which subscriptions have arrived."""
+
+    def __init__(self, context, endpoint):
+        self.endpoint = endpoint
+        self.socket = context.socket(zmq.XPUB)
+        self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.bind(endpoint)
+
+    def wait_for(self, topic):
+        """Until somebody subscribes to it, once for each call."""
+        while self.socket.poll(int(DEADLINE * 1000)):
+            if self.socket.recv() == b"\x01" + topic:
+                return
+        raise AssertionError(f"nobody subscribed to {topic!r}")
+
+    def publish(self, *frames):
+        for f in frames:
+            self.socket.send(f)
+
+    def close(self):
+        self.socket.close(0)
+
+
+class FakeCache:
+    """Answers as docs/CACHE-PROTOCOL.md says, from tables."""
+
+    def __init__(self, context, endpoint):
+        self.endpoint = endpoint
+        self.gateways = []  # endpoints
+        self.topics = {}  # topic: (status, state, age_ns, proven_ns, payload)
+        self.names = {}
+        self.asked = []
+        self.silent = False
+        self.stopping = threading.Event()
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.bind(endpoint)
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        while not self.stopping.is_set():
+            if not self.socket.poll(20):
+                continue
+            frames = self.socket.recv_multipart()
+            at = frames.index(b"")
+            verb, args = frames[at + 2].decode(), [a.decode() for a in frames[at + 3:]]
+            self.asked.append((verb, *args))
+            if not self.silent:
+                answer = getattr(self, "answer_" + verb.lower())(args)
+                self.socket.send_multipart(frames[:at + 1] + [b"BC1"] + answer)
+        self.socket.close(0)
+
+    def answer_gateways(self, _):
+        rows = [{"exchange": "upbit", "endpoint": e} for e in self.gateways]
+        return [b"200", json.dumps({"gateways": rows}).encode()]
+
+    def answer_get(self, topics):
+        if topics == ["refuse.this.book"]:
+            return [b"400", b"because"]
+        nobody = (b"404", b"down", b"%d" % (2**63 - 1), b"%d" % (2**63 - 1), b"")
+        return [b"200", *(f for t in topics for f in self.topics.get(t, nobody))]
+
+    def answer_resolve(self, args):
+        known = [self.names.get(a) for a in args[1:]]
+        return [b"200", *(f for n in known
+                          for f in ((b"200", n.encode()) if n else (b"404", b"")))]
+
+    def holds(self, topic, payload_frame, state="live", age=5, proven=3):
+        payload = payload_frame.split(b"\0", 1)[1] if payload_frame else b""
+        self.topics[topic] = (b"200" if payload else b"503", state.encode(), b"%d" % age,
+                              b"%d" % proven, payload)
+
+    def close(self):
+        self.stopping.set()
+        self.thread.join()
+
+
+class Vectors(unittest.TestCase):
+    def test_every_vector_decodes_to_its_json(self):
+        paths = sorted(VECTORS.glob("*.hex"))
+        self.assertGreaterEqual(len(paths), 2 * len(bookcast.CHANNELS))
+        for path in paths:
+            with self.subTest(path.stem):
+                got = bookcast.decode(bytes.fromhex(path.read_text())).as_dict()
+                want = json.loads(path.with_suffix(".json").read_text())
+                self.assertEqual(list(got), list(want))
+                for key, value in want.items():
+                    if isinstance(got[key], Decimal):
+                        self.assertEqual(got[key], Decimal(value))
+                    elif key in ("bids", "asks"):
+                        self.assertEqual(got[key], [(Decimal(p), Decimal(q)) for p, q in value])
+                    else:
+                        self.assertEqual(got[key], value)
+
+    def test_decimals_are_exact_whatever_the_context(self):
+        with decimal.localcontext() as context:
+            context.prec = 3
+            m = bookcast.decode(vector("book-pairs"))
+            self.assertEqual(str(m.bids[0][1]), "9223372036854775807")
+            self.assertEqual(f"{m.bids[2][0]:f}", "92233720368547758.07")
+
+    def test_a_frame_cut_short_anywhere_is_malformed(self):
+        for path in VECTORS.glob("*.hex"):
+            whole = bytes.fromhex(path.read_text())
+            for n in range(len(whole)):
+                with self.assertRaises(bookcast.Malformed, msg=f"{path.stem} at {n}"):
+                    bookcast.decode(whole[:n])
+
+    def test_any_byte_changed_is_a_message_or_malformed(self):
+        for name in ("book-plain", "heartbeat-plain", "candle-open", "instrument-linear"):
+            whole = bytearray(vector(name))
+            for at in range(len(whole)):
+                for value in (0x00, 0x7f, 0x80, 0x91, 0xa1, 0xc0, 0xc1, 0xcb, 0xdd, 0xff):
+                    changed = bytes(whole[:at]) + bytes([value]) + bytes(whole[at + 1:])
+                    try:
+                        bookcast.decode(changed)
+                    except bookcast.Malformed:
+                        pass
+
+    def test_newer_versions(self):
+        topic, payload = vector("book-plain").split(b"\0", 1)
+        outer = msgpack.unpackb(payload)
+        with self.assertRaises(bookcast.Malformed):
+            bookcast.decode(topic + b"\0" + msgpack.packb([2, *outer[1:]]))
+        outer[1][0] = 99
+        self.assertIsNone(bookcast.decode(topic + b"\0" + msgpack.packb(outer)))
+
+    def test_a_message_says_what_it_lacks(self):
+        m = bookcast.decode(vector("trade-plain"))
+        self.assertEqual(m.side, "buy")
+        with self.assertRaisesRegex(AttributeError, "trade message has no 'bids'"):
+            m.bids
+
+
+class OnTheBus(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.context = zmq.Context()
+        self.addCleanup(self.context.term)
+        self.cache = FakeCache(self.context, self.endpoint("cache"))
+        self.addCleanup(self.cache.close)
+        self.gateway = self.new_gateway("a")
+        self.cache.gateways = [self.gateway.endpoint]
+        self.bus = bookcast.connect(self.cache.endpoint)
+        self.addCleanup(self.bus.close)
+
+    def endpoint(self, name):
+        return f"ipc://{self.directory.name}/{name}"
+
+    def new_gateway(self, name):
+        gateway = FakeGateway(self.context, self.endpoint(name))
+        self.addCleanup(gateway.close)
+        return gateway
+
+    def follow_book(self):
+        self.bus.subscribe("upbit", "KRW-BTC", "book")
+        self.gateway.wait_for(STATE_TOPIC.encode() + b"\0")  # the last filter that is set
+        self.gateway.publish(heartbeat(self.gateway.endpoint))
+
+    def received(self):
+        m = self.bus.recv(DEADLINE)
+        self.assertIsNotNone(m, "nothing came")
+        return m
+
+    def until(self, condition, what):
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            self.bus.recv(0.01)
+
+    # ------------------------------------------------------------------ the stream
+
+    def test_messages_come_in_order_and_exact(self):
+        self.follow_book()
+        self.gateway.publish(frame(seq=1), frame(seq=2), frame(seq=3))
+        for seq in (1, 2, 3):
+            m = self.received()
+            self.assertEqual((m.topic, m.seq, m.lost), (BOOK, seq, 0))
+        self.assertEqual(m.bids[0], (Decimal("137263000"), Decimal("0.2539")))
+        self.assertIsNone(self.bus.recv(0))
+
+    def test_only_what_was_asked_for_is_returned(self):
+        self.follow_book()
+        self.gateway.publish(frame("state-symbol", seq=1), frame(seq=1))
+        self.assertEqual(self.received().channel, "book")
+        self.bus.subscribe("upbit", "KRW-BTC")
+        self.gateway.wait_for(b"upbit.KRW-BTC.")
+        self.gateway.publish(frame("trade-plain", seq=1), frame("ticker-plain", seq=1),
+                             frame("candle-open", seq=1), frame("state-symbol", seq=2))
+        self.assertEqual([self.received().channel for _ in range(4)],
+                         ["trade", "ticker", "candle", "state"])
+
+    def test_welcomes_and_duplicates_are_dropped(self):
+        self.follow_book()
+        self.gateway.publish(frame(seq=5), frame(seq=5, flags=2), frame(seq=4), frame(seq=6))
+        self.assertEqual([self.received().seq, self.received().seq], [5, 6])
+        self.assertEqual(self.bus.counters["duplicates"], 2)
+
+    def test_rubbish_is_counted_and_costs_nothing_else(self):
+        self.follow_book()
+        self.gateway.publish(BOOK.encode() + b"\0rubbish", BOOK.encode() + b"\0", frame(seq=1))
+        self.assertEqual(self.received().seq, 1)
+        self.assertEqual(self.bus.counters["malformed"], 2)
+
+    def test_a_gap_is_counted_and_repaired_from_the_cache(self):
+        self.follow_book()
+        self.cache.holds(BOOK, frame(seq=9))
+        self.gateway.publish(frame(seq=1), frame(seq=5))
+        self.assertEqual(self.received().lost, 0)
+        self.assertEqual(self.received().lost, 3)
+        repaired = self.received()
+        self.assertEqual((repaired.seq, repaired.lost), (9, 0))
+        self.assertIn(("GET", BOOK), self.cache.asked)
+        self.gateway.publish(frame(seq=10))
+        self.assertEqual(self.received().lost, 0)
+        counters = self.bus.counters
+        self.assertEqual((counters["gaps"], counters["lost"], counters["repaired"]), (1, 3, 1))
+
+    def test_lost_trades_are_not_called_repaired(self):
+        self.bus.subscribe("upbit", "KRW-BTC", "trade")
+        self.gateway.wait_for(STATE_TOPIC.encode() + b"\0")
+        self.gateway.publish(frame("trade-plain", seq=1), frame("trade-plain", seq=3))
+        self.assertEqual([self.received().lost, self.received().lost], [0, 1])
+        self.assertIsNone(self.bus.recv(0))
+        self.assertEqual((self.bus.counters["lost"], self.bus.counters["repaired"]), (1, 0))
+
+    def test_a_silent_cache_does_not_hold_up_the_stream(self):
+        self.follow_book()
+        self.cache.silent = True
+        self.bus.timeout = 60.0
+        self.gateway.publish(*(frame(seq=s) for s in range(1, 200, 2)))
+        started = time.monotonic()
+        for s in range(1, 200, 2):
+            self.assertEqual(self.received().seq, s)
+        self.assertLess(time.monotonic() - started, DEADLINE)
+        self.assertEqual(self.bus.counters["gaps"], 99)
+
+    # ------------------------------------------------------------------ gateways
+
+    def test_a_restart_is_followed_and_stragglers_are_dropped(self):
+        self.follow_book()
+        self.gateway.publish(frame(seq=7))
+        self.received()
+        newer = EPOCH + 1000
+        self.gateway.publish(heartbeat(self.gateway.endpoint, epoch=newer),
+                             frame(seq=1, epoch=newer), frame(seq=8), frame(seq=2, epoch=newer))
+        self.assertEqual([(m.epoch, m.seq, m.lost) for m in (self.received(), self.received())],
+                         [(newer, 1, 0), (newer, 2, 0)])
+        self.assertEqual(self.bus.counters["stragglers"], 1)
+
+    def test_a_silent_gateway_makes_its_symbols_stale_until_it_speaks_again(self):
+        self.follow_book()
+        self.gateway.publish(heartbeat(self.gateway.endpoint, 0.03, seq=2), frame(seq=1, flags=0))
+        self.assertEqual(self.received().state, "live")
+        m = self.received()
+        self.assertEqual((m.channel, m.symbol, m.state, m.reason, m.previous, m.seq),
+                         ("state", "KRW-BTC", "stale", "gateway", "live", None))
+        state = self.bus.state("upbit", "KRW-BTC")
+        self.assertEqual((state.state, state.reason, state.fit), ("stale", "gateway", False))
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").state, "stale")
+
+        # It was only late. Its word from before does not count any more; its welcome does.
+        self.gateway.publish(heartbeat(self.gateway.endpoint, 60.0, seq=3))
+        self.until(lambda: not self.bus._gateways["upbit", EPOCH].gone(time.monotonic()),
+                   "the heartbeat was not heard")
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.gateway.wait_for(BOOK.encode() + b"\0")  # asked once more
+        self.gateway.publish(frame(seq=1, flags=2))
+        self.until(lambda: self.bus.fit("upbit", "KRW-BTC"), "the welcome did not count")
+        self.assertIsNone(self.bus.recv(0))
+
+    def test_a_gateway_that_moves_is_followed(self):
+        self.follow_book()
+        elsewhere = self.new_gateway("b")
+        self.cache.gateways = [elsewhere.endpoint]
+        newer = EPOCH + 1
+        # The old one goes silent; the cache knows where the new one is.
+        self.gateway.publish(heartbeat(self.gateway.endpoint, 0.03, seq=2), frame(seq=1))
+        self.received()
+        self.until(lambda: elsewhere.endpoint in self.bus._connected, "did not move")
+        elsewhere.wait_for(BOOK.encode() + b"\0")
+        elsewhere.publish(heartbeat(elsewhere.endpoint, epoch=newer), frame(seq=1, epoch=newer))
+        self.until(lambda: self.bus.fit("upbit", "KRW-BTC"), "the new one was not heard")
+        self.assertNotIn(self.gateway.endpoint, self.bus._connected)
+
+    def test_a_cache_that_knows_nobody_takes_no_one_away(self):
+        self.follow_book()
+        self.gateway.publish(frame(seq=1))
+        self.received()
+        self.cache.gateways = []
+        asked = len(self.cache.asked)
+        self.bus._next_ask = 0.0
+        self.until(lambda: len(self.cache.asked) > asked and self.bus._background.deadline is None,
+                   "the cache was not asked")
+        self.gateway.publish(frame(seq=2))
+        self.assertEqual(self.received().seq, 2)
+
+    def test_of_two_lines_one_is_followed_and_the_other_takes_over(self):
+        other = self.new_gateway("b")
+        self.cache.gateways.append(other.endpoint)
+        self.bus._next_ask = 0.0
+        self.follow_book()
+        self.until(lambda: other.endpoint in self.bus._connected, "did not connect")
+        other.wait_for(BOOK.encode() + b"\0")
+        self.gateway.publish(frame(seq=1))
+        self.assertEqual(self.received().epoch, EPOCH)
+        b = EPOCH + 500
+        other.publish(heartbeat(other.endpoint, epoch=b, instance="b"), frame(seq=1, epoch=b))
+        self.until(lambda: len(self.bus._topics[BOOK]) == 2, "the other line was not heard")
+        self.assertIsNone(self.bus.recv(0), "both lines were delivered")
+        self.gateway.publish(frame(seq=2, state=STALE, reason=GAP, since=EPOCH * 1000))
+        self.assertEqual(self.received().state, "stale")
+        self.assertTrue(self.bus.fit("upbit", "KRW-BTC"), "the other line is fit")
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").epoch, b)
+        other.publish(frame(seq=2, epoch=b))
+        self.assertEqual(self.received().epoch, b)
+
+    # ------------------------------------------------------------------ questions
+
+    def test_state_follows_the_newest_word_of_the_symbol(self):
+        self.follow_book()
+        self.gateway.publish(frame(seq=1))
+        self.received()
+        state = self.bus.state("upbit", "KRW-BTC")
+        self.assertTrue(state.fit)
+        self.assertEqual((state.state, state.reason), ("live", "none"))
+        self.assertLess(state.proven_ns, DEADLINE * 1e9)
+        self.assertTrue(self.bus.fit("upbit", "KRW-BTC", max_age=DEADLINE))
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC", max_age=0))
+        later = state.since + 1
+        # A gateway whose wall clock was set back still says the truth.
+        self.gateway.publish(frame("state-symbol", seq=1, state=STALE, reason=GAP, since=5))
+        self.until(lambda: not self.bus.fit("upbit", "KRW-BTC"), "the news did not count")
+        self.gateway.publish(frame("state-symbol", seq=2, state=STALE, reason=GAP, since=later),
+                             frame(seq=2, flags=2))  # a welcome with the state from before
+        self.assertEqual(self.received().seq, 2)
+        self.assertEqual(self.bus.state("upbit", "KRW-BTC")[:3], ("stale", "gap", later))
+        self.gateway.publish(frame("state-symbol", seq=3, state=REST, reason=0, since=later + 1))
+        self.until(lambda: self.bus.state("upbit", "KRW-BTC").state == "rest", "no rest")
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.assertTrue(self.bus.fit("upbit", "KRW-BTC", allow_rest=True))
+
+    def test_what_is_not_subscribed_is_asked_of_the_cache(self):
+        self.cache.holds(BOOK, frame(seq=4), state="stale", age=77, proven=55)
+        self.cache.holds(STATE_TOPIC, frame("state-symbol", state=STALE, reason=GAP), state="stale")
+        self.cache.holds("upbit.KRW-NEW.book", b"", state="connecting")
+        m = self.bus.latest("upbit", "KRW-BTC", "book")
+        self.assertEqual((m.seq, m.state, m.reason, m.age_ns, m.proven_ns),
+                         (4, "stale", None, 77, 55))
+        self.assertEqual(self.bus.state("upbit", "KRW-BTC")[:2], ("stale", "gap"))
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.assertIsNone(self.bus.latest("upbit", "KRW-NEW", "book"))
+        with self.assertRaises(bookcast.NotFound):
+            self.bus.latest("upbit", "KRW-NOT", "book")
+        with self.assertRaises(bookcast.NotFound):
+            self.bus.state("upbit", "KRW-NOT")
+        self.assertFalse(self.bus.fit("upbit", "KRW-NOT"))
+        with self.assertRaisesRegex(bookcast.Refused, "because"):
+            self.bus.latest("refuse", "this", "book")
+
+    def test_unified_names_are_resolved(self):
+        self.cache.names["BTC/KRW"] = "KRW-BTC"
+        self.assertEqual(self.bus.subscribe("upbit", "BTC/KRW", "book"), "KRW-BTC")
+        self.gateway.wait_for(BOOK.encode() + b"\0")
+        self.gateway.publish(frame(seq=1))
+        self.assertEqual(self.received().symbol, "KRW-BTC")
+        self.assertTrue(self.bus.fit("upbit", "BTC/KRW"))
+        with self.assertRaises(bookcast.NotFound):
+            self.bus.subscribe("upbit", "NOT/HERE", "book")
+
+    def test_no_answer_is_told_in_time_and_a_late_one_is_not_taken_for_another(self):
+        self.bus.timeout = 0.1
+        self.cache.holds(BOOK, frame(seq=4))
+        self.cache.silent = True
+        with self.assertRaises(bookcast.NoAnswer):
+            self.bus.latest("upbit", "KRW-BTC", "book")
+        self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.cache.silent = False
+        self.bus.timeout = DEADLINE
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").seq, 4)
+
+
+class Connecting(unittest.TestCase):
+    def test_nobody_there_is_an_error_in_time(self):
+        with tempfile.TemporaryDirectory() as directory:
+            started = time.monotonic()
+            with self.assertRaises(bookcast.NoAnswer):
+                bookcast.connect(f"ipc://{directory}/cache", timeout=0.1)
+            self.assertLess(time.monotonic() - started, DEADLINE)
+
+    def test_the_default_endpoint_is_that_of_the_run_directory(self):
+        saved = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(saved)))
+        os.environ["BOOKCAST_CACHE"] = "tcp://cache:1"
+        self.assertEqual(bookcast._default_cache(), "tcp://cache:1")
+        del os.environ["BOOKCAST_CACHE"]
+        os.environ["BOOKCAST_RUN_DIR"] = "/x/y"
+        self.assertEqual(bookcast._default_cache(), "ipc:///x/y/cache.rpc")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
