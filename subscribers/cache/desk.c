@@ -8,20 +8,20 @@
 enum { MAX_TOPICS = BC_RPC_MAX_ARGS, FRAMES_OF_A_TOPIC = 80 /* bytes, beside topic and payload */ };
 
 struct cache_desk {
-	struct cache_store *store;
+	struct bc_board *board;
 	struct bc_rpc_server *server;
 	struct cache_about about;
 	bc_str topics[MAX_TOPICS];
-	struct cache_answer answers[MAX_TOPICS];
+	struct bc_board_answer answers[MAX_TOPICS];
 };
 
-struct cache_desk *cache_desk_new(struct cache_store *store, struct bc_rpc_server *server,
-				  const struct cache_limits *limits, bc_mono_time started)
+struct cache_desk *cache_desk_new(struct bc_board *board, struct bc_rpc_server *server,
+				  const struct bc_board_limits *limits, bc_mono_time started)
 {
 	struct cache_desk *d = calloc(1, sizeof *d);
 	if (d == NULL)
 		return NULL;
-	d->store = store;
+	d->board = board;
 	d->server = server;
 	d->about.limits = *limits;
 	d->about.started = started;
@@ -52,13 +52,13 @@ static bool look_up(struct cache_desk *d, const bc_str *topics, size_t n, bc_mon
 {
 	int64_t bytes = 0;
 	for (size_t i = 0; i < n && bytes <= BC_RPC_MAX_BYTES; i++) {
-		cache_store_get(d->store, topics[i], now, &d->answers[i]);
+		bc_board_get(d->board, topics[i], now, &d->answers[i]);
 		bytes += (int64_t)(d->answers[i].payload.n + topics[i].n + FRAMES_OF_A_TOPIC);
 	}
 	return bytes <= BC_RPC_MAX_BYTES;
 }
 
-static void put_answer(struct cache_desk *d, const struct cache_answer *a)
+static void put_answer(struct cache_desk *d, const struct bc_board_answer *a)
 {
 	bc_rpc_reply_number(d->server, (int64_t)a->status);
 	bc_rpc_reply_frame(d->server, bc_str_of(bc_state_word(a->state)));
@@ -81,7 +81,7 @@ static void verb_get(struct cache_desk *d, const struct bc_rpc_request *r, bc_mo
 
 static bool list(struct cache_desk *d, bc_str prefix, size_t *n)
 {
-	*n = cache_store_list(d->store, prefix, d->topics, MAX_TOPICS);
+	*n = bc_board_list(d->board, prefix, d->topics, MAX_TOPICS);
 	if (*n <= MAX_TOPICS)
 		return true;
 	refuse(d, "more than 10000 topics begin so: give a longer prefix");
@@ -123,8 +123,8 @@ static void verb_resolve(struct cache_desk *d, const struct bc_rpc_request *r, b
 	bc_rpc_reply_begin(d->server, BC_RPC_OK);
 	for (size_t i = 1; i < r->n_args; i++) {
 		bc_str symbol = BC_STR("");
-		bc_status rc = cache_store_resolve(d->store, r->args[0], r->args[i], &symbol);
-		bc_rpc_reply_number(d->server, rc == BC_OK ? CACHE_OK : CACHE_NOT_FOUND);
+		bc_status rc = bc_board_resolve(d->board, r->args[0], r->args[i], &symbol);
+		bc_rpc_reply_number(d->server, rc == BC_OK ? BC_BOARD_OK : BC_BOARD_NOT_FOUND);
 		bc_rpc_reply_frame(d->server, symbol);
 	}
 	bc_rpc_reply_end(d->server);
@@ -161,7 +161,7 @@ static void report(struct cache_desk *d, cache_report_fn *fn, bc_mono_time now)
 	struct growing text = { NULL, 0, 0 };
 	struct bc_json_writer w;
 	bc_json_start(&w, buffer, sizeof buffer, grow, &text);
-	fn(d->store, &d->about, now, &w);
+	fn(d->board, &d->about, now, &w);
 	bc_status rc = bc_json_end(&w, "");
 	if (rc == BC_OK)
 		bc_rpc_reply(d->server, BC_RPC_OK, (bc_str){ text.p, text.n });

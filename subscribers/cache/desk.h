@@ -1,4 +1,4 @@
-/* desk.h - answers the requests of docs/CACHE-PROTOCOL.md from the store.
+/* desk.h - answers the requests of docs/CACHE-PROTOCOL.md from the board.
  *
  * Memory  what an answer needs beside its frames is taken once, at the start.
  * Threads one. */
@@ -11,8 +11,8 @@
 struct cache_desk;
 
 /* Store and server are borrowed. NULL: out of memory. */
-struct cache_desk *cache_desk_new(struct cache_store *store, struct bc_rpc_server *server,
-				  const struct cache_limits *limits, bc_mono_time started);
+struct cache_desk *cache_desk_new(struct bc_board *board, struct bc_rpc_server *server,
+				  const struct bc_board_limits *limits, bc_mono_time started);
 void cache_desk_free(struct cache_desk **desk);
 
 /* Takes and answers at most `max` requests. Returns how many there were. */

@@ -27,7 +27,7 @@ struct cache_feeds {
 	uv_fs_event_t event;
 	struct bc_sub *sub;
 	struct bc_bus_watch *watch;
-	struct cache_store *store;
+	struct bc_board *board;
 	struct bc_log *log;
 	char run_dir[BC_ENDPOINT_MAX];
 	struct feed feeds[MAX_FEEDS];
@@ -46,17 +46,17 @@ static void on_readable(void *self)
 		if (rc == BC_EAGAIN || rc == BC_EBUS)
 			break;
 		if (rc != BC_OK) {
-			cache_store_bad_frame(f->store);
+			bc_board_bad_frame(f->board);
 			bc_log_event(f->log, BC_LOG_WARN, "feed.bad_frame",
 				     BC_LOG_S("why", "it has no topic"));
 			continue;
 		}
-		rc = cache_store_take(f->store, topic, payload, now);
+		rc = bc_board_take(f->board, topic, payload, now, NULL);
 		if (rc != BC_OK && rc != BC_EDUPLICATE && rc != BC_EGAP && rc != BC_ENOTFOUND)
 			bc_log_event(f->log, BC_LOG_WARN, "feed.refused",
 				     BC_LOG_S("why", bc_status_text(rc)), BC_LOG_B("topic", topic));
 	}
-	while (cache_store_wants(f->store, prefix))
+	while (bc_board_wants(f->board, prefix))
 		bc_sub_prefix_renew(f->sub, bc_str_of(prefix));
 }
 
@@ -159,14 +159,14 @@ static bc_status subscribe(struct cache_feeds *f, void *zmq, const struct cache_
 }
 
 bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq,
-			    struct cache_store *store, struct bc_log *log,
+			    struct bc_board *board, struct bc_log *log,
 			    const struct cache_feeds_options *o)
 {
 	struct cache_feeds *f = calloc(1, sizeof *f);
 	if (f == NULL)
 		return BC_ENOMEM;
 	f->loop = loop;
-	f->store = store;
+	f->board = board;
 	f->log = log;
 	snprintf(f->run_dir, sizeof f->run_dir, "%s", o->run_dir);
 	if (uv_fs_event_init(loop, &f->event) != 0) {

@@ -1,7 +1,5 @@
 #include "subscribers/cache/reports.h"
 
-#include "proto/codec.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -48,9 +46,9 @@ static void put_time(struct bc_json_writer *w, const char *key, bc_wall_time t)
 		bc_json_null(w);
 }
 
-struct cache_tally cache_tally(struct cache_store *store, bc_mono_time now)
+struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
 {
-	const struct bc_gateways *set = cache_store_gateways(store);
+	const struct bc_gateways *set = bc_board_gateways(board);
 	struct cache_tally tally = { 0, 0 };
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
@@ -111,10 +109,10 @@ static void put_gateway(struct bc_json_writer *w, const struct bc_gateway *g, bc
 	bc_json_object_end(w);
 }
 
-void cache_report_gateways(struct cache_store *store, const struct cache_about *about,
+void cache_report_gateways(struct bc_board *board, const struct cache_about *about,
 			   bc_mono_time now, struct bc_json_writer *w)
 {
-	const struct bc_gateways *set = cache_store_gateways(store);
+	const struct bc_gateways *set = bc_board_gateways(board);
 	(void)about;
 	bc_json_object(w);
 	put_key(w, "gateways");
@@ -128,39 +126,21 @@ void cache_report_gateways(struct cache_store *store, const struct cache_about *
 
 /* ---- HEALTH ---- */
 
-struct symbol_state {
-	enum bc_state state;
-	enum bc_reason reason;
-	bc_wall_time since;
-};
-
-static struct symbol_state state_of(struct cache_store *store, const char *exchange, bc_str symbol,
-				    bc_mono_time now)
+static struct bc_board_answer state_of(struct bc_board *board, const char *exchange, bc_str symbol,
+				       bc_mono_time now)
 {
 	char topic[BC_TOPIC_MAX + 1];
-	size_t n;
-	struct cache_answer answer;
-	struct bc_message m;
-	struct symbol_state s = { BC_STATE_DOWN, BC_REASON_NONE, { BC_TIME_UNKNOWN } };
+	size_t n = 0;
+	struct bc_board_answer answer;
+	/* One that makes no topic is found nowhere: down. */
 	if (bc_topic_make(bc_str_of(exchange), symbol, BC_CHANNEL_STATE, 0, topic, &n) != BC_OK)
-		return s;
-	cache_store_get(store, (bc_str){ topic, n }, now, &answer);
-	s.state = answer.state;
-	if (answer.status == CACHE_OK && !bc_state_fit(s.state) &&
-	    bc_message_decode(answer.payload, &m, NULL, 0) == BC_OK &&
-	    m.envelope.state == s.state) {
-		s.reason = m.envelope.reason;
-		s.since = m.envelope.since;
-	} else if (s.state == BC_STATE_STALE) {
-		s.reason = BC_REASON_GATEWAY;
-	} else if (s.state == BC_STATE_DOWN) {
-		s.reason = BC_REASON_DELISTED;
-	}
-	return s;
+		n = 0;
+	bc_board_get(board, (bc_str){ topic, n }, now, &answer);
+	return answer;
 }
 
 struct census {
-	struct cache_store *store;
+	struct bc_board *board;
 	bc_mono_time now;
 	size_t gateways, gone, symbols;
 	size_t states[BC_N_STATES];
@@ -185,7 +165,7 @@ static bool listed_before(const struct bc_gateways *set, size_t i, bc_str symbol
 static void each_symbol(struct census *c, const char *exchange, each_symbol_fn *fn,
 			struct bc_json_writer *w)
 {
-	const struct bc_gateways *set = cache_store_gateways(c->store);
+	const struct bc_gateways *set = bc_board_gateways(c->board);
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
 		if (g->replaced || strcmp(g->exchange, exchange) != 0)
@@ -200,7 +180,7 @@ static void count_symbol(struct census *c, const struct bc_gateway *g, bc_str sy
 			 struct bc_json_writer *w)
 {
 	(void)w;
-	unsigned state = state_of(c->store, g->exchange, symbol, c->now).state;
+	unsigned state = state_of(c->board, g->exchange, symbol, c->now).state;
 	c->symbols++;
 	if (state < BC_N_STATES)
 		c->states[state]++;
@@ -209,7 +189,7 @@ static void count_symbol(struct census *c, const struct bc_gateway *g, bc_str sy
 static void put_unfit(struct census *c, const struct bc_gateway *g, bc_str symbol,
 		      struct bc_json_writer *w)
 {
-	struct symbol_state s = state_of(c->store, g->exchange, symbol, c->now);
+	struct bc_board_answer s = state_of(c->board, g->exchange, symbol, c->now);
 	if (bc_state_fit(s.state) || c->symbols >= MAX_UNFIT)
 		return;
 	c->symbols++;
@@ -231,11 +211,10 @@ static bool first_of_exchange(const struct bc_gateways *set, size_t i)
 	return !bc_gateways_at(set, i)->replaced;
 }
 
-static struct census count_exchange(struct cache_store *store, const char *exchange,
-				    bc_mono_time now)
+static struct census count_exchange(struct bc_board *board, const char *exchange, bc_mono_time now)
 {
-	const struct bc_gateways *set = cache_store_gateways(store);
-	struct census c = { .store = store, .now = now };
+	const struct bc_gateways *set = bc_board_gateways(board);
+	struct census c = { .board = board, .now = now };
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
 		if (g->replaced || strcmp(g->exchange, exchange) != 0)
@@ -266,27 +245,27 @@ static void put_exchange(struct bc_json_writer *w, const struct census *c, const
 	bc_json_object_end(w);
 	put_key(w, "unfit");
 	bc_json_array(w);
-	struct census named = { .store = c->store, .now = c->now };
+	struct census named = { .board = c->board, .now = c->now };
 	each_symbol(&named, exchange, put_unfit, w);
 	bc_json_array_end(w);
 	bc_json_object_end(w);
 }
 
-void cache_report_health(struct cache_store *store, const struct cache_about *about,
-			 bc_mono_time now, struct bc_json_writer *w)
+void cache_report_health(struct bc_board *board, const struct cache_about *about, bc_mono_time now,
+			 struct bc_json_writer *w)
 {
-	const struct bc_gateways *set = cache_store_gateways(store);
-	bool fit = cache_tally(store, now).gateways > 0;
+	const struct bc_gateways *set = bc_board_gateways(board);
+	bool fit = cache_tally(board, now).gateways > 0;
 	bc_json_object(w);
 	put_int(w, "uptime_ns", now.ns - about->started.ns);
-	put_uint(w, "topics", cache_store_topics(store));
+	put_uint(w, "topics", bc_board_topics(board));
 	put_key(w, "exchanges");
 	bc_json_array(w);
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		if (!first_of_exchange(set, i))
 			continue;
 		const char *exchange = bc_gateways_at(set, i)->exchange;
-		struct census c = count_exchange(store, exchange, now);
+		struct census c = count_exchange(board, exchange, now);
 		fit = fit && all_fit(&c);
 		put_exchange(w, &c, exchange);
 	}
@@ -297,11 +276,11 @@ void cache_report_health(struct cache_store *store, const struct cache_about *ab
 
 /* ---- STATS ---- */
 
-void cache_report_stats(struct cache_store *store, const struct cache_about *about,
-			bc_mono_time now, struct bc_json_writer *w)
+void cache_report_stats(struct bc_board *board, const struct cache_about *about, bc_mono_time now,
+			struct bc_json_writer *w)
 {
-	const struct cache_stats *s = cache_store_stats(store);
-	struct cache_tally tally = cache_tally(store, now);
+	const struct bc_board_stats *s = bc_board_stats(board);
+	struct cache_tally tally = cache_tally(board, now);
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -315,8 +294,8 @@ void cache_report_stats(struct cache_store *store, const struct cache_about *abo
 		{ "gaps", s->gaps },
 		{ "lost", s->lost },
 		{ "refused", s->refused },
-		{ "topics", cache_store_topics(store) },
-		{ "payload_bytes", cache_store_bytes(store) },
+		{ "topics", bc_board_topics(board) },
+		{ "payload_bytes", bc_board_bytes(board) },
 		{ "max_topics", about->limits.max_topics },
 		{ "max_payload_bytes", about->limits.max_bytes },
 		{ "gateways", tally.gateways },

@@ -1,16 +1,16 @@
 /* reports.h - what the cache says about itself and the gateways: JSON of docs/CACHE-PROTOCOL.md.
  *
- * Pure: the store and a time in, text out. Threads one. */
+ * Pure: the board and a time in, text out. Threads one. */
 #ifndef CACHE_REPORTS_H
 #define CACHE_REPORTS_H
 
 #include "common/json_writer.h"
-#include "subscribers/cache/store.h"
+#include "common/board.h"
 
-/* What the reports need beside the store. */
+/* What the reports need beside the board. */
 struct cache_about {
 	bc_mono_time started;
-	struct cache_limits limits;
+	struct bc_board_limits limits;
 	uint64_t requests, bad_requests;
 };
 
@@ -18,9 +18,9 @@ struct cache_tally {
 	size_t gateways, gone; /* replaced ones are neither */
 };
 
-struct cache_tally cache_tally(struct cache_store *store, bc_mono_time now);
+struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now);
 
-typedef void cache_report_fn(struct cache_store *store, const struct cache_about *about,
+typedef void cache_report_fn(struct bc_board *board, const struct cache_about *about,
 			     bc_mono_time now, struct bc_json_writer *w);
 
 cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats;

@@ -34,7 +34,7 @@ struct cache_service {
 	int lock;
 	struct bc_rpc_server *server;
 	struct bc_bus_watch *watch;
-	struct cache_store *store;
+	struct bc_board *board;
 	struct cache_desk *desk;
 	struct cache_feeds *feeds;
 	struct bc_metrics metrics;
@@ -81,15 +81,15 @@ static void watch_gateway(struct cache_service *s, const struct bc_gateway *g, b
 
 static void count(struct cache_service *s, bc_mono_time now)
 {
-	const struct cache_stats *stats = cache_store_stats(s->store);
+	const struct bc_board_stats *stats = bc_board_stats(s->board);
 	const struct cache_about *about = cache_desk_about(s->desk);
-	struct cache_tally tally = cache_tally(s->store, now);
+	struct cache_tally tally = cache_tally(s->board, now);
 	const struct {
 		enum bc_metric id;
 		uint64_t value;
 	} rows[] = {
-		{ BC_METRIC_TOPICS, cache_store_topics(s->store) },
-		{ BC_METRIC_CACHE_STORED_BYTES, cache_store_bytes(s->store) },
+		{ BC_METRIC_TOPICS, bc_board_topics(s->board) },
+		{ BC_METRIC_CACHE_STORED_BYTES, bc_board_bytes(s->board) },
 		{ BC_METRIC_CACHE_MESSAGES, stats->messages },
 		{ BC_METRIC_CACHE_BYTES, stats->bytes },
 		{ BC_METRIC_CACHE_BAD, stats->bad },
@@ -112,7 +112,7 @@ static void count(struct cache_service *s, bc_mono_time now)
 static void on_second(uv_timer_t *timer)
 {
 	struct cache_service *s = timer->data;
-	const struct bc_gateways *gateways = cache_store_gateways(s->store);
+	const struct bc_gateways *gateways = bc_board_gateways(s->board);
 	bc_mono_time now = bc_boot_now();
 	if (now.ns - s->last_second.ns > 3 * BC_NS_PER_S) {
 		bc_metric_add(&s->metrics, BC_METRIC_LOOP_STALLS, 1);
@@ -120,7 +120,7 @@ static void on_second(uv_timer_t *timer)
 			     BC_LOG_T("for", now.ns - s->last_second.ns));
 	}
 	s->last_second = now;
-	cache_store_tick(s->store, now);
+	bc_board_tick(s->board, now);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
 		if (!bc_gateways_at(gateways, i)->replaced)
@@ -252,16 +252,16 @@ static bc_status open_server(struct cache_service *s, const struct bc_config *c)
 	return rc;
 }
 
-static bc_status open_store(struct cache_service *s, const struct bc_config *c)
+static bc_status open_board(struct cache_service *s, const struct bc_config *c)
 {
-	const struct cache_limits limits = {
+	const struct bc_board_limits limits = {
 		.max_topics = (size_t)bc_config_int(c, BC_KEY_CACHE_MAX_TOPICS),
 		.max_bytes = (size_t)bc_config_int(c, BC_KEY_CACHE_MAX_BYTES),
 		.retain_ns = bc_config_ns(c, BC_KEY_CACHE_RETAIN)
 	};
-	if ((s->store = cache_store_new(&limits)) == NULL)
+	if ((s->board = bc_board_new(&limits)) == NULL)
 		return BC_ENOMEM;
-	s->desk = cache_desk_new(s->store, s->server, &limits, bc_boot_now());
+	s->desk = cache_desk_new(s->board, s->server, &limits, bc_boot_now());
 	if (s->desk == NULL)
 		return BC_ENOMEM;
 	bc_log_event(s->log, BC_LOG_INFO, "cache.limits", BC_LOG_U("topics", limits.max_topics),
@@ -280,7 +280,7 @@ static bc_status open_feeds(struct cache_service *s, const struct bc_config *c)
 	for (size_t i = 0; i < n; i++)
 		remote[i] = bc_config_item(c, BC_KEY_GATEWAYS, i);
 	const struct cache_feeds_options options = { s->run_dir, remote, n };
-	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->store, s->log, &options);
+	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->board, s->log, &options);
 }
 
 static bc_status open_metrics(struct cache_service *s, const struct bc_config *c)
@@ -309,7 +309,7 @@ bc_status cache_service_new(struct cache_service **out, const struct bc_config *
 	s->lock = -1;
 	s->last_second = bc_boot_now();
 	if ((s->zmq = bc_bus_context_new()) == NULL || (rc = open_loop(s)) != BC_OK ||
-	    (rc = open_server(s, config)) != BC_OK || (rc = open_store(s, config)) != BC_OK ||
+	    (rc = open_server(s, config)) != BC_OK || (rc = open_board(s, config)) != BC_OK ||
 	    (rc = open_feeds(s, config)) != BC_OK || (rc = open_metrics(s, config)) != BC_OK ||
 	    (rc = bc_bus_watch_start(&s->watch, &s->loop, bc_rpc_server_socket(s->server),
 				     on_request, s)) != BC_OK) {
@@ -342,7 +342,7 @@ void cache_service_free(struct cache_service **service)
 		uv_loop_close(&s->loop);
 	}
 	cache_desk_free(&s->desk);
-	cache_store_free(&s->store);
+	bc_board_free(&s->board);
 	bc_bus_context_free(&s->zmq);
 	if (s->lock >= 0)
 		close(s->lock);

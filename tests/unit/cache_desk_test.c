@@ -1,4 +1,4 @@
-/* Requests as they come over a socket, answered from a store; client and desk in one thread. */
+/* Requests as they come over a socket, answered from a board; client and desk in one thread. */
 #include "common/bus_socket.h"
 #include "common/clock.h"
 #include "subscribers/cache/desk.h"
@@ -12,13 +12,13 @@ static struct temp_dir dir;
 static void *context;
 static struct bc_rpc_server *server;
 static struct bc_rpc_client *client;
-static struct cache_store *store;
+static struct bc_board *board;
 static struct cache_desk *desk;
 static bc_mono_time now;
 
 static void open_all(void)
 {
-	const struct cache_limits limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
+	const struct bc_board_limits limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
 	char text[96], real[BC_ENDPOINT_MAX];
 	now.ns = 1000 * BC_NS_PER_S;
 	cr_assert(temp_dir_new(&dir));
@@ -27,14 +27,14 @@ static void open_all(void)
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, real), BC_OK);
 	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);
-	cr_assert((store = cache_store_new(&limits)) != NULL);
-	cr_assert((desk = cache_desk_new(store, server, &limits, now)) != NULL);
+	cr_assert((board = bc_board_new(&limits)) != NULL);
+	cr_assert((desk = cache_desk_new(board, server, &limits, now)) != NULL);
 }
 
 static void close_all(void)
 {
 	cache_desk_free(&desk);
-	cache_store_free(&store);
+	bc_board_free(&board);
 	bc_rpc_client_free(&client);
 	bc_rpc_server_free(&server);
 	bc_bus_context_free(&context);
@@ -45,7 +45,7 @@ static void take(const char *topic, struct bc_message m)
 {
 	struct bus_message b;
 	bus_message_encode(&b, topic, &m);
-	cr_assert_eq(cache_store_take(store, b.topic, b.payload, now), BC_OK);
+	cr_assert_eq(bc_board_take(board, b.topic, b.payload, now, NULL), BC_OK);
 }
 
 static void fill(void)
@@ -207,8 +207,8 @@ DESK_TEST(sixteen_mebibytes_are_the_limit)
 	for (int i = 0; i < 2200; i++) {
 		char topic[32];
 		snprintf(topic, sizeof topic, "x.S%05d.trade", i);
-		cr_assert_eq(cache_store_take(store, bc_str_of(topic),
-					      (bc_str){ (char *)bytes, len }, now),
+		cr_assert_eq(bc_board_take(board, bc_str_of(topic), (bc_str){ (char *)bytes, len },
+					   now, NULL),
 			     BC_OK);
 	}
 	ask("MATCH x.", &reply);
@@ -306,7 +306,7 @@ DESK_TEST(health_counts_symbols_and_names_the_unfit)
 DESK_TEST(stats_count_what_came)
 {
 	fill();
-	cache_store_take(store, BC_STR("x"), BC_STR("y"), now);
+	bc_board_take(board, BC_STR("x"), BC_STR("y"), now, NULL);
 	now.ns += BC_NS_PER_S;
 	json_t *json = ask_json("STATS");
 	cr_expect_eq(number_at(json, "messages"), 6);

@@ -1,5 +1,5 @@
 /* The cache in simulated time: what it answers is what people trade on. */
-#include "subscribers/cache/store.h"
+#include "common/board.h"
 #include "tests/support/bus_message.h"
 
 #include <criterion/criterion.h>
@@ -8,19 +8,19 @@
 #define STATE "upbit.KRW-BTC.state"
 #define TRADE "upbit.KRW-BTC.trade"
 
-static struct cache_store *store;
+static struct bc_board *board;
 static bc_mono_time now;
 
-static void open_store(void)
+static void open_board(void)
 {
-	const struct cache_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
-	cr_assert((store = cache_store_new(&limits)) != NULL);
+	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
+	cr_assert((board = bc_board_new(&limits)) != NULL);
 	now.ns = 1000 * BC_NS_PER_S;
 }
 
-static void close_store(void)
+static void close_board(void)
 {
-	cache_store_free(&store);
+	bc_board_free(&board);
 }
 
 static void later(double seconds)
@@ -32,7 +32,7 @@ static bc_status take(const char *topic, struct bc_message m)
 {
 	struct bus_message b;
 	bus_message_encode(&b, topic, &m);
-	return cache_store_take(store, b.topic, b.payload, now);
+	return bc_board_take(board, b.topic, b.payload, now, NULL);
 }
 
 static bc_status book_of(const char *topic, struct bc_envelope e, int64_t price)
@@ -65,15 +65,15 @@ static void symbols(const char *instance, uint64_t epoch, uint64_t version, cons
 	     bus_symbols(bus_envelope(epoch, version, BC_STATE_LIVE), version, list, n, bytes));
 }
 
-static struct cache_answer get(const char *topic)
+static struct bc_board_answer get(const char *topic)
 {
-	struct cache_answer answer;
-	cache_store_get(store, bc_str_of(topic), now, &answer);
+	struct bc_board_answer answer;
+	bc_board_get(board, bc_str_of(topic), now, &answer);
 	return answer;
 }
 
 /* The best bid of an answer: which message it is. */
-static int64_t bid(const struct cache_answer *answer)
+static int64_t bid(const struct bc_board_answer *answer)
 {
 	bc_level levels[8];
 	struct bc_message m;
@@ -86,17 +86,17 @@ static int64_t bid(const struct cache_answer *answer)
 	cr_expect_eq(get(topic).state, (want), "%s is %s, not %s", (topic), \
 		     bc_state_word(get(topic).state), bc_state_word(want))
 
-#define STORE_TEST(name) Test(cache_store, name, .init = open_store, .fini = close_store)
+#define BOARD_TEST(name) Test(board, name, .init = open_board, .fini = close_board)
 
-STORE_TEST(answers_with_the_newest_message_as_published)
+BOARD_TEST(answers_with_the_newest_message_as_published)
 {
 	bc_level levels[2];
 	struct bus_message b;
 	struct bc_message m = bus_book(bus_envelope(100, 1, BC_STATE_LIVE), 5, levels);
 	bus_message_encode(&b, BOOK, &m);
-	cr_expect_eq(cache_store_take(store, b.topic, b.payload, now), BC_OK);
-	struct cache_answer answer = get(BOOK);
-	cr_expect_eq(answer.status, CACHE_OK);
+	cr_expect_eq(bc_board_take(board, b.topic, b.payload, now, NULL), BC_OK);
+	struct bc_board_answer answer = get(BOOK);
+	cr_expect_eq(answer.status, BC_BOARD_OK);
 	cr_expect_eq(answer.state, BC_STATE_LIVE);
 	cr_expect(bc_str_equal(answer.payload, b.payload));
 	cr_expect_eq(answer.age_ns, 0);
@@ -105,7 +105,7 @@ STORE_TEST(answers_with_the_newest_message_as_published)
 	cr_expect_eq(bid(&answer), 2);
 }
 
-STORE_TEST(three_missed_heartbeats_make_everything_stale)
+BOARD_TEST(three_missed_heartbeats_make_everything_stale)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_LIVE);
@@ -113,13 +113,13 @@ STORE_TEST(three_missed_heartbeats_make_everything_stale)
 	expect_state(BOOK, BC_STATE_LIVE);
 	later(0.000000001);
 	expect_state(BOOK, BC_STATE_STALE);
-	struct cache_answer answer = get(BOOK);
-	cr_expect_eq(answer.status, CACHE_OK);
+	struct bc_board_answer answer = get(BOOK);
+	cr_expect_eq(answer.status, BC_BOARD_OK);
 	cr_expect_eq(bid(&answer), 1, "the old answer stays, marked");
 	cr_expect_eq(answer.proven_ns, 3 * BC_NS_PER_S + 1);
 }
 
-STORE_TEST(messages_without_heartbeats_are_believed_for_as_long)
+BOARD_TEST(messages_without_heartbeats_are_believed_for_as_long)
 {
 	book(100, 1, BC_STATE_LIVE);
 	later(3);
@@ -129,7 +129,7 @@ STORE_TEST(messages_without_heartbeats_are_believed_for_as_long)
 	expect_state(BOOK, BC_STATE_STALE);
 }
 
-STORE_TEST(the_heartbeat_names_its_interval)
+BOARD_TEST(the_heartbeat_names_its_interval)
 {
 	bc_level levels[2];
 	struct bc_message m =
@@ -143,7 +143,7 @@ STORE_TEST(the_heartbeat_names_its_interval)
 	expect_state(BOOK, BC_STATE_STALE);
 }
 
-STORE_TEST(ages_say_when_it_changed_and_when_it_was_last_true)
+BOARD_TEST(ages_say_when_it_changed_and_when_it_was_last_true)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_LIVE);
@@ -170,17 +170,17 @@ STORE_TEST(ages_say_when_it_changed_and_when_it_was_last_true)
 	cr_expect_eq(get(BOOK).proven_ns, 0);
 }
 
-STORE_TEST(what_was_never_fit_was_never_proven)
+BOARD_TEST(what_was_never_fit_was_never_proven)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_SYNCING);
-	cr_expect_eq(get(BOOK).proven_ns, CACHE_NEVER);
+	cr_expect_eq(get(BOOK).proven_ns, BC_AGE_NEVER);
 	later(1);
 	heartbeat("0", 100, 2, BC_STATE_LIVE);
-	cr_expect_eq(get(BOOK).proven_ns, CACHE_NEVER);
+	cr_expect_eq(get(BOOK).proven_ns, BC_AGE_NEVER);
 }
 
-STORE_TEST(polled_data_is_proven_by_its_polls_only)
+BOARD_TEST(polled_data_is_proven_by_its_polls_only)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_REST);
@@ -190,34 +190,34 @@ STORE_TEST(polled_data_is_proven_by_its_polls_only)
 	cr_expect_eq(get(BOOK).proven_ns, BC_NS_PER_S);
 }
 
-STORE_TEST(a_newer_epoch_replaces_a_topic_at_its_first_message)
+BOARD_TEST(a_newer_epoch_replaces_a_topic_at_its_first_message)
 {
 	symbols("0", 100, 1, "KRW-BTC", NULL);
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 7, BC_STATE_LIVE);
 	heartbeat("0", 200, 1, BC_STATE_CONNECTING);
 	expect_state(BOOK, BC_STATE_STALE);
-	struct cache_answer answer = get(BOOK);
+	struct bc_board_answer answer = get(BOOK);
 	cr_expect_eq(bid(&answer), 7, "the old answer stays until then");
 	cr_expect_eq(book(100, 8, BC_STATE_LIVE), BC_EGAP, "the old process's last words");
 	book(200, 1, BC_STATE_LIVE);
 	answer = get(BOOK);
 	cr_expect_eq(bid(&answer), 1);
 	cr_expect_eq(answer.state, BC_STATE_LIVE);
-	cr_expect_eq(cache_store_stats(store)->stragglers, 1);
-	cr_expect_eq(cache_store_stats(store)->lost, 0);
+	cr_expect_eq(bc_board_stats(board)->stragglers, 1);
+	cr_expect_eq(bc_board_stats(board)->lost, 0);
 	book(200, 4, BC_STATE_LIVE);
-	cr_expect_eq(cache_store_stats(store)->lost, 2);
+	cr_expect_eq(bc_board_stats(board)->lost, 2);
 }
 
-STORE_TEST(a_restart_heard_before_its_heartbeat)
+BOARD_TEST(a_restart_heard_before_its_heartbeat)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 7, BC_STATE_LIVE);
 	struct bc_envelope e = bus_envelope(200, 1, BC_STATE_LIVE);
 	e.ts_recv.ns = 1000;
 	book_of(BOOK, e, 1);
-	struct cache_answer answer = get(BOOK);
+	struct bc_board_answer answer = get(BOOK);
 	cr_expect_eq(bid(&answer), 1, "the newer of two");
 	heartbeat("0", 200, 1, BC_STATE_LIVE);
 	book(200, 2, BC_STATE_STALE);
@@ -226,7 +226,7 @@ STORE_TEST(a_restart_heard_before_its_heartbeat)
 	cr_expect_eq(bid(&answer), 2, "the old epoch does not come back");
 }
 
-STORE_TEST(of_two_lines_the_fittest_then_the_newest_answers)
+BOARD_TEST(of_two_lines_the_fittest_then_the_newest_answers)
 {
 	heartbeat("a", 100, 1, BC_STATE_LIVE);
 	heartbeat("b", 200, 1, BC_STATE_LIVE);
@@ -236,7 +236,7 @@ STORE_TEST(of_two_lines_the_fittest_then_the_newest_answers)
 	b.exchange_seq = 60;
 	book_of(BOOK, a, 1000);
 	book_of(BOOK, b, 2000);
-	struct cache_answer answer = get(BOOK);
+	struct bc_board_answer answer = get(BOOK);
 	cr_expect_eq(bid(&answer), 2000, "newest exchange sequence");
 	b.seq = 2;
 	b.exchange_seq = 70;
@@ -261,7 +261,7 @@ STORE_TEST(of_two_lines_the_fittest_then_the_newest_answers)
 	cr_expect_eq(answer.state, BC_STATE_REST);
 }
 
-STORE_TEST(without_exchange_sequences_time_decides)
+BOARD_TEST(without_exchange_sequences_time_decides)
 {
 	struct bc_envelope a = bus_envelope(100, 1, BC_STATE_LIVE);
 	struct bc_envelope b = bus_envelope(200, 1, BC_STATE_LIVE);
@@ -270,11 +270,11 @@ STORE_TEST(without_exchange_sequences_time_decides)
 	b.ts_recv.ns = 9000;
 	book_of(BOOK, a, 1000);
 	book_of(BOOK, b, 2000);
-	struct cache_answer answer = get(BOOK);
+	struct bc_board_answer answer = get(BOOK);
 	cr_expect_eq(bid(&answer), 1000);
 }
 
-STORE_TEST(a_delisted_topic_is_down_then_forgotten)
+BOARD_TEST(a_delisted_topic_is_down_then_forgotten)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	symbols("0", 100, 1, "KRW-BTC", "KRW-ETH");
@@ -284,15 +284,15 @@ STORE_TEST(a_delisted_topic_is_down_then_forgotten)
 	expect_state(BOOK, BC_STATE_DOWN);
 	expect_state("upbit.KRW-ETH.book", BC_STATE_LIVE);
 	later(600);
-	cache_store_tick(store, now);
-	cr_expect_eq(get(BOOK).status, CACHE_OK);
+	bc_board_tick(board, now);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_OK);
 	later(1);
-	cache_store_tick(store, now);
-	cr_expect_eq(get(BOOK).status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("upbit.KRW-ETH.book").status, CACHE_OK);
+	bc_board_tick(board, now);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("upbit.KRW-ETH.book").status, BC_BOARD_OK);
 }
 
-STORE_TEST(a_symbol_that_returns_is_down_no_more)
+BOARD_TEST(a_symbol_that_returns_is_down_no_more)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	symbols("0", 100, 1, "KRW-BTC", NULL);
@@ -304,11 +304,11 @@ STORE_TEST(a_symbol_that_returns_is_down_no_more)
 	book(100, 3, BC_STATE_LIVE);
 	expect_state(BOOK, BC_STATE_LIVE);
 	later(601);
-	cache_store_tick(store, now);
-	cr_expect_eq(get(BOOK).status, CACHE_OK);
+	bc_board_tick(board, now);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_OK);
 }
 
-STORE_TEST(what_a_restart_no_longer_lists_is_down)
+BOARD_TEST(what_a_restart_no_longer_lists_is_down)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	symbols("0", 100, 1, "KRW-BTC", NULL);
@@ -317,23 +317,23 @@ STORE_TEST(what_a_restart_no_longer_lists_is_down)
 	expect_state(BOOK, BC_STATE_DOWN);
 }
 
-STORE_TEST(no_data_is_not_the_same_as_nobody)
+BOARD_TEST(no_data_is_not_the_same_as_nobody)
 {
-	cr_expect_eq(get(BOOK).status, CACHE_NOT_FOUND);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_NOT_FOUND);
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	symbols("0", 100, 1, "KRW-BTC", NULL);
-	struct cache_answer answer = get(BOOK);
-	cr_expect_eq(answer.status, CACHE_NO_DATA);
+	struct bc_board_answer answer = get(BOOK);
+	cr_expect_eq(answer.status, BC_BOARD_NO_DATA);
 	cr_expect_eq(answer.state, BC_STATE_CONNECTING);
-	cr_expect_eq(answer.age_ns, CACHE_NEVER);
-	cr_expect_eq(answer.proven_ns, CACHE_NEVER);
+	cr_expect_eq(answer.age_ns, BC_AGE_NEVER);
+	cr_expect_eq(answer.proven_ns, BC_AGE_NEVER);
 	cr_expect_eq(answer.payload.n, 0);
-	cr_expect_eq(get("upbit.KRW-BTC.nonsense").status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("upbit.KRW-ETH.book").status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("kraken.KRW-BTC.book").status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("upbit.@1.heartbeat").status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("").status, CACHE_NOT_FOUND);
-	cr_expect_eq(get("upbit").status, CACHE_NOT_FOUND);
+	cr_expect_eq(get("upbit.KRW-BTC.nonsense").status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("upbit.KRW-ETH.book").status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("kraken.KRW-BTC.book").status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("upbit.@1.heartbeat").status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("").status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(get("upbit").status, BC_BOARD_NOT_FOUND);
 	struct bc_message m = { .envelope = bus_envelope(100, 1, BC_STATE_HALTED) };
 	take(STATE, m);
 	expect_state(BOOK, BC_STATE_HALTED);
@@ -356,7 +356,7 @@ static void trade(uint64_t seq, enum bc_state state, int64_t since)
 	take(TRADE, m);
 }
 
-STORE_TEST(the_symbols_state_speaks_for_topics_that_are_not_repeated)
+BOARD_TEST(the_symbols_state_speaks_for_topics_that_are_not_repeated)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	symbol_state(100, 1, BC_STATE_LIVE, 10);
@@ -374,7 +374,28 @@ STORE_TEST(the_symbols_state_speaks_for_topics_that_are_not_repeated)
 	expect_state(TRADE, BC_STATE_LIVE);
 }
 
-STORE_TEST(a_message_unfit_by_its_own_word_stays_unfit)
+BOARD_TEST(the_reason_comes_with_the_state)
+{
+	struct bc_message m = { .envelope = bus_envelope(100, 1, BC_STATE_STALE) };
+	m.envelope.reason = BC_REASON_GAP;
+	m.envelope.since.ns = 77;
+	heartbeat("0", 100, 1, BC_STATE_LIVE);
+	symbols("0", 100, 1, "KRW-BTC", NULL);
+	trade(1, BC_STATE_LIVE, 10);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_NONE);
+	take(STATE, m);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_GAP);
+	cr_expect_eq(get(TRADE).since.ns, 77);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_GAP, "also where there is no data");
+	later(4);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_GATEWAY);
+	cr_expect_eq(get(TRADE).since.ns, BC_TIME_UNKNOWN, "nobody said since when");
+	heartbeat("0", 100, 2, BC_STATE_LIVE);
+	symbols("0", 100, 2, NULL, NULL);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_DELISTED);
+}
+
+BOARD_TEST(a_message_unfit_by_its_own_word_stays_unfit)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_STALE);
@@ -382,7 +403,7 @@ STORE_TEST(a_message_unfit_by_its_own_word_stays_unfit)
 	expect_state(BOOK, BC_STATE_STALE);
 }
 
-STORE_TEST(what_came_while_its_gateway_was_away_was_missed)
+BOARD_TEST(what_came_while_its_gateway_was_away_was_missed)
 {
 	char prefix[BC_TOPIC_MAX + 1];
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
@@ -390,15 +411,15 @@ STORE_TEST(what_came_while_its_gateway_was_away_was_missed)
 	symbol_state(100, 1, BC_STATE_LIVE, 1);
 	book(100, 1, BC_STATE_LIVE);
 	trade(1, BC_STATE_LIVE, 1);
-	cr_expect(!cache_store_wants(store, prefix));
+	cr_expect(!bc_board_wants(board, prefix));
 	later(10);
 	heartbeat("0", 100, 9, BC_STATE_LIVE);
 	expect_state(BOOK, BC_STATE_STALE);
 	expect_state(TRADE, BC_STATE_STALE);
 	cr_expect_eq(get(BOOK).proven_ns, 10 * BC_NS_PER_S);
-	cr_assert(cache_store_wants(store, prefix), "it asks to be told again");
+	cr_assert(bc_board_wants(board, prefix), "it asks to be told again");
 	cr_expect_str_eq(prefix, "upbit.");
-	cr_expect(!cache_store_wants(store, prefix));
+	cr_expect(!bc_board_wants(board, prefix));
 	book(100, 1, BC_STATE_LIVE); /* the welcome */
 	expect_state(BOOK, BC_STATE_LIVE);
 	expect_state(TRADE, BC_STATE_STALE);
@@ -406,20 +427,20 @@ STORE_TEST(what_came_while_its_gateway_was_away_was_missed)
 	expect_state(TRADE, BC_STATE_LIVE);
 }
 
-STORE_TEST(a_list_that_never_came_is_asked_for)
+BOARD_TEST(a_list_that_never_came_is_asked_for)
 {
 	char prefix[BC_TOPIC_MAX + 1];
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
-	cr_expect(!cache_store_wants(store, prefix), "its welcome may be on its way");
+	cr_expect(!bc_board_wants(board, prefix), "its welcome may be on its way");
 	heartbeat("0", 100, 2, BC_STATE_LIVE);
-	cr_assert(cache_store_wants(store, prefix));
+	cr_assert(bc_board_wants(board, prefix));
 	cr_expect_str_eq(prefix, "upbit.@0.state");
 	symbols("0", 100, 1, "KRW-BTC", NULL);
 	heartbeat("0", 100, 3, BC_STATE_LIVE);
-	cr_expect(!cache_store_wants(store, prefix));
+	cr_expect(!bc_board_wants(board, prefix));
 }
 
-STORE_TEST(a_gateway_that_says_goodbye_is_gone_at_once)
+BOARD_TEST(a_gateway_that_says_goodbye_is_gone_at_once)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	book(100, 1, BC_STATE_LIVE);
@@ -427,62 +448,62 @@ STORE_TEST(a_gateway_that_says_goodbye_is_gone_at_once)
 	expect_state(BOOK, BC_STATE_STALE);
 }
 
-STORE_TEST(holes_are_counted_exactly)
+BOARD_TEST(holes_are_counted_exactly)
 {
 	book(100, 5, BC_STATE_LIVE);
 	book(100, 6, BC_STATE_LIVE);
 	book(100, 10, BC_STATE_LIVE);
 	book(100, 8, BC_STATE_LIVE);
 	book(100, 12, BC_STATE_LIVE);
-	cr_expect_eq(cache_store_stats(store)->gaps, 2);
-	cr_expect_eq(cache_store_stats(store)->lost, 4);
-	cr_expect_eq(cache_store_stats(store)->duplicates, 1);
+	cr_expect_eq(bc_board_stats(board)->gaps, 2);
+	cr_expect_eq(bc_board_stats(board)->lost, 4);
+	cr_expect_eq(bc_board_stats(board)->duplicates, 1);
 }
 
-STORE_TEST(a_hole_makes_it_ask_for_everything_again)
+BOARD_TEST(a_hole_makes_it_ask_for_everything_again)
 {
 	char prefix[BC_TOPIC_MAX + 1];
 	book(100, 5, BC_STATE_LIVE);
 	book(100, 8, BC_STATE_LIVE);
-	cr_assert(cache_store_wants(store, prefix));
+	cr_assert(bc_board_wants(board, prefix));
 	cr_expect_str_eq(prefix, "upbit.");
 	book(100, 10, BC_STATE_LIVE);
-	cr_expect(!cache_store_wants(store, prefix), "but not in a storm");
+	cr_expect(!bc_board_wants(board, prefix), "but not in a storm");
 	later(1);
 	book(100, 12, BC_STATE_LIVE);
-	cr_expect(cache_store_wants(store, prefix));
+	cr_expect(bc_board_wants(board, prefix));
 }
 
-STORE_TEST(a_message_nobody_can_read_casts_doubt)
+BOARD_TEST(a_message_nobody_can_read_casts_doubt)
 {
 	struct bus_message b;
 	bc_level levels[2];
 	heartbeat("0", 100, 1, BC_STATE_LIVE);
 	struct bc_message m = bus_book(bus_envelope(100, 1, BC_STATE_LIVE), 1, levels);
 	bus_message_encode(&b, BOOK, &m);
-	cache_store_take(store, b.topic, b.payload, now);
+	bc_board_take(board, b.topic, b.payload, now, NULL);
 	expect_state(BOOK, BC_STATE_LIVE);
-	cr_expect_neq(cache_store_take(store, b.topic, BC_STR("\xc1garbage"), now), BC_OK);
+	cr_expect_neq(bc_board_take(board, b.topic, BC_STR("\xc1garbage"), now, NULL), BC_OK);
 	expect_state(BOOK, BC_STATE_STALE);
-	cr_expect_eq(cache_store_take(store, BC_STR("upbit.KRW-BTC.bbo"), b.payload, now),
+	cr_expect_eq(bc_board_take(board, BC_STR("upbit.KRW-BTC.bbo"), b.payload, now, NULL),
 		     BC_EPARSE, "another topic's message");
-	cr_expect_neq(cache_store_take(store, BC_STR("nonsense"), b.payload, now), BC_OK);
-	cr_expect_eq(cache_store_stats(store)->bad, 3);
+	cr_expect_neq(bc_board_take(board, BC_STR("nonsense"), b.payload, now, NULL), BC_OK);
+	cr_expect_eq(bc_board_stats(board)->bad, 3);
 	book(100, 2, BC_STATE_LIVE);
 	expect_state(BOOK, BC_STATE_LIVE);
 }
 
-STORE_TEST(lists_and_prefixes)
+BOARD_TEST(lists_and_prefixes)
 {
 	bc_str topics[4];
 	book_of("upbit.B.book", bus_envelope(100, 1, BC_STATE_LIVE), 1);
 	book_of("upbit.A.book", bus_envelope(100, 1, BC_STATE_LIVE), 1);
 	book_of("kraken.A.book", bus_envelope(100, 1, BC_STATE_LIVE), 1);
-	cr_expect_eq(cache_store_list(store, BC_STR("upbit."), topics, 4), 2);
+	cr_expect_eq(bc_board_list(board, BC_STR("upbit."), topics, 4), 2);
 	cr_expect(bc_str_is(topics[0], "upbit.A.book"));
 	cr_expect(bc_str_is(topics[1], "upbit.B.book"));
-	cr_expect_eq(cache_store_list(store, BC_STR(""), topics, 2), 3, "all are counted");
-	cr_expect_eq(cache_store_list(store, BC_STR("x"), topics, 4), 0);
+	cr_expect_eq(bc_board_list(board, BC_STR(""), topics, 2), 3, "all are counted");
+	cr_expect_eq(bc_board_list(board, BC_STR("x"), topics, 4), 0);
 }
 
 static void instrument(const char *symbol, const char *unified)
@@ -499,32 +520,30 @@ static void instrument(const char *symbol, const char *unified)
 	cr_assert_eq(take(topic, m), BC_OK);
 }
 
-STORE_TEST(both_names_of_a_symbol_are_known)
+BOARD_TEST(both_names_of_a_symbol_are_known)
 {
 	bc_str symbol;
 	symbols("0", 100, 1, "KRW-BTC", "KRW-ETH");
 	instrument("KRW-BTC", "BTC/KRW");
-	cr_expect_eq(cache_store_resolve(store, BC_STR("upbit"), BC_STR("BTC/KRW"), &symbol),
-		     BC_OK);
+	cr_expect_eq(bc_board_resolve(board, BC_STR("upbit"), BC_STR("BTC/KRW"), &symbol), BC_OK);
 	cr_expect(bc_str_is(symbol, "KRW-BTC"));
-	cr_expect_eq(cache_store_resolve(store, BC_STR("upbit"), BC_STR("KRW-ETH"), &symbol),
-		     BC_OK);
+	cr_expect_eq(bc_board_resolve(board, BC_STR("upbit"), BC_STR("KRW-ETH"), &symbol), BC_OK);
 	cr_expect(bc_str_is(symbol, "KRW-ETH"));
-	cr_expect_eq(cache_store_resolve(store, BC_STR("kraken"), BC_STR("BTC/KRW"), &symbol),
+	cr_expect_eq(bc_board_resolve(board, BC_STR("kraken"), BC_STR("BTC/KRW"), &symbol),
 		     BC_ENOTFOUND);
-	cr_expect_eq(cache_store_resolve(store, BC_STR("upbit"), BC_STR("ETH/KRW"), &symbol),
+	cr_expect_eq(bc_board_resolve(board, BC_STR("upbit"), BC_STR("ETH/KRW"), &symbol),
 		     BC_ENOTFOUND);
 	symbols("0", 100, 2, "KRW-ETH", NULL);
 	later(601);
-	cache_store_tick(store, now);
-	cr_expect_eq(cache_store_resolve(store, BC_STR("upbit"), BC_STR("BTC/KRW"), &symbol),
+	bc_board_tick(board, now);
+	cr_expect_eq(bc_board_resolve(board, BC_STR("upbit"), BC_STR("BTC/KRW"), &symbol),
 		     BC_ENOTFOUND, "forgotten with its topic");
 }
 
-Test(cache_store, topics_are_bounded, .fini = close_store)
+Test(board, topics_are_bounded, .fini = close_board)
 {
-	const struct cache_limits limits = { 3, 1 << 20, 600 * BC_NS_PER_S };
-	store = cache_store_new(&limits);
+	const struct bc_board_limits limits = { 3, 1 << 20, 600 * BC_NS_PER_S };
+	board = bc_board_new(&limits);
 	now.ns = 0;
 	for (int i = 0; i < 5; i++) {
 		char topic[32];
@@ -532,34 +551,34 @@ Test(cache_store, topics_are_bounded, .fini = close_store)
 		cr_expect_eq(book_of(topic, bus_envelope(100, 1, BC_STATE_LIVE), 1),
 			     i < 3 ? BC_OK : BC_ERANGE);
 	}
-	cr_expect_eq(cache_store_stats(store)->refused, 2);
+	cr_expect_eq(bc_board_stats(board)->refused, 2);
 	later(5); /* the gateway is gone: its topics make room for another's */
 	cr_expect_eq(book_of("y.S.book", bus_envelope(200, 1, BC_STATE_LIVE), 1), BC_OK);
-	cr_expect_eq(cache_store_topics(store), 1);
+	cr_expect_eq(bc_board_topics(board), 1);
 }
 
-Test(cache_store, bytes_are_bounded_and_nothing_old_is_kept_instead, .fini = close_store)
+Test(board, bytes_are_bounded_and_nothing_old_is_kept_instead, .fini = close_board)
 {
-	const struct cache_limits limits = { 100, 256, 600 * BC_NS_PER_S };
+	const struct bc_board_limits limits = { 100, 256, 600 * BC_NS_PER_S };
 	bc_level levels[40];
 	struct bc_message m = { .envelope = bus_envelope(100, 2, BC_STATE_LIVE) };
-	store = cache_store_new(&limits);
+	board = bc_board_new(&limits);
 	now.ns = 0;
 	for (int i = 0; i < 40; i++)
 		levels[i] = (bc_level){ { INT64_MAX - i, 0 }, { INT64_MAX, 0 } };
 	m.body.book = (struct bc_book){ levels, levels + 20, 20, 20 };
 	cr_expect_eq(book(100, 1, BC_STATE_LIVE), BC_OK);
 	cr_expect_eq(take(BOOK, m), BC_ERANGE);
-	cr_expect_eq(get(BOOK).status, CACHE_NOT_FOUND);
-	cr_expect_eq(cache_store_bytes(store), 0);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_NOT_FOUND);
+	cr_expect_eq(bc_board_bytes(board), 0);
 	cr_expect_eq(book(100, 3, BC_STATE_LIVE), BC_OK);
-	cr_expect_eq(get(BOOK).status, CACHE_OK);
+	cr_expect_eq(get(BOOK).status, BC_BOARD_OK);
 }
 
-Test(cache_store, gateways_are_bounded, .fini = close_store)
+Test(board, gateways_are_bounded, .fini = close_board)
 {
-	const struct cache_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
-	store = cache_store_new(&limits);
+	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
+	board = bc_board_new(&limits);
 	now.ns = 0;
 	for (uint64_t epoch = 1; epoch <= 300; epoch++)
 		cr_expect_eq(book(epoch, 1, BC_STATE_LIVE), epoch <= 256 ? BC_OK : BC_ERANGE);

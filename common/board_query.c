@@ -1,15 +1,15 @@
-#include "subscribers/cache/parts.h"
+#include "common/board_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct entry *store_find_states(const struct cache_store *s, const struct bc_topic *topic)
+struct board_entry *board_find_states(const struct bc_board *s, const struct bc_topic *topic)
 {
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
 	if (bc_topic_make(topic->exchange, topic->symbol, BC_CHANNEL_STATE, 0, text, &n) != BC_OK)
 		return NULL;
-	return store_find(s, (bc_str){ text, n });
+	return board_find(s, (bc_str){ text, n });
 }
 
 /* Does it speak for the symbol: is it on its list, or is it the gateway's own name? */
@@ -23,9 +23,9 @@ static bool speaks_for(const struct bc_gateway *g, const struct bc_topic *topic)
 }
 
 /* Its owner may be known though nothing of the topic has been seen. */
-static void answer_without_line(const struct cache_store *s, const struct bc_topic *topic,
-				const struct entry *states, bc_mono_time now,
-				struct cache_answer *answer)
+static void answer_without_line(const struct bc_board *s, const struct bc_topic *topic,
+				const struct board_entry *states, bc_mono_time now,
+				struct bc_board_answer *answer)
 {
 	if (bc_channel_of(topic->channel) < 0)
 		return;
@@ -33,38 +33,47 @@ static void answer_without_line(const struct cache_store *s, const struct bc_top
 		const struct bc_gateway *g = bc_gateways_at(s->gateways, i);
 		if (!speaks_for(g, topic))
 			continue;
-		answer->status = CACHE_NO_DATA;
-		answer->state = bc_gateway_gone(g, now) ? BC_STATE_STALE : BC_STATE_CONNECTING;
+		bool gone = bc_gateway_gone(g, now);
+		answer->status = BC_BOARD_NO_DATA;
+		answer->state = gone ? BC_STATE_STALE : BC_STATE_CONNECTING;
+		answer->reason = gone ? BC_REASON_GATEWAY : BC_REASON_NONE;
 	}
-	if (answer->status != CACHE_NO_DATA || states == NULL)
+	if (answer->status != BC_BOARD_NO_DATA || states == NULL)
 		return;
-	struct view view = line_choose(states, states, now);
-	if (view.line != NULL)
-		answer->state = view.state;
+	struct board_view view = board_choose(states, states, now);
+	if (view.line == NULL)
+		return;
+	answer->state = view.state;
+	answer->reason = view.reason;
+	answer->since = view.since;
 }
 
-void cache_store_get(struct cache_store *s, bc_str text, bc_mono_time now,
-		     struct cache_answer *answer)
+void bc_board_get(struct bc_board *s, bc_str text, bc_mono_time now, struct bc_board_answer *answer)
 {
 	struct bc_topic topic;
 	bc_mono_time proven;
-	*answer = (struct cache_answer){ CACHE_NOT_FOUND, BC_STATE_DOWN, CACHE_NEVER, CACHE_NEVER,
-					 BC_STR("") };
+	*answer = (struct bc_board_answer){ .status = BC_BOARD_NOT_FOUND,
+					    .state = BC_STATE_DOWN,
+					    .since = { BC_TIME_UNKNOWN },
+					    .age_ns = BC_AGE_NEVER,
+					    .proven_ns = BC_AGE_NEVER };
 	if (bc_topic_split(text, &topic) != BC_OK)
 		return;
-	const struct entry *e = store_find(s, text);
-	const struct entry *states = store_find_states(s, &topic);
-	struct view view = { .line = NULL };
+	const struct board_entry *e = board_find(s, text);
+	const struct board_entry *states = board_find_states(s, &topic);
+	struct board_view view = { .line = NULL };
 	if (e != NULL)
-		view = line_choose(e, states, now);
+		view = board_choose(e, states, now);
 	if (view.line == NULL) {
 		answer_without_line(s, &topic, states, now, answer);
 		return;
 	}
-	answer->status = CACHE_OK;
+	answer->status = BC_BOARD_OK;
 	answer->state = view.state;
+	answer->reason = view.reason;
+	answer->since = view.since;
 	answer->age_ns = now.ns - view.line->changed.ns;
-	if (line_proven(&view, &proven))
+	if (board_proven(&view, &proven))
 		answer->proven_ns = now.ns - proven.ns;
 	answer->payload = (bc_str){ view.line->payload, view.line->n_payload };
 }
@@ -76,22 +85,22 @@ static int compare_texts(const void *a, const void *b)
 	return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
 }
 
-size_t cache_store_list(struct cache_store *s, bc_str prefix, bc_str *topics, size_t max)
+size_t bc_board_list(struct bc_board *s, bc_str prefix, bc_str *topics, size_t max)
 {
 	size_t n = 0;
-	struct entry *e, *next;
+	struct board_entry *e, *next;
 	HASH_ITER (hh, s->entries, e, next) {
-		if (!bc_str_starts(entry_topic(e), prefix))
+		if (!bc_str_starts(board_topic(e), prefix))
 			continue;
 		if (n < max)
-			topics[n] = entry_topic(e);
+			topics[n] = board_topic(e);
 		n++;
 	}
 	qsort(topics, n < max ? n : max, sizeof *topics, compare_texts);
 	return n;
 }
 
-bc_status cache_store_resolve(struct cache_store *s, bc_str exchange, bc_str name, bc_str *symbol)
+bc_status bc_board_resolve(struct bc_board *s, bc_str exchange, bc_str name, bc_str *symbol)
 {
 	char text[2 * BC_TOPIC_MAX + 2];
 	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
@@ -103,7 +112,7 @@ bc_status cache_store_resolve(struct cache_store *s, bc_str exchange, bc_str nam
 	}
 	if (exchange.n > BC_TOPIC_MAX || name.n > BC_TOPIC_MAX)
 		return BC_ENOTFOUND;
-	struct name *known = NULL;
+	struct board_name *known = NULL;
 	size_t n = exchange.n + 1 + name.n;
 	memcpy(text, exchange.p, exchange.n);
 	text[exchange.n] = '.';
@@ -111,26 +120,26 @@ bc_status cache_store_resolve(struct cache_store *s, bc_str exchange, bc_str nam
 	HASH_FIND(hh, s->names, text, n, known);
 	if (known == NULL)
 		return BC_ENOTFOUND;
-	*symbol = entry_symbol(known->entry);
+	*symbol = board_symbol(known->entry);
 	return BC_OK;
 }
 
-const struct cache_stats *cache_store_stats(const struct cache_store *s)
+const struct bc_board_stats *bc_board_stats(const struct bc_board *s)
 {
 	return &s->stats;
 }
 
-const struct bc_gateways *cache_store_gateways(const struct cache_store *s)
+const struct bc_gateways *bc_board_gateways(const struct bc_board *s)
 {
 	return s->gateways;
 }
 
-size_t cache_store_topics(const struct cache_store *s)
+size_t bc_board_topics(const struct bc_board *s)
 {
 	return HASH_COUNT(s->entries);
 }
 
-size_t cache_store_bytes(const struct cache_store *s)
+size_t bc_board_bytes(const struct bc_board *s)
 {
 	return s->n_bytes;
 }

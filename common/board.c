@@ -1,19 +1,18 @@
-#include "subscribers/cache/store.h"
+#include "common/board_parts.h"
 
 #include "proto/codec.h"
-#include "subscribers/cache/parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cache_store *cache_store_new(const struct cache_limits *limits)
+struct bc_board *bc_board_new(const struct bc_board_limits *limits)
 {
-	struct cache_store *s = calloc(1, sizeof *s);
+	struct bc_board *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return NULL;
 	s->limits = *limits;
-	if ((s->gateways = bc_gateways_new(CACHE_MAX_GATEWAYS)) == NULL) {
+	if ((s->gateways = bc_gateways_new(BOARD_MAX_GATEWAYS)) == NULL) {
 		free(s);
 		return NULL;
 	}
@@ -22,17 +21,17 @@ struct cache_store *cache_store_new(const struct cache_limits *limits)
 
 /* ---- topics and their lines ---- */
 
-struct entry *store_find(const struct cache_store *s, bc_str topic)
+struct board_entry *board_find(const struct bc_board *s, bc_str topic)
 {
-	struct entry *e = NULL;
+	struct board_entry *e = NULL;
 	if (topic.n > 0 && topic.n <= BC_TOPIC_MAX)
 		HASH_FIND(hh, s->entries, topic.p, topic.n, e);
 	return e;
 }
 
-static void forget_names(struct cache_store *s, const struct entry *e)
+static void forget_names(struct bc_board *s, const struct board_entry *e)
 {
-	struct name *name, *next;
+	struct board_name *name, *next;
 	if (e->channel != BC_CHANNEL_INSTRUMENT)
 		return;
 	HASH_ITER (hh, s->names, name, next)
@@ -42,7 +41,7 @@ static void forget_names(struct cache_store *s, const struct entry *e)
 		}
 }
 
-static void free_line(struct cache_store *s, struct line *line)
+static void free_line(struct bc_board *s, struct board_line *line)
 {
 	line->gateway->n_users--;
 	s->n_unlisted -= line->is_unlisted;
@@ -51,14 +50,15 @@ static void free_line(struct cache_store *s, struct line *line)
 	free(line);
 }
 
-typedef bool line_test(const struct line *line, const void *what);
+typedef bool line_test(const struct board_line *line, const void *what);
 
 /* Frees the lines of one topic that pass the test, and the topic with its last line. */
-static void forget_lines(struct cache_store *s, struct entry *e, line_test *test, const void *what)
+static void forget_lines(struct bc_board *s, struct board_entry *e, line_test *test,
+			 const void *what)
 {
-	struct line **at = &e->lines;
+	struct board_line **at = &e->lines;
 	while (*at != NULL) {
-		struct line *line = *at;
+		struct board_line *line = *at;
 		if (!test(line, what)) {
 			at = &line->next;
 			continue;
@@ -73,44 +73,44 @@ static void forget_lines(struct cache_store *s, struct entry *e, line_test *test
 	}
 }
 
-static void forget(struct cache_store *s, line_test *test, const void *what)
+static void forget(struct bc_board *s, line_test *test, const void *what)
 {
-	struct entry *e, *next;
+	struct board_entry *e, *next;
 	HASH_ITER (hh, s->entries, e, next)
 		forget_lines(s, e, test, what);
 }
 
-static bool is_any(const struct line *line, const void *unused)
+static bool is_any(const struct board_line *line, const void *unused)
 {
 	(void)line;
 	(void)unused;
 	return true;
 }
 
-static bool is_of(const struct line *line, const void *gateway)
+static bool is_of(const struct board_line *line, const void *gateway)
 {
 	return line->gateway == gateway;
 }
 
-static bool is_unlisted(const struct line *line, const void *unused)
+static bool is_unlisted(const struct board_line *line, const void *unused)
 {
 	(void)unused;
 	return line->is_unlisted;
 }
 
-void cache_store_free(struct cache_store **store)
+void bc_board_free(struct bc_board **board)
 {
-	if (*store == NULL)
+	if (*board == NULL)
 		return;
-	forget(*store, is_any, NULL);
-	bc_gateways_free(&(*store)->gateways);
-	free(*store);
-	*store = NULL;
+	forget(*board, is_any, NULL);
+	bc_gateways_free(&(*board)->gateways);
+	free(*board);
+	*board = NULL;
 }
 
 /* Frees what is of least use: all of the gateway that is gone longest, else what is listed no
  * more. False: everything is in use. */
-static bool make_room(struct cache_store *s, bc_mono_time now)
+static bool make_room(struct bc_board *s, bc_mono_time now)
 {
 	struct bc_gateway *oldest = NULL;
 	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
@@ -125,12 +125,12 @@ static bool make_room(struct cache_store *s, bc_mono_time now)
 	return true;
 }
 
-static struct entry *add_entry(struct cache_store *s, bc_str text, const struct bc_topic *topic,
-			       enum bc_channel channel, bc_mono_time now)
+static struct board_entry *add_entry(struct bc_board *s, bc_str text, const struct bc_topic *topic,
+				     enum bc_channel channel, bc_mono_time now)
 {
 	if (HASH_COUNT(s->entries) >= s->limits.max_topics && !make_room(s, now))
 		return NULL;
-	struct entry *e = calloc(1, sizeof *e);
+	struct board_entry *e = calloc(1, sizeof *e);
 	if (e == NULL)
 		return NULL;
 	memcpy(e->topic, text.p, text.n);
@@ -148,19 +148,19 @@ static struct entry *add_entry(struct cache_store *s, bc_str text, const struct 
 
 /* The line of a gateway. A newer epoch of an instance takes over the older one's line, and so its
  * sequence, which tells whether its first messages arrived. */
-static struct line *need_line(struct entry *e, struct bc_gateway *gateway)
+static struct board_line *need_line(struct board_entry *e, struct bc_gateway *gateway)
 {
-	for (struct line *line = e->lines; line != NULL; line = line->next)
+	for (struct board_line *line = e->lines; line != NULL; line = line->next)
 		if (line->gateway == gateway)
 			return line;
-	for (struct line *line = e->lines; line != NULL; line = line->next)
+	for (struct board_line *line = e->lines; line != NULL; line = line->next)
 		if (bc_gateway_same_instance(line->gateway, gateway)) {
 			line->gateway->n_users--;
 			gateway->n_users++;
 			line->gateway = gateway;
 			return line;
 		}
-	struct line *line = calloc(1, sizeof *line);
+	struct board_line *line = calloc(1, sizeof *line);
 	if (line == NULL)
 		return NULL;
 	line->gateway = gateway;
@@ -170,7 +170,7 @@ static struct line *need_line(struct entry *e, struct bc_gateway *gateway)
 	return line;
 }
 
-static bool keep_payload(struct cache_store *s, struct line *line, bc_str payload)
+static bool keep_payload(struct bc_board *s, struct board_line *line, bc_str payload)
 {
 	if (payload.n > line->cap_payload) {
 		size_t cap = (payload.n + payload.n / 4 + 63) & ~(size_t)63;
@@ -191,7 +191,7 @@ static bool keep_payload(struct cache_store *s, struct line *line, bc_str payloa
 
 /* ---- news of gateways ---- */
 
-static void want(struct cache_store *s, const struct bc_gateway *g, bool whole_exchange)
+static void want(struct bc_board *s, const struct bc_gateway *g, bool whole_exchange)
 {
 	char prefix[BC_TOPIC_MAX + 1];
 	if (whole_exchange)
@@ -201,14 +201,14 @@ static void want(struct cache_store *s, const struct bc_gateway *g, bool whole_e
 	for (size_t i = 0; i < s->n_wants; i++)
 		if (strcmp(s->wants[i], prefix) == 0)
 			return;
-	if (s->n_wants == CACHE_MAX_WANTS) { /* so many: everything, then */
+	if (s->n_wants == BOARD_MAX_WANTS) { /* so many: everything, then */
 		s->n_wants = 0;
 		prefix[0] = '\0';
 	}
 	memcpy(s->wants[s->n_wants++], prefix, sizeof prefix);
 }
 
-bool cache_store_wants(struct cache_store *s, char prefix[BC_TOPIC_MAX + 1])
+bool bc_board_wants(struct bc_board *s, char prefix[BC_TOPIC_MAX + 1])
 {
 	if (s->n_wants == 0)
 		return false;
@@ -216,24 +216,24 @@ bool cache_store_wants(struct cache_store *s, char prefix[BC_TOPIC_MAX + 1])
 	return true;
 }
 
-static void freeze_lines(struct cache_store *s, const struct bc_gateway *g, bc_mono_time heard,
+static void freeze_lines(struct bc_board *s, const struct bc_gateway *g, bc_mono_time heard,
 			 bool doubt)
 {
-	struct entry *e, *next;
+	struct board_entry *e, *next;
 	HASH_ITER (hh, s->entries, e, next)
-		for (struct line *line = e->lines; line != NULL; line = line->next)
+		for (struct board_line *line = e->lines; line != NULL; line = line->next)
 			if (line->gateway == g) {
-				line_freeze(line, heard);
+				board_freeze(line, heard);
 				line->doubted |= doubt;
 			}
 }
 
-static void set_listed(struct cache_store *s, struct line *line, bool listed, bc_mono_time now)
+static void set_listed(struct bc_board *s, struct board_line *line, bool listed, bc_mono_time now)
 {
 	if (listed == !line->is_unlisted)
 		return;
 	if (!listed)
-		line_freeze(line, line->gateway->heard);
+		board_freeze(line, line->gateway->heard);
 	line->is_unlisted = !listed;
 	line->unlisted = now;
 	if (listed)
@@ -243,17 +243,17 @@ static void set_listed(struct cache_store *s, struct line *line, bool listed, bc
 }
 
 /* The list of an instance speaks for all its epochs: what a restart dropped is gone, too. */
-static void apply_list(struct cache_store *s, const struct bc_gateway *g, bc_mono_time now)
+static void apply_list(struct bc_board *s, const struct bc_gateway *g, bc_mono_time now)
 {
-	struct entry *e, *next;
+	struct board_entry *e, *next;
 	HASH_ITER (hh, s->entries, e, next)
-		for (struct line *line = e->lines; line != NULL; line = line->next)
-			if (entry_symbol(e).p[0] != '@' &&
+		for (struct board_line *line = e->lines; line != NULL; line = line->next)
+			if (board_symbol(e).p[0] != '@' &&
 			    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
-				set_listed(s, line, bc_gateway_lists(g, entry_symbol(e)), now);
+				set_listed(s, line, bc_gateway_lists(g, board_symbol(e)), now);
 }
 
-static void apply_news(struct cache_store *s, const struct bc_gateway_news *news, bc_mono_time now)
+static void apply_news(struct bc_board *s, const struct bc_gateway_news *news, bc_mono_time now)
 {
 	if (news->replaced != NULL)
 		freeze_lines(s, news->replaced, news->replaced->heard, false);
@@ -269,9 +269,9 @@ static void apply_news(struct cache_store *s, const struct bc_gateway_news *news
 
 /* ---- messages ---- */
 
-static void learn_name(struct cache_store *s, struct entry *e, bc_str unified)
+static void learn_name(struct bc_board *s, struct board_entry *e, bc_str unified)
 {
-	struct name *name = NULL;
+	struct board_name *name = NULL;
 	size_t n = e->n_exchange + 1 + unified.n;
 	if (unified.n == 0 || unified.n > BC_TOPIC_MAX)
 		return;
@@ -282,7 +282,7 @@ static void learn_name(struct cache_store *s, struct entry *e, bc_str unified)
 	name->entry = e;
 	memcpy(name->text, e->topic, e->n_exchange + 1);
 	memcpy(name->text + e->n_exchange + 1, unified.p, unified.n);
-	struct name *known = NULL;
+	struct board_name *known = NULL;
 	HASH_FIND(hh, s->names, name->text, n, known);
 	if (known == NULL)
 		HASH_ADD_KEYPTR(hh, s->names, name->text, n, name);
@@ -290,11 +290,12 @@ static void learn_name(struct cache_store *s, struct entry *e, bc_str unified)
 		free(name);
 }
 
-static void note(struct line *line, const struct bc_envelope *env, bc_mono_time now)
+static void note(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
 {
 	if (bc_state_fit(line->state) && !bc_state_fit(env->state))
-		line_freeze(line, line->gateway->heard);
+		board_freeze(line, line->gateway->heard);
 	line->state = env->state;
+	line->reason = env->reason;
 	line->since = env->since;
 	line->exchange_seq = env->exchange_seq;
 	line->ts_exchange = env->ts_exchange;
@@ -306,8 +307,9 @@ static void note(struct line *line, const struct bc_envelope *env, bc_mono_time 
 }
 
 /* Seen before: it still proves what it says. */
-static bc_status take_again(struct cache_store *s, struct line *line, const struct bc_envelope *env,
-			    enum bc_sequence_verdict verdict, bc_mono_time now)
+static bc_status take_again(struct bc_board *s, struct board_line *line,
+			    const struct bc_envelope *env, enum bc_sequence_verdict verdict,
+			    bc_mono_time now)
 {
 	if (verdict == BC_SEQUENCE_OLDER_EPOCH) {
 		s->stats.stragglers++;
@@ -324,21 +326,20 @@ static bc_status take_again(struct cache_store *s, struct line *line, const stru
 	return BC_EDUPLICATE;
 }
 
-static bool is_line(const struct line *line, const void *which)
+static bool is_line(const struct board_line *line, const void *which)
 {
 	return line == which;
 }
 
-static bool is_replaced_by(const struct line *line, const void *newer)
+static bool is_replaced_by(const struct board_line *line, const void *newer)
 {
-	const struct line *by = newer;
+	const struct board_line *by = newer;
 	return line->gateway->replaced && bc_gateway_same_instance(line->gateway, by->gateway);
 }
 
 /* Where one topic lost messages others may have, too, and one that is quiet now would not show it:
  * the gateway is asked for its current state, but not more than once a second. */
-static void note_loss(struct cache_store *s, struct bc_gateway *g, uint64_t n_lost,
-		      bc_mono_time now)
+static void note_loss(struct bc_board *s, struct bc_gateway *g, uint64_t n_lost, bc_mono_time now)
 {
 	s->stats.gaps++;
 	s->stats.lost += n_lost;
@@ -348,13 +349,15 @@ static void note_loss(struct cache_store *s, struct bc_gateway *g, uint64_t n_lo
 	want(s, g, true);
 }
 
-static bc_status take_line(struct cache_store *s, struct entry *e, struct line *line,
-			   const struct bc_message *m, bc_str payload, bc_mono_time now)
+static bc_status take_line(struct bc_board *s, struct board_entry *e, struct board_line *line,
+			   bc_str payload, bc_mono_time now, uint64_t *n_lost)
 {
+	const struct bc_message *m = &s->message;
 	const struct bc_envelope *env = &m->envelope;
 	struct bc_sequence_step step = bc_sequence_next(&line->sequence, env->epoch, env->seq);
 	if (step.verdict == BC_SEQUENCE_DUPLICATE || step.verdict == BC_SEQUENCE_OLDER_EPOCH)
 		return take_again(s, line, env, step.verdict, now);
+	*n_lost = step.n_lost;
 	if (step.n_lost > 0)
 		note_loss(s, line->gateway, step.n_lost, now);
 	if (!keep_payload(s, line, payload)) {
@@ -377,58 +380,79 @@ static bc_status take_line(struct cache_store *s, struct entry *e, struct line *
 }
 
 /* What a topic's newest message says could not be read: what is kept of it may be old. */
-static bc_status refuse(struct cache_store *s, bc_str topic, bc_status why)
+static bc_status refuse(struct bc_board *s, bc_str topic, bc_status why)
 {
-	struct entry *e = store_find(s, topic);
+	struct board_entry *e = board_find(s, topic);
 	s->stats.bad++;
 	s->stats.newer_version += why == BC_EVERSION;
-	for (struct line *line = e == NULL ? NULL : e->lines; line != NULL; line = line->next) {
-		line_freeze(line, line->gateway->heard);
+	for (struct board_line *line = e == NULL ? NULL : e->lines; line != NULL;
+	     line = line->next) {
+		board_freeze(line, line->gateway->heard);
 		line->doubted = true;
 	}
 	return why;
 }
 
-bc_status cache_store_take(struct cache_store *s, bc_str text, bc_str payload, bc_mono_time now)
+/* Reads it into s->message. */
+static bc_status read_message(struct bc_board *s, bc_str text, bc_str payload,
+			      struct bc_topic *topic)
 {
-	struct bc_topic topic;
-	struct bc_message m;
-	s->stats.messages++;
-	s->stats.bytes += text.n + 1 + payload.n;
-	bc_status rc = bc_topic_split(text, &topic);
+	bc_status rc = bc_topic_split(text, topic);
 	if (rc == BC_OK)
-		rc = bc_message_decode(payload, &m, s->levels, CACHE_MAX_LEVELS);
+		rc = bc_message_decode(payload, &s->message, s->levels, BOARD_MAX_LEVELS);
 	if (rc == BC_ENOTFOUND) {
 		s->stats.unknown++;
 		return rc;
 	}
-	if (rc == BC_OK && bc_channel_of(topic.channel) != (int)m.envelope.channel)
+	if (rc == BC_OK && bc_channel_of(topic->channel) != (int)s->message.envelope.channel)
 		rc = BC_EPARSE;
-	if (rc != BC_OK)
-		return refuse(s, text, rc);
-	struct bc_gateway_news news;
-	rc = bc_gateways_hear(s->gateways, &topic, &m, now, &news);
+	return rc == BC_OK ? BC_OK : refuse(s, text, rc);
+}
+
+static bc_status hear_gateway(struct bc_board *s, const struct bc_topic *topic, bc_mono_time now,
+			      struct bc_gateway_news *news)
+{
+	bc_status rc = bc_gateways_hear(s->gateways, topic, &s->message, now, news);
 	if (rc == BC_EGAP)
 		s->stats.stragglers++;
 	else if (rc != BC_OK)
 		s->stats.refused++;
-	if (rc != BC_OK)
+	else
+		apply_news(s, news, now);
+	return rc;
+}
+
+bc_status bc_board_take(struct bc_board *s, bc_str text, bc_str payload, bc_mono_time now,
+			struct bc_board_taken *taken)
+{
+	struct bc_topic topic;
+	struct bc_gateway_news news;
+	struct bc_board_taken unused;
+	taken = taken == NULL ? &unused : taken;
+	s->stats.messages++;
+	s->stats.bytes += text.n + 1 + payload.n;
+	bc_status rc = read_message(s, text, payload, &topic);
+	if (rc != BC_OK || (rc = hear_gateway(s, &topic, now, &news)) != BC_OK)
 		return rc;
-	apply_news(s, &news, now);
-	struct entry *e = store_find(s, text);
+	struct board_entry *e = board_find(s, text);
 	if (e == NULL)
-		e = add_entry(s, text, &topic, m.envelope.channel, now);
-	struct line *line = e == NULL ? NULL : need_line(e, news.gateway);
+		e = add_entry(s, text, &topic, s->message.envelope.channel, now);
+	struct board_line *line = e == NULL ? NULL : need_line(e, news.gateway);
 	if (line == NULL) {
 		s->stats.refused++;
 		if (e != NULL && e->lines == NULL)
 			forget_lines(s, e, is_any, NULL);
 		return BC_ERANGE;
 	}
-	return take_line(s, e, line, &m, payload, now);
+	*taken = (struct bc_board_taken){ .message = &s->message, .gateway = news.gateway };
+	rc = take_line(s, e, line, payload, now, &taken->n_lost);
+	if (rc == BC_OK)
+		taken->answers = e->lines->next == NULL ||
+				 board_choose(e, board_find_states(s, &topic), now).line == line;
+	return rc;
 }
 
-void cache_store_bad_frame(struct cache_store *s)
+void bc_board_bad_frame(struct bc_board *s)
 {
 	s->stats.messages++;
 	s->stats.bad++;
@@ -439,13 +463,13 @@ struct deadline {
 	int64_t retain_ns;
 };
 
-static bool is_due(const struct line *line, const void *what)
+static bool is_due(const struct board_line *line, const void *what)
 {
 	const struct deadline *d = what;
 	return line->is_unlisted && d->now.ns - line->unlisted.ns > d->retain_ns;
 }
 
-void cache_store_tick(struct cache_store *s, bc_mono_time now)
+void bc_board_tick(struct bc_board *s, bc_mono_time now)
 {
 	const struct deadline d = { now, s->limits.retain_ns };
 	if (s->n_unlisted > 0)
