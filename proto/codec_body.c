@@ -72,8 +72,7 @@ int32_t bc_unpack_exponent(struct bc_unpacker *u)
 /* Trailing zeros at the highest exponents: the normal decimal would be out of bounds. */
 static bc_decimal checked(struct bc_unpacker *u, bc_decimal d)
 {
-	if (d.exponent > BC_EXPONENT_MAX - BC_DIGITS_MAX &&
-	    !exponent_ok(bc_decimal_normal(d).exponent))
+	if (d.exponent > BC_EXPONENT_CALM && !exponent_ok(bc_decimal_normal(d).exponent))
 		bc_unpack_fail(u, BC_ERANGE);
 	return d;
 }

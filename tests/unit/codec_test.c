@@ -456,3 +456,101 @@ Test(codec, numbers_of_any_width_mean_the_same)
 		cr_expect_eq(got.envelope.seq, 7, "form %zu", i);
 	}
 }
+
+static const bc_level *many_levels(void)
+{
+	static bc_level levels[40];
+	for (int i = 0; i < 40; i++)
+		levels[i] = (bc_level){ { 137000 + i, 3 }, { INT64_C(123456789) * (i + 1), -8 } };
+	return levels;
+}
+
+static struct bc_message many_level_book(void)
+{
+	struct samples samples;
+	samples_make(&samples);
+	struct bc_message m = samples.of[0].message;
+	m.body.book = (struct bc_book){ many_levels(), many_levels(), 40, 40 };
+	return m;
+}
+
+Test(codec, nothing_is_written_past_a_buffer_that_ends_anywhere)
+{
+	struct guard_page g;
+	uint8_t out[CAP];
+	struct bc_message m = many_level_book();
+	size_t need = encoded(&m, out).n, n;
+	guard_page_open(&g, CAP);
+	for (size_t cap = 0; cap < need; cap++) {
+		uint8_t *p = (uint8_t *)guard_page_put(&g, out, cap);
+		cr_expect_eq(bc_message_encode(&m, p, cap, &n), BC_ERANGE, "%zu", cap);
+	}
+	guard_page_close(&g);
+}
+
+Test(codec, a_count_is_believed_only_as_far_as_there_are_bytes)
+{
+	/* The bids' header becomes one of 2^31 - 2 numbers; the room is said to be endless. */
+	struct samples samples;
+	struct bc_message got;
+	bc_level levels[MAX_LEVELS];
+	uint8_t out[CAP];
+	samples_make(&samples);
+	size_t n = encoded(&samples.of[0].message, out).n;
+	const uint8_t *bids = memmem(out, n, "\x94\x03\xf8\x96", 4);
+	cr_assert_not_null(bids);
+	memcpy(out + (bids - out) + 3, "\xdd\x7f\xff\xff\xfe", 5);
+	cr_expect_eq(bc_message_decode((bc_str){ (char *)out, n }, &got, levels, SIZE_MAX),
+		     BC_EPARSE);
+}
+
+/* Exponents as they stand after the body's header. */
+static void expect_exponents(const struct bc_book *book, int price, int quantity)
+{
+	uint8_t out[CAP];
+	struct bc_message m = many_level_book();
+	m.body.book = *book;
+	size_t header = 0, n = encoded(&m, out).n;
+	struct bc_message empty = m;
+	empty.body.book.n_bids = empty.body.book.n_asks = 0;
+	header = encoded(&empty, (uint8_t[CAP]){ 0 }).n - 4; /* two exponents, two empty sides */
+	cr_assert_lt(header + 2, n);
+	cr_expect_eq((int8_t)out[header], price);
+	cr_expect_eq((int8_t)out[header + 1], quantity);
+}
+
+Test(codec, exponents_are_the_largest_that_keep_all_values_whole)
+{
+	const bc_level zero_first[] = { LEVEL(DEC(5, 3), DEC(0, 0)), LEVEL(DEC(4, 3), DEC(7, 2)) };
+	const bc_level finer_last[] = { LEVEL(DEC(5, 3), DEC(7, 2)),
+					LEVEL(DEC(41, 2), DEC(7, -8)) };
+	const bc_level not_normal[] = { LEVEL(DEC(50, 2), DEC(7000, -3)),
+					LEVEL(DEC(400, 1), DEC(90, 0)) };
+	const bc_level all_zero[] = { LEVEL(DEC(0, 0), DEC(0, 0)), LEVEL(DEC(0, 0), DEC(0, 5)) };
+	expect_exponents(&(struct bc_book){ zero_first, NULL, 2, 0 }, 3, 2);
+	expect_exponents(&(struct bc_book){ finer_last, NULL, 2, 0 }, 2, -8);
+	expect_exponents(&(struct bc_book){ finer_last, zero_first, 1, 2 }, 3, 2);
+	expect_exponents(&(struct bc_book){ zero_first, finer_last, 2, 2 }, 2, -8);
+	expect_exponents(&(struct bc_book){ not_normal, NULL, 2, 0 }, 3, 0);
+	expect_exponents(&(struct bc_book){ NULL, all_zero, 0, 2 }, 0, 0);
+}
+
+Test(codec, a_value_whose_normal_form_is_out_of_bounds_is_refused)
+{
+	bc_level huge[MAX_LEVELS], levels[MAX_LEVELS];
+	uint8_t out[CAP];
+	struct bc_message got, m = many_level_book();
+	for (size_t i = 0; i < MAX_LEVELS; i++)
+		huge[i] = (bc_level){ { 1, BC_EXPONENT_MAX }, { 1, BC_EXPONENT_MAX } };
+	m.body.book = (struct bc_book){ huge, huge, MAX_LEVELS, 0 };
+	bc_str bytes = encoded(&m, out);
+	uint8_t *end =
+		out + bytes.n - 1; /* of the bids: empty asks follow, a byte a number before */
+	cr_expect_eq(bc_message_decode(bytes, &got, levels, MAX_LEVELS), BC_OK);
+	for (uint8_t *p = end - 2 * MAX_LEVELS; p < end; p++) {
+		cr_assert_eq(*p, 1);
+		*p = 10;
+		cr_expect_eq(bc_message_decode(bytes, &got, levels, MAX_LEVELS), BC_ERANGE);
+		*p = 1;
+	}
+}
