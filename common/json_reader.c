@@ -200,31 +200,58 @@ static size_t escape_length(const char *p, const char *end)
 	return unicode_escape(p + 2, end, &n) < 0 ? 0 : 2 + n;
 }
 
+/* Bytes at p that stand for themselves: no quote, backslash, control character, nor above ASCII.
+ * Eight at a time; the carry of a borrow only spoils bytes after the first that is found. */
+static const char *skip_plain(const char *p, const char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	while (end - p >= 8) {
+		uint64_t bytes, quote, backslash, special;
+		memcpy(&bytes, p, sizeof bytes);
+		quote = bytes ^ ones * '"';
+		backslash = bytes ^ ones * '\\';
+		special = ((bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes) &
+			  ones * 0x80;
+		if (special != 0)
+			return p + ((unsigned)__builtin_ctzll(special) >> 3);
+		p += 8;
+	}
+#endif
+	while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
+	       (unsigned char)*p < 0x80)
+		p++;
+	return p;
+}
+
 bool bc_cursor_string(struct bc_cursor *j, bc_str *raw)
 {
 	const char *p, *begin;
-	unsigned char all = 0;
+	bool ascii = true;
 
 	skip_space(j);
 	if (j->p == j->end || *j->p != '"')
 		return false;
-	begin = p = j->p + 1;
-	for (;; p++) {
+	begin = j->p + 1;
+	j->escaped = false;
+	for (p = skip_plain(begin, j->end); p == j->end || *p != '"'; p = skip_plain(p, j->end)) {
+		size_t n = 1;
 		if (p == j->end)
 			return fail(j, p, "string cut off");
-		if (*p == '"')
-			break;
 		if ((unsigned char)*p < 0x20)
 			return fail(j, p, "control character in a string");
 		if (*p == '\\') {
-			size_t n = escape_length(p, j->end);
+			n = escape_length(p, j->end);
 			if (n == 0)
 				return fail(j, p, "bad escape");
-			p += n - 1;
+			j->escaped = true;
+		} else {
+			ascii = false;
 		}
-		all |= (unsigned char)*p;
+		p += n;
 	}
-	if (all >= 0x80 && !bc_utf8_valid(begin, (size_t)(p - begin)))
+	if (!ascii && !bc_utf8_valid(begin, (size_t)(p - begin)))
 		return fail(j, begin, "not UTF-8");
 	*raw = (bc_str){ begin, (size_t)(p - begin) };
 	j->p = p + 1;
@@ -305,7 +332,7 @@ bc_status bc_cursor_text(struct bc_cursor *j, char *buffer, size_t cap, bc_str *
 
 	if (!bc_cursor_string(j, out))
 		return BC_EPARSE;
-	if (memchr(out->p, '\\', out->n) == NULL)
+	if (!j->escaped)
 		return BC_OK;
 	status = bc_cursor_unescape(*out, buffer, cap, &n);
 	if (status == BC_OK)
@@ -400,8 +427,17 @@ bc_status bc_cursor_decimal(struct bc_cursor *j, bc_decimal *out, bc_str *token)
 {
 	bc_str text;
 
+	const char *after;
+
 	skip_space(j);
 	text.p = j->p;
+	after = bc_json_plain_at(j->p, j->end, out);
+	if (after != NULL && *after != '.' && (*after | 0x20) != 'e') {
+		j->p = after;
+		if (token != NULL)
+			*token = (bc_str){ text.p, (size_t)(after - text.p) };
+		return BC_OK;
+	}
 	if (plain_decimal(j, out)) {
 		if (token != NULL)
 			*token = (bc_str){ text.p, (size_t)(j->p - text.p) };

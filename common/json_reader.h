@@ -13,9 +13,7 @@
 #ifndef BC_JSON_READER_H
 #define BC_JSON_READER_H
 
-#include "proto/value.h"
-
-#include <string.h>
+#include "common/json_fast.h"
 
 #define BC_JSON_MAX_DEPTH 64
 
@@ -35,6 +33,7 @@ struct bc_cursor {
 	uint64_t kinds; /* one bit a level, the innermost lowest: 1 object, 0 array */
 	uint32_t depth;
 	bool first;        /* nothing of the innermost container has been read */
+	bool escaped;      /* the string taken last has escapes */
 	const char *error; /* NULL while all is well */
 	size_t error_at;   /* offset of the byte that was wrong */
 };
@@ -88,40 +87,32 @@ bool bc_cursor_is(bc_str raw, bc_str word);
  * next asks for exactly those bytes and pays one comparison; where it was wrong nothing has been
  * consumed and bc_cursor_key() gives the key. */
 
-#define BC_JSON_NAME_MAX 31
-
-struct bc_json_name { /* BC_JSON_NAME("type") is "type": with its quotes and colon */
-	char quoted[BC_JSON_NAME_MAX + 1]; /* zeros behind, so that 16 bytes may be loaded */
-	uint8_t n;
-};
-#define BC_JSON_NAME(word)                                   \
-	{                                                    \
-		"\"" word "\":", sizeof("\"" word "\":") - 1 \
-	}
-
 /* Takes the next key if it is `name`, spelt without escapes and spaces. */
 static inline bool bc_cursor_key_is(struct bc_cursor *j, const struct bc_json_name *name)
 {
-	static const unsigned char ones_then_zeros[32] = {
-		255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-	};
 	const char *p = j->p;
-	size_t comma = j->first ? 0 : 1, n = name->n;
-	uint64_t got[2], want[2], mask[2];
 
-	if ((size_t)(j->end - p) < 32 || (comma == 1 && *p != ','))
-		return false;
-	p += comma;
-	if (n <= sizeof got) {
-		memcpy(got, p, sizeof got);
-		memcpy(want, name->quoted, sizeof want);
-		memcpy(mask, ones_then_zeros + sizeof mask - n, sizeof mask);
-		if ((((got[0] ^ want[0]) & mask[0]) | ((got[1] ^ want[1]) & mask[1])) != 0)
+	if (!j->first) {
+		if (p == j->end || *p != ',')
 			return false;
-	} else if (memcmp(p, name->quoted, n) != 0) {
-		return false;
+		p++;
 	}
-	j->p = p + n;
+	p = bc_json_name_at(p, j->end, name);
+	if (p == NULL)
+		return false;
+	j->p = p;
+	j->first = false;
+	return true;
+}
+
+/* Moves to the next item of an array if it begins with that byte and no space comes before it. */
+static inline bool bc_cursor_item_is(struct bc_cursor *j, char first_byte)
+{
+	const char *p = j->p + (j->first ? 0 : 1);
+
+	if (j->end - j->p < 2 || (!j->first && *j->p != ',') || *p != first_byte)
+		return false;
+	j->p = p;
 	j->first = false;
 	return true;
 }

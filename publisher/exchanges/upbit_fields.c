@@ -52,6 +52,31 @@ static enum part next_part(struct bc_cursor *j, enum upbit_dialect dialect, size
 	return N_PARTS;
 }
 
+/* A key and its number. NULL: not as they are usually written. */
+static inline __attribute__((always_inline)) const char *usual_pair(const char *p, const char *end,
+								    char before,
+								    const struct unit_key *key,
+								    bc_decimal v[N_PARTS])
+{
+	if (p == NULL || *p != before)
+		return NULL;
+	p = bc_json_name_at(p + 1, end, &key->name);
+	return p == NULL ? NULL : bc_json_plain_at(p, end, &v[key->part]);
+}
+
+/* A unit as it is usually written, all in one go; NULL: it is written otherwise, or ends too close
+ * to the end of the text, or is wrong. Inlined with constant keys. */
+static inline __attribute__((always_inline)) const char *
+usual_unit(const char *p, const char *end, const struct unit_key keys[N_PARTS],
+	   bc_decimal v[N_PARTS])
+{
+	p = usual_pair(p, end, '{', &keys[0], v);
+	p = usual_pair(p, end, ',', &keys[1], v);
+	p = usual_pair(p, end, ',', &keys[2], v);
+	p = usual_pair(p, end, ',', &keys[3], v);
+	return p != NULL && *p == '}' ? p + 1 : NULL;
+}
+
 /* False: the unit cannot be used and the message is refused. */
 static bool read_unit(struct bc_reader *r, enum upbit_dialect dialect, bc_decimal v[N_PARTS])
 {
@@ -82,16 +107,28 @@ static bool read_unit(struct bc_reader *r, enum upbit_dialect dialect, bc_decima
 	return !r->refused && r->j.error == NULL;
 }
 
-/* Adds a level unless it is padding. `sign` is 1 where prices must rise, -1 where they must fall.
- */
-static void add_level(struct bc_reader *r, bc_level *side, uint32_t *n, int sign, bc_decimal price,
-		      bc_decimal quantity, enum part part)
+/* Is price a above price b? Neighbours have the same exponent, or nearly. */
+static inline bool is_above(bc_decimal a, bc_decimal b)
+{
+	int32_t d = a.exponent - b.exponent;
+
+	if (d == 0)
+		return a.mantissa > b.mantissa;
+	if (d > 0 && d <= 8 && a.mantissa < INT64_MAX / 100000000)
+		return a.mantissa * (int64_t)bc_power_of_ten[d] > b.mantissa;
+	if (d < 0 && d >= -8 && b.mantissa < INT64_MAX / 100000000)
+		return a.mantissa > b.mantissa * (int64_t)bc_power_of_ten[-d];
+	return bc_decimal_compare(a, b) > 0;
+}
+
+/* Adds a level unless it is padding. */
+static inline bool add_level(bc_level *side, uint32_t *n, bc_decimal price, bc_decimal quantity)
 {
 	if (price.mantissa == 0 || quantity.mantissa == 0)
-		return;
-	if (*n > 0 && sign * bc_decimal_compare(price, side[*n - 1].price) <= 0)
-		bc_reader_refuse_words(r, part_words[part], " is not in order");
-	side[(*n)++] = (bc_level){ price, quantity };
+		return false;
+	side[*n].price = price;
+	side[(*n)++].quantity = quantity;
+	return true;
 }
 
 static bc_status read_units(struct bc_reader *r, void *slot)
@@ -102,15 +139,30 @@ static bc_status read_units(struct bc_reader *r, void *slot)
 	u->n_bids = u->n_asks = 0;
 	if (!bc_cursor_array(&r->j))
 		return BC_EPARSE;
-	for (size_t i = 0; bc_cursor_item(&r->j); i++) {
+	for (size_t i = 0; bc_cursor_item_is(&r->j, '{') || bc_cursor_item(&r->j); i++) {
 		bc_decimal v[N_PARTS];
+		bc_level *ask, *bid;
+		const char *after =
+			u->dialect == UPBIT_SIMPLE
+				? usual_unit(r->j.p, r->j.end, unit_keys[UPBIT_SIMPLE], v)
+				: usual_unit(r->j.p, r->j.end, unit_keys[UPBIT_DEFAULT], v);
 		if (i == UPBIT_MAX_UNITS)
 			bc_reader_refuse(r, BC_ERANGE, BC_STR("orderbook_units"),
 					 (bc_str){ NULL, 0 });
-		if (!read_unit(r, u->dialect, v) || i >= UPBIT_MAX_UNITS)
+		if (after != NULL)
+			r->j.p = after;
+		else if (!read_unit(r, u->dialect, v))
 			continue;
-		add_level(r, u->asks, &u->n_asks, 1, v[ASK_PRICE], v[ASK_SIZE], ASK_PRICE);
-		add_level(r, u->bids, &u->n_bids, -1, v[BID_PRICE], v[BID_SIZE], BID_PRICE);
+		if (r->refused)
+			continue;
+		ask = &u->asks[u->n_asks];
+		bid = &u->bids[u->n_bids];
+		if (add_level(u->asks, &u->n_asks, v[ASK_PRICE], v[ASK_SIZE]) && ask > u->asks &&
+		    !is_above(ask->price, ask[-1].price))
+			bc_reader_refuse_words(r, part_words[ASK_PRICE], " is not in order");
+		if (add_level(u->bids, &u->n_bids, v[BID_PRICE], v[BID_SIZE]) && bid > u->bids &&
+		    !is_above(bid[-1].price, bid->price))
+			bc_reader_refuse_words(r, part_words[BID_PRICE], " is not in order");
 	}
 	return BC_OK;
 }

@@ -2,7 +2,7 @@
 #include "publisher/exchanges/upbit.h"
 
 struct upbit_channel {
-	const char *type; /* as the exchange calls it */
+	bc_str type; /* as the exchange calls it */
 	enum upbit_object object;
 	void (*tell)(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink);
 	enum bc_interval interval; /* candles */
@@ -10,28 +10,26 @@ struct upbit_channel {
 
 /* ------------------------------------------------------------------ what was read, told */
 
-static struct bc_event event_of(const struct upbit *u, enum bc_channel channel,
-				const struct bc_input *in)
+/* All of an event but its body. */
+static void begin_event(const struct upbit *u, enum bc_channel channel, const struct bc_input *in,
+			struct bc_event *e)
 {
-	struct bc_event e = {
-		.channel = channel,
-		.symbol = u->m.code,
-		.exchange_seq = BC_SEQ_NONE,
-		.ts_exchange = u->m.timestamp,
-		.flags = u->reader.flags,
-	};
-
+	e->channel = channel;
+	e->symbol = u->m.code;
+	e->exchange_seq = BC_SEQ_NONE;
+	e->ts_exchange = u->m.timestamp;
+	e->flags = u->reader.flags;
 	if (bc_str_equal(u->m.stream, BC_STR("SNAPSHOT")))
-		e.flags |= BC_FLAG_SNAPSHOT;
+		e->flags |= BC_FLAG_SNAPSHOT;
 	if (in->kind == BC_INPUT_REST)
-		e.flags |= BC_FLAG_REST;
-	return e;
+		e->flags |= BC_FLAG_REST;
 }
 
 static void tell_book(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
-	struct bc_event e = event_of(u, BC_CHANNEL_BOOK, in);
+	struct bc_event e;
 
+	begin_event(u, BC_CHANNEL_BOOK, in, &e);
 	if (in->kind == BC_INPUT_REST)
 		e.flags |= BC_FLAG_SNAPSHOT;
 	e.body.book = (struct bc_book){ u->bids, u->asks, u->n_bids, u->n_asks };
@@ -40,16 +38,18 @@ static void tell_book(struct upbit *u, const struct bc_input *in, const struct b
 
 static void tell_trade(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
-	struct bc_event e = event_of(u, BC_CHANNEL_TRADE, in);
+	struct bc_event e;
 
+	begin_event(u, BC_CHANNEL_TRADE, in, &e);
 	e.body.trade = (struct bc_trade){ u->m.price, u->m.quantity, u->m.side, u->m.id };
 	sink->event(sink->self, &e);
 }
 
 static void tell_ticker(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
-	struct bc_event e = event_of(u, BC_CHANNEL_TICKER, in);
+	struct bc_event e;
 
+	begin_event(u, BC_CHANNEL_TICKER, in, &e);
 	e.body.ticker = (struct bc_ticker){
 		.last = u->m.price,
 		.open = u->m.open,
@@ -64,8 +64,9 @@ static void tell_ticker(struct upbit *u, const struct bc_input *in, const struct
 
 static void tell_candle(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
-	struct bc_event e = event_of(u, BC_CHANNEL_CANDLE, in);
+	struct bc_event e;
 
+	begin_event(u, BC_CHANNEL_CANDLE, in, &e);
 	e.body.candle = (struct bc_candle){
 		.interval = in->kind == BC_INPUT_REST ? in->interval : u->channel->interval,
 		.ts_open = u->m.opened,
@@ -83,9 +84,10 @@ static void tell_candle(struct upbit *u, const struct bc_input *in, const struct
 static void tell_instrument(struct upbit *u, const struct bc_input *in,
 			    const struct bc_feed_sink *sink)
 {
-	struct bc_event e = event_of(u, BC_CHANNEL_INSTRUMENT, in);
+	struct bc_event e;
 	bc_str quote, base;
 
+	begin_event(u, BC_CHANNEL_INSTRUMENT, in, &e);
 	if (!upbit_split_code(u->m.code, &quote, &base)) {
 		bc_reader_refuse(&u->reader, BC_EPARSE, BC_STR("code"), u->m.code);
 		return;
@@ -150,29 +152,34 @@ static void tell_unknown(struct upbit *u, const struct bc_input *in,
 
 /* ------------------------------------------------------------------ which object it is */
 
-#define CANDLE(word, interval) { "candle." word, UPBIT_CANDLE, tell_candle, interval },
+#define BC_TEXT(word)                    \
+	{                                \
+		(word), sizeof(word) - 1 \
+	} /* BC_STR, as a constant */
+#define CANDLE(word, interval) { BC_TEXT("candle." word), UPBIT_CANDLE, tell_candle, interval },
 /* clang-format off */
 static const struct upbit_channel channels[] = {
-	{ "orderbook", UPBIT_BOOK, tell_book, 0 },
-	{ "trade", UPBIT_TRADE, tell_trade, 0 },
-	{ "ticker", UPBIT_TICKER, tell_ticker, 0 },
+	{ BC_TEXT("orderbook"), UPBIT_BOOK, tell_book, 0 },
+	{ BC_TEXT("trade"), UPBIT_TRADE, tell_trade, 0 },
+	{ BC_TEXT("ticker"), UPBIT_TICKER, tell_ticker, 0 },
 	UPBIT_CANDLES(CANDLE)
 };
 /* clang-format on */
 #define N_CHANNELS (sizeof channels / sizeof *channels)
 
-static const struct upbit_channel unknown = { "", UPBIT_OTHER, tell_unknown, 0 };
-static const struct upbit_channel error_object = { "", UPBIT_ERROR, tell_error, 0 };
-static const struct upbit_channel status_object = { "", UPBIT_STATUS, tell_status, 0 };
-static const struct upbit_channel subscriptions_object = { "", UPBIT_SUBSCRIPTIONS,
-							   tell_subscriptions, 0 };
+static const struct upbit_channel unknown = { { NULL, 0 }, UPBIT_OTHER, tell_unknown, 0 };
+static const struct upbit_channel error_object = { { NULL, 0 }, UPBIT_ERROR, tell_error, 0 };
+static const struct upbit_channel status_object = { { NULL, 0 }, UPBIT_STATUS, tell_status, 0 };
+static const struct upbit_channel subscriptions_object = {
+	{ NULL, 0 }, UPBIT_SUBSCRIPTIONS, tell_subscriptions, 0
+};
 
 static const struct upbit_channel rest_bodies[BC_N_REST_KINDS] = {
-	[BC_REST_INSTRUMENTS] = { "", UPBIT_MARKET, tell_instrument, 0 },
-	[BC_REST_TICKS] = { "", UPBIT_TICK, tell_instrument, 0 },
-	[BC_REST_SNAPSHOT] = { "", UPBIT_BOOK, tell_book, 0 },
-	[BC_REST_TRADES] = { "", UPBIT_TRADE, tell_trade, 0 },
-	[BC_REST_CANDLES] = { "", UPBIT_CANDLE, tell_candle, 0 },
+	[BC_REST_INSTRUMENTS] = { { NULL, 0 }, UPBIT_MARKET, tell_instrument, 0 },
+	[BC_REST_TICKS] = { { NULL, 0 }, UPBIT_TICK, tell_instrument, 0 },
+	[BC_REST_SNAPSHOT] = { { NULL, 0 }, UPBIT_BOOK, tell_book, 0 },
+	[BC_REST_TRADES] = { { NULL, 0 }, UPBIT_TRADE, tell_trade, 0 },
+	[BC_REST_CANDLES] = { { NULL, 0 }, UPBIT_CANDLE, tell_candle, 0 },
 };
 
 /* The key that tells what an object is; the two of market data come first. */
@@ -199,32 +206,44 @@ static const struct upbit_channel *named_channel(struct upbit *u)
 		bc_cursor_skip(&u->reader.j, &type);
 	else
 		for (size_t i = 0; i < N_CHANNELS; i++)
-			if (bc_cursor_is(type, bc_str_of(channels[i].type)))
+			if (bc_cursor_is(type, channels[i].type))
 				return &channels[i];
 	if (u->reader.j.error == NULL)
 		u->m.name = type;
 	return &unknown;
 }
 
-/* Finds out which object the cursor has entered, then goes back to its first key. */
+/* The mark among the keys of an object, wherever it stands; N_MARKS: there is none. */
+static size_t find_mark(struct bc_cursor *j)
+{
+	bc_str key;
+
+	while (bc_cursor_key(j, &key)) {
+		for (size_t i = 0; i < N_MARKS; i++)
+			if (bc_cursor_is(key,
+					 (bc_str){ marks[i].key.quoted + 1, marks[i].key.n - 3u }))
+				return i;
+		bc_cursor_skip(j, NULL);
+	}
+	return N_MARKS;
+}
+
+/* Finds out which object the cursor has entered. The cursor then stands at the object's first key,
+ * or, where that was its type as it usually is, behind it. */
 static void find_channel(struct upbit *u)
 {
-	struct bc_cursor *j = &u->reader.j, first_key = *j;
-	bc_str key;
+	struct bc_cursor *j = &u->reader.j, first_key;
 	size_t i = 0;
 
 	while (i < 2 && !bc_cursor_key_is(j, &marks[i].key))
 		i++;
-	if (i == 2) {
-		for (i = N_MARKS; i == N_MARKS && bc_cursor_key(j, &key);) {
-			for (i = 0; i < N_MARKS; i++)
-				if (bc_cursor_is(key, (bc_str){ marks[i].key.quoted + 1,
-								marks[i].key.n - 3u }))
-					break;
-			if (i == N_MARKS)
-				bc_cursor_skip(j, NULL);
-		}
+	if (i < 2) {
+		u->dialect = marks[i].dialect;
+		u->channel = named_channel(u);
+		return;
 	}
+	first_key = *j;
+	i = find_mark(j);
 	u->channel = &unknown;
 	u->dialect = UPBIT_DEFAULT;
 	if (i < N_MARKS) {
@@ -305,43 +324,48 @@ static bc_status tell(struct upbit *u, const struct bc_input *in, const struct b
 	return BC_OK;
 }
 
-/* Is all that follows the message just read JSON, to the end of the text? */
-static bool rest_is_json(const struct upbit *u, struct bc_cursor *rest)
+static bc_status read_object(struct upbit *u, const struct bc_input *in,
+			     const struct bc_feed_sink *sink)
 {
-	*rest = u->reader.j;
-	while (rest->depth > 0 && bc_cursor_item(rest))
-		bc_cursor_skip(rest, NULL);
-	return bc_cursor_finish(rest) == BC_OK;
+	read_message(u, NULL);
+	return bc_cursor_finish(&u->reader.j) == BC_OK ? tell(u, in, sink) : reject_text(u, sink);
 }
 
-/* An object, or a list of them: nothing is told before the whole text proved to be JSON, and one
- * refused message of a list does not take the others with it. */
-static bc_status read_text(struct upbit *u, const struct bc_input *in,
+/* Nothing of a list is told before all of it proved to be JSON, and one refused message does not
+ * take the others with it. `body`: what the objects are, NULL: they say it themselves. */
+static bc_status read_list(struct upbit *u, const struct bc_input *in,
 			   const struct upbit_channel *body, const struct bc_feed_sink *sink)
 {
 	struct bc_cursor *j = &u->reader.j, rest;
 	bc_status worst = BC_OK;
-	bool list, checked = false;
 
-	bc_reader_open(&u->reader, in->bytes, in->n_bytes, u);
-	list = bc_cursor_array(j);
-	if (!list)
-		body = NULL; /* REST: an error object */
-	while (list ? bc_cursor_item(j) : !checked) {
+	for (bool checked = false; bc_cursor_item(j); checked = true) {
 		bc_status told;
 		read_message(u, body);
-		if (!checked && !rest_is_json(u, &rest)) {
-			*j = rest;
-			break;
+		if (!checked) {
+			rest = *j;
+			while (bc_cursor_item(&rest))
+				bc_cursor_skip(&rest, NULL);
+			if (bc_cursor_finish(&rest) != BC_OK) {
+				*j = rest;
+				break;
+			}
 		}
-		checked = true;
 		told = tell(u, in, sink);
 		if (worst == BC_OK)
 			worst = told;
 	}
-	if (bc_cursor_finish(j) != BC_OK)
-		return reject_text(u, sink);
-	return worst;
+	return bc_cursor_finish(j) == BC_OK ? worst : reject_text(u, sink);
+}
+
+/* `body`: what the objects of a REST answer are, NULL for a frame. */
+static bc_status read_text(struct upbit *u, const struct bc_input *in,
+			   const struct upbit_channel *body, const struct bc_feed_sink *sink)
+{
+	bc_reader_open(&u->reader, in->bytes, in->n_bytes, u);
+	if (bc_cursor_array(&u->reader.j))
+		return read_list(u, in, body, sink);
+	return read_object(u, in, sink); /* of REST, an error */
 }
 
 bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink)
