@@ -319,6 +319,14 @@ class _Answer(NamedTuple):
         return cls(int(status), state.decode(), int(age), int(proven), message)
 
 
+def _why(answer, *others):
+    """Reason and beginning of the state an answer has now: who published that state knows."""
+    for a in (answer, *others):
+        if a.message is not None and a.state == a.message.state == answer.state:
+            return a.message.reason, a.message.since
+    return {"stale": "gateway", "down": "delisted"}.get(answer.state), None
+
+
 # ---------------------------------------------------------------------------- what was heard
 
 
@@ -633,13 +641,10 @@ class Bus:
         states = [self._state_of(s, now) for s in known.values() if not s.gateway.replaced]
         if states:
             return min(states, key=lambda s: (not s.fit, s.proven_ns))
-        answer = self._get(f"{exchange}.{symbol}.state")
+        answer, = self._get(f"{exchange}.{symbol}.state")
         if answer.status == 404:
             raise NotFound(f"nobody serves {exchange} {symbol}")
-        m = answer.message
-        same = m is not None and m.state == answer.state
-        return State(answer.state, m.reason if same else None, m.since if same else None,
-                     answer.age_ns, answer.proven_ns)
+        return State(answer.state, *_why(answer), answer.age_ns, answer.proven_ns)
 
     def fit(self, exchange: str, symbol: str, max_age: Optional[float] = None,
             allow_rest: bool = False) -> bool:
@@ -671,19 +676,18 @@ class Bus:
             return line.message._with(
                 state=state.state, reason=state.reason, since=state.since,
                 age_ns=int((now - line.arrived) * 1e9), proven_ns=state.proven_ns)
-        answer = self._get(topic)
+        answer, of_symbol = self._get(topic, f"{exchange}.{symbol}.state")
         if answer.status == 404:
             raise NotFound(f"nobody serves {topic}")
         if answer.message is None:
             return None
-        same = answer.state == answer.message.state
-        return answer.message._with(
-            state=answer.state, reason=answer.message.reason if same else None,
-            since=answer.message.since if same else None,
-            age_ns=answer.age_ns, proven_ns=answer.proven_ns)
+        reason, since = _why(answer, of_symbol)
+        return answer.message._with(state=answer.state, reason=reason, since=since,
+                                    age_ns=answer.age_ns, proven_ns=answer.proven_ns)
 
-    def _get(self, topic):
-        return _Answer.of(topic, self._asker.ask(self.timeout, "GET", topic))
+    def _get(self, *topics):
+        frames = self._asker.ask(self.timeout, "GET", *topics)
+        return [_Answer.of(t, frames[5 * i:5 * i + 5]) for i, t in enumerate(topics)]
 
     # ------------------------------------------------------------------ beside the stream
 

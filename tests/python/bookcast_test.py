@@ -28,8 +28,8 @@ VECTORS = SOURCE / "proto" / "vectors"
 DEADLINE = 10.0  # seconds; nothing here takes one
 BOOK, STATE_TOPIC = "upbit.KRW-BTC.book", "upbit.KRW-BTC.state"
 EPOCH = 1763697000123456
-REST, STALE = 4, 5
-GAP, GATEWAY = 2, 8
+LIVE, REST, STALE = 2, 4, 5
+GAP = 2
 
 
 def vector(name):
@@ -115,7 +115,7 @@ class FakeCache:
         return [b"200", json.dumps({"gateways": rows}).encode()]
 
     def answer_get(self, topics):
-        if topics == ["refuse.this.book"]:
+        if "refuse.this.book" in topics:
             return [b"400", b"because"]
         nobody = (b"404", b"down", b"%d" % (2**63 - 1), b"%d" % (2**63 - 1), b"")
         return [b"200", *(f for t in topics for f in self.topics.get(t, nobody))]
@@ -408,9 +408,11 @@ class OnTheBus(unittest.TestCase):
         self.cache.holds("upbit.KRW-NEW.book", b"", state="connecting")
         m = self.bus.latest("upbit", "KRW-BTC", "book")
         self.assertEqual((m.seq, m.state, m.reason, m.age_ns, m.proven_ns),
-                         (4, "stale", None, 77, 55))
+                         (4, "stale", "gap", 77, 55))
         self.assertEqual(self.bus.state("upbit", "KRW-BTC")[:2], ("stale", "gap"))
         self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
+        self.cache.holds(STATE_TOPIC, frame("state-symbol", state=LIVE), state="stale")
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").reason, "gateway")
         self.assertIsNone(self.bus.latest("upbit", "KRW-NEW", "book"))
         with self.assertRaises(bookcast.NotFound):
             self.bus.latest("upbit", "KRW-NOT", "book")
