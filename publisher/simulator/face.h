@@ -18,9 +18,8 @@ struct sim_world {
 	bool replay; /* the market is only a list of symbols: its data must not be shown */
 	bc_wall_time now;
 	bc_mono_time mono;
-	int64_t skew_ns;       /* fault: added to every time that is shown */
-	uint32_t *crossed;     /* fault: that many order books are shown crossed */
-	int64_t idle_close_ns; /* close a silent connection after; 0: the face's own */
+	int64_t skew_ns;   /* fault: added to every time that is shown */
+	uint32_t *crossed; /* fault: that many order books are shown crossed */
 };
 
 /* Where a session's output goes. Borrowed bytes. */
@@ -58,6 +57,10 @@ struct sim_face {
 	/* State of the whole exchange (its rate limits). NULL: out of memory. */
 	void *(*state_new)(void);
 	void (*state_free)(void *state);
+	/* Told of every change of a book, for exchanges that send changes; NULL: sends whole books.
+	 * See struct market_listener; `self` is the state. */
+	void (*level)(void *self, size_t symbol, enum market_side side, int64_t price,
+		      int64_t quantity);
 
 	/* May this upgrade happen? status 101, with extra headers, or the refusal. */
 	void (*upgrade)(void *state, const struct sim_world *world, const struct http_request *r,

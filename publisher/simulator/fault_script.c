@@ -75,24 +75,31 @@ static const char *add_line(struct fault_script *script, char *line)
 	return parse_step(line, step);
 }
 
+/* NULL: every line was taken; *number is the last one read. */
+static const char *read_lines(struct fault_script *script, FILE *file, unsigned *number)
+{
+	char line[LINE_MAX_BYTES];
+	const char *wrong = NULL;
+
+	while (wrong == NULL && fgets(line, sizeof line, file) != NULL) {
+		++*number;
+		wrong = add_line(script, line);
+	}
+	return wrong == NULL && ferror(file) ? "cannot be read" : wrong;
+}
+
 bc_status fault_script_open(struct fault_script **out, const char *path, char *why, size_t cap)
 {
 	struct fault_script *script = calloc(1, sizeof *script);
-	FILE *file = fopen(path, "r");
-	char line[LINE_MAX_BYTES];
-	const char *wrong = file != NULL ? NULL : "cannot be read";
+	FILE *file = script != NULL ? fopen(path, "r") : NULL;
+	const char *wrong = "cannot be read";
 	unsigned number = 0;
 
-	if (script != NULL)
+	if (file != NULL) {
 		script->last = &script->steps;
-	else
-		wrong = bc_status_text(BC_ENOMEM);
-	while (wrong == NULL && fgets(line, sizeof line, file) != NULL) {
-		number++;
-		wrong = add_line(script, line);
-	}
-	if (file != NULL)
+		wrong = read_lines(script, file, &number);
 		fclose(file);
+	}
 	*out = script;
 	if (wrong == NULL)
 		return BC_OK;
@@ -101,11 +108,11 @@ bc_status fault_script_open(struct fault_script **out, const char *path, char *w
 	return BC_EPARSE;
 }
 
-void fault_script_free(struct fault_script **out)
+void fault_script_free(struct fault_script **script_at)
 {
-	struct fault_script *script = *out;
+	struct fault_script *script = *script_at;
 
-	*out = NULL;
+	*script_at = NULL;
 	while (script != NULL && script->steps != NULL) {
 		struct step *step = script->steps;
 

@@ -33,6 +33,18 @@ struct fault_args {
 /* False: too many or too long. */
 bool fault_args_add(struct fault_args *args, bc_str key, bc_str value);
 
+/* The value, or `otherwise` where it is not given. */
+const char *fault_text(const struct fault_args *args, const char *key, const char *otherwise);
+/* False: not a number in [low, high]. */
+bool fault_number(const struct fault_args *args, const char *key, double low, double high,
+		  double otherwise, double *out);
+
+/* One fault of faults.def: NULL, or the reason why not. */
+typedef const char *fault_run(struct sim *sim, const struct fault_args *args);
+#define FAULT(name, function, keys, help) fault_run function;
+#include "publisher/simulator/faults.def"
+#undef FAULT
+
 /* Carries it out. NULL: done; else the reason why not. */
 const char *sim_fault(struct sim *sim, const char *name, const struct fault_args *args);
 /* Checks name and keys only. */
@@ -79,7 +91,7 @@ void fault_send(struct sim_session *session, bc_str payload); /* as a data frame
 /* A script: lines "at TIME FAULT [key=value]...", '#' starts a comment. */
 struct fault_script;
 bc_status fault_script_open(struct fault_script **out, const char *path, char *why, size_t cap);
-void fault_script_free(struct fault_script **script);
+void fault_script_free(struct fault_script **script_at);
 /* Runs what is due `since_ns` after the start. */
 void fault_script_run(struct fault_script *script, struct sim *sim, int64_t since_ns);
 

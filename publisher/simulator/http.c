@@ -187,13 +187,16 @@ static bc_status decode(bc_str text, char *out, size_t cap)
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i] == '+' ? ' ' : text.p[i];
+		char c = text.p[i];
 
+		if (c == '+')
+			c = ' ';
 		if (c == '%') {
 			if (text.n - i < 3 || hex_value(text.p[i + 1]) < 0 ||
 			    hex_value(text.p[i + 2]) < 0)
 				return BC_EPARSE;
-			c = (char)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2]));
+			c = (char)(unsigned char)(hex_value(text.p[i + 1]) * 16 +
+						  hex_value(text.p[i + 2]));
 			i += 2;
 		}
 		if (n + 1 >= cap)

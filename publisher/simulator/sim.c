@@ -219,6 +219,7 @@ static bc_status start_market(struct sim *sim, char *why, size_t cap)
 		.n_specs = o->n_symbols,
 		.intervals_s = o->face->intervals_s,
 		.n_intervals = o->face->n_intervals,
+		.listener = { sim->face_state, o->face->level, NULL },
 	};
 
 	if (specs == NULL)
@@ -291,11 +292,11 @@ void sim_stop(struct sim *sim)
 	sim_server_close(sim->server);
 }
 
-void sim_free(struct sim **out)
+void sim_free(struct sim **sim_at)
 {
-	struct sim *sim = *out;
+	struct sim *sim = *sim_at;
 
-	*out = NULL;
+	*sim_at = NULL;
 	if (sim == NULL)
 		return;
 	reap(sim);
@@ -309,15 +310,32 @@ void sim_free(struct sim **out)
 	free(sim);
 }
 
+/* A name the certificate has, if there is one; else the address, if others can reach it by that. */
+static void put_host(const struct sim *sim, struct sim_buffer *out)
+{
+	const char *listen = sim->options.listen;
+	bc_str address = { listen, (size_t)(strrchr(listen, ':') - listen) };
+	bool any = bc_str_is(address, "0.0.0.0") || bc_str_is(address, "[::]");
+
+	if (sim->tls != NULL && sim->options.certificate.name == NULL &&
+	    (any || bc_str_is(address, "127.0.0.1") || bc_str_is(address, "[::1]")))
+		sim_buffer_text(out, "localhost");
+	else if (any)
+		sim_buffer_text(out, "127.0.0.1");
+	else
+		sim_buffer_str(out, address);
+}
+
 void sim_ready_line(const struct sim *sim, struct sim_buffer *out)
 {
-	const char *host = sim->tls != NULL ? "localhost" : "127.0.0.1";
 	const char *s = sim->tls != NULL ? "s" : "";
 	int port = sim_server_port(sim->server);
 
-	sim_buffer_printf(out,
-			  "{\"ws\":\"ws%s://%s:%d\",\"rest\":\"http%s://%s:%d\",\"ca_file\":", s,
-			  host, port, s, host, port);
+	sim_buffer_printf(out, "{\"ws\":\"ws%s://", s);
+	put_host(sim, out);
+	sim_buffer_printf(out, ":%d\",\"rest\":\"http%s://", port, s);
+	put_host(sim, out);
+	sim_buffer_printf(out, ":%d\",\"ca_file\":", port);
 	if (sim->tls != NULL)
 		sim_buffer_json(out, bc_str_of(sim_tls_ca_file(sim->tls)));
 	else

@@ -24,7 +24,7 @@ bc_status sim_start(struct sim **out, uv_loop_t *loop, const struct sim_options 
 		    size_t cap);
 /* Closes everything; the loop must run until it is idle, then free. */
 void sim_stop(struct sim *sim);
-void sim_free(struct sim **sim);
+void sim_free(struct sim **sim_at);
 
 /* {"ws":"wss://localhost:41001","rest":"https://localhost:41001","ca_file":"/tmp/..","pid":7} */
 void sim_ready_line(const struct sim *sim, struct sim_buffer *out);

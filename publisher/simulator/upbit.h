@@ -65,6 +65,37 @@ int64_t upbit_ms(const struct sim_world *world, bc_wall_time t);
 /* RISE, EVEN or FALL, and the difference in ticks. */
 const char *upbit_change(int64_t last, int64_t previous, int64_t *ticks);
 
+/* upbit_subscribe.c */
+/* One code of one data type. */
+struct upbit_stream {
+	struct upbit_frame frame; /* its constant part */
+	bool want_snapshot, want_realtime;
+	bool told_gone;
+	uint64_t cursor; /* book sequence or number of trades that was sent last */
+	int64_t slot;    /* of the grid in which it was sent last */
+};
+
+/* A request while it is read; becomes the session's if all of it is good. */
+struct upbit_subscribe {
+	const struct sim_world *world;
+	const char *ticket, *method;
+	enum upbit_format format;
+	struct upbit_stream *streams;
+	size_t n_streams, cap_streams;
+	json_t *subscribed;
+};
+
+struct upbit_refusal {
+	const char *name; /* NULL: none */
+	const char *word; /* begins the message; borrowed from the request; NULL: none */
+	const char *message;
+};
+
+/* False: *r says why not. What it made belongs to the caller either way. */
+bool upbit_read_request(struct upbit_subscribe *q, const json_t *array, struct upbit_refusal *r);
+/* How much there was to tell so far: the book's sequence, or the number of trades. */
+uint64_t upbit_position(const struct market *market, const struct upbit_frame *frame);
+
 /* upbit_session.c */
 void *upbit_session_new(void *state);
 void upbit_session_free(void *session);

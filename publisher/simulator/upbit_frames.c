@@ -55,6 +55,24 @@ static void put_size(struct writer *w, const char *name, const char *simple, bc_
 	put_number(w, name, simple, value, w->simple ? SIM_JAVA : SIM_EIGHT);
 }
 
+static void put_date(struct writer *w, const char *name, const char *simple, bc_wall_time t,
+		     bool compact)
+{
+	key(w, name, simple);
+	sim_buffer_char(w->out, '"');
+	sim_buffer_date(w->out, t, compact);
+	sim_buffer_char(w->out, '"');
+}
+
+static void put_time(struct writer *w, const char *name, const char *simple, bc_wall_time t,
+		     bool compact)
+{
+	key(w, name, simple);
+	sim_buffer_char(w->out, '"');
+	sim_buffer_time(w->out, t, compact);
+	sim_buffer_char(w->out, '"');
+}
+
 int64_t upbit_ms(const struct sim_world *world, bc_wall_time t)
 {
 	return (t.ns + world->skew_ns) / BC_NS_PER_MS;
@@ -195,14 +213,8 @@ static void put_trade(struct writer *w, const struct sim_world *world, const str
 
 	market_get_stats(world->market, f->symbol, &stats);
 	put_integer(w, "timestamp", "tms", upbit_ms(world, world->now));
-	key(w, "trade_date", "td");
-	sim_buffer_char(w->out, '"');
-	sim_buffer_date(w->out, shown, false);
-	sim_buffer_char(w->out, '"');
-	key(w, "trade_time", "ttm");
-	sim_buffer_char(w->out, '"');
-	sim_buffer_time(w->out, shown, false);
-	sim_buffer_char(w->out, '"');
+	put_date(w, "trade_date", "td", shown, false);
+	put_time(w, "trade_time", "ttm", shown, false);
 	put_integer(w, "trade_timestamp", "ttms", upbit_ms(world, t->time));
 	put_price(w, "trade_price", "tp", market_price(spec, t->price));
 	put_size(w, "trade_volume", "tv", market_quantity(spec, t->quantity));
@@ -246,27 +258,12 @@ static void put_year(struct writer *w, const struct market_spec *spec)
 	put_text(w, "lowest_52_week_date", "l52wdt", "2026-02-06");
 }
 
-static void put_trade_moment(struct writer *w, const struct sim_world *world,
-			     const struct market_trade *t)
-{
-	bc_wall_time shown = { t->time.ns + world->skew_ns };
-
-	key(w, "trade_date", "tdt");
-	sim_buffer_char(w->out, '"');
-	sim_buffer_date(w->out, shown, true);
-	sim_buffer_text(w->out, "\"");
-	key(w, "trade_time", "ttm");
-	sim_buffer_char(w->out, '"');
-	sim_buffer_time(w->out, shown, true);
-	sim_buffer_char(w->out, '"');
-	put_integer(w, "trade_timestamp", "ttms", upbit_ms(world, t->time));
-}
-
 static void put_ticker(struct writer *w, const struct sim_world *world, const struct upbit_frame *f)
 {
 	const struct market_spec *spec = market_spec(world->market, f->symbol);
 	const struct market_trade *t = market_trade(world->market, f->symbol, 0);
 	bool gone = market_delisted(world->market, f->symbol);
+	bc_wall_time shown = { t->time.ns + world->skew_ns };
 	struct market_stats s;
 
 	market_get_stats(world->market, f->symbol, &s);
@@ -280,7 +277,9 @@ static void put_ticker(struct writer *w, const struct sim_world *world, const st
 	put_text(w, "ask_bid", "ab", t->maker == MARKET_ASK ? "BID" : "ASK");
 	put_size(w, "trade_volume", "tv", market_quantity(spec, t->quantity));
 	put_number(w, "acc_trade_volume", "atv", s.volume, SIM_POINT);
-	put_trade_moment(w, world, t);
+	put_date(w, "trade_date", "tdt", shown, true);
+	put_time(w, "trade_time", "ttm", shown, true);
+	put_integer(w, "trade_timestamp", "ttms", upbit_ms(world, t->time));
 	put_number(w, "acc_ask_volume", "aav", s.ask_volume, SIM_POINT);
 	put_number(w, "acc_bid_volume", "abv", s.bid_volume, SIM_POINT);
 	put_year(w, spec);
