@@ -127,7 +127,7 @@ bc_mono_time session_next_deadline(const struct session *s)
 	next = mono_min(next, rest_deadline(s));
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		next = mono_min(next, connection_deadline(s, &s->connections[i]));
-	return next;
+	return next.ns > s->now.mono.ns ? next : s->now.mono;
 }
 
 /* ------------------------------------------------------------------ inputs */
@@ -161,6 +161,7 @@ void session_message(struct session *s, struct session_now now, uint32_t connect
 		return;
 	s->count.messages++;
 	s->count.bytes += bytes.n;
+	s->count.last_message = received;
 	s->received = received;
 	feed_input(s, connection,
 		   &(struct bc_input){ .kind = binary ? BC_INPUT_BINARY : BC_INPUT_TEXT,

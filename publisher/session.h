@@ -130,13 +130,17 @@ void session_reconnect(struct session *s, struct session_now now);
 bc_mono_time session_next_deadline(const struct session *s);
 
 struct session_counters {
-	uint64_t connects, reconnects;     /* attempts; connections lost or given up */
-	uint64_t messages, bytes;          /* from the exchange */
-	uint64_t events, ignored;          /* data of symbols we follow; of others */
-	uint64_t duplicates;               /* trades seen before */
-	uint64_t rejects, rejects_range;   /* refused: not understood; did not fit */
-	uint64_t crossed, resyncs, stalls; /* books; asked for anew; of our own machine */
+	uint64_t connects, reconnects;	/* attempts; connections lost or given up */
+	uint64_t messages, bytes;	/* from the exchange */
+	uint64_t events[BC_N_CHANNELS]; /* data of symbols we follow */
+	uint64_t ignored;		/* data of others */
+	uint64_t duplicates;		/* trades seen before */
+	uint64_t refused, out_of_range; /* not understood; a number that does not fit */
+	uint64_t crossed, gaps, checksums;
+	uint64_t resyncs; /* subscriptions sent to have everything again */
+	uint64_t control_errors, rate_limited, silent, stalls, state_changes;
 	uint64_t sends, rest_requests, rest_failures;
+	bc_wall_time last_message; /* the newest, by our clock */
 };
 
 struct session_view { /* of one symbol */

@@ -158,6 +158,7 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	int64_t asked = asked_wait_ns(s, how);
 	if (wait < asked)
 		wait = asked;
+	s->count.rate_limited += how->http_status == 429 || how->http_status == 418;
 	c->failures++;
 	c->phase = PHASE_WAITING;
 	c->since = now.mono;
@@ -196,6 +197,7 @@ static void tick_open(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	if (s->now.mono.ns >= mono_plus(c->proof_at, s->o.silent_after_ns).ns) {
+		s->count.silent++;
 		connection_give_up(s, id, BC_REASON_NO_DATA, "silent");
 		return;
 	}

@@ -60,7 +60,7 @@ static void market_data(struct session *s, uint32_t id, struct bc_event *event)
 	} else {
 		symbol_fed(s, id, event->channel);
 	}
-	s->count.events++;
+	s->count.events[event->channel]++;
 	s->act.event(s->act.self, id, event, s->received);
 }
 
@@ -113,6 +113,8 @@ static void on_control(void *self, const struct bc_control *control)
 	struct session *s = self;
 	if (control->kind != BC_CONTROL_ERROR)
 		return;
+	s->count.control_errors++;
+	s->count.rate_limited += control->back_off;
 	session_log(s, BC_LOG_WARN, "feed.error", BC_LOG_B("code", control->code),
 		    BC_LOG_B("message", control->message), BC_LOG_B("id", control->id),
 		    BC_LOG_S("rate_limit", control->back_off ? "yes" : "no"));
@@ -130,8 +132,8 @@ static void on_reject(void *self, const struct bc_reject *reject)
 {
 	struct session *s = self;
 	bool range = reject->why == BC_ERANGE;
-	s->count.rejects++;
-	s->count.rejects_range += range;
+	s->count.refused += !range;
+	s->count.out_of_range += range;
 	session_log(s, BC_LOG_WARN, range ? "feed.range" : "feed.refused",
 		    BC_LOG_B("symbol", reject->symbol), BC_LOG_B("what", reject->what),
 		    BC_LOG_B("value", reject->value), BC_LOG_U("offset", reject->offset));
@@ -160,7 +162,7 @@ static void request_send(struct session *s, const struct bc_request *request)
 /* Books that are whole in every message need no snapshot by REST, so a GET is a mistake. */
 static void request_get(struct session *s, const struct bc_request *request)
 {
-	s->count.rejects++;
+	s->count.refused++;
 	session_log(s, BC_LOG_ERROR, "feed.unserved", BC_LOG_B("path", request->text),
 		    BC_LOG_B("symbol", request->symbol));
 }
@@ -168,6 +170,8 @@ static void request_get(struct session *s, const struct bc_request *request)
 static void request_resync(struct session *s, const struct bc_request *request)
 {
 	uint32_t id = bc_name_find(&s->by_name, request->symbol);
+	s->count.gaps += request->reason == BC_REASON_GAP;
+	s->count.checksums += request->reason == BC_REASON_CHECKSUM;
 	if (id != BC_NAME_NONE)
 		symbol_doubt(s, id, request->reason, SESSION_BOOK_ONLY);
 	if (s->current != NOBODY)

@@ -145,9 +145,10 @@ static bool read_answer(struct session *s, enum rest_job_id id, bc_str body)
 				  .wall = s->now.wall,
 				  .mono = s->now.mono,
 				  .rest = kinds[id] };
-	uint64_t rejects = s->count.rejects;
+	uint64_t bad = s->count.refused + s->count.out_of_range;
 	s->received = s->now.wall;
-	return s->x->on_input(s->adapter, &input, &s->sink) == BC_OK && s->count.rejects == rejects;
+	return s->x->on_input(s->adapter, &input, &s->sink) == BC_OK && 
+	       s->count.refused + s->count.out_of_range == bad;
 }
 
 void session_rest_answer(struct session *s, struct session_now now, uint32_t request, bc_str body)
@@ -182,6 +183,7 @@ void session_rest_failed(struct session *s, struct session_now now, uint32_t req
 	session_begin(s, now);
 	struct rest_job *job = &s->jobs[request];
 	job->in_flight = false;
+	s->count.rate_limited += http_status == 429 || http_status == 418;
 	repeat_later(s, job, retry_after_ns);
 	session_log(s, BC_LOG_WARN, "rest.failed", BC_LOG_S("what", words[request]),
 		    BC_LOG_I("http", http_status), BC_LOG_S("detail", detail),

@@ -155,6 +155,7 @@ void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_rea
 					 .reason = reason,
 					 .since = sym->since,
 					 .scope = scope };
+	s->count.state_changes += sym->state != state;
 	s->n_in[sym->state]--;
 	s->n_in[state]++;
 	sym->state = state;

@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MS      BC_NS_PER_MS
-#define S       BC_NS_PER_S
-#define MAX_OUT 4096
+#define MS        BC_NS_PER_MS
+#define S         BC_NS_PER_S
+#define MAX_OUT   4096
+#define TICK_LATE (60 * S) /* rows that let the clock jump */
 
 struct sent {
 	int64_t at;
@@ -201,6 +202,7 @@ static void pass(struct rig *r, int64_t ns)
 	int64_t end = r->now.mono.ns + ns;
 	for (;;) {
 		int64_t next = session_next_deadline(r->session).ns;
+		cr_assert_geq(next, r->now.mono.ns - TICK_LATE, "a deadline is a time");
 		if (next > end)
 			break;
 		at(r, next > r->now.mono.ns ? next : r->now.mono.ns + 1);

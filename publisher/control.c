@@ -1,0 +1,205 @@
+/* control.c - the control socket <exchange>.<instance>.ctl: who may write to it (mode 0600) may
+ * add and remove symbols.
+ *
+ *   ADD spec...        200          follow these; a glob means what is listed now and later
+ *   REMOVE spec...     200, 404     follow them no more
+ *   LIST               200 symbol state reason, three frames a symbol
+ *   RESYNC spec...     200, 404     ask the exchange for their books again
+ *   RECONNECT          200          every connection is made anew
+ *   HEALTH             200 and one JSON object
+ * Of several specs the first bad one ends the request, with 400 or 404 and the reason; those
+ * before it have been done. */
+#include "publisher/gateway_private.h"
+
+#include "common/json_writer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REQUESTS_A_TURN 64
+#define SPEC_MAX        256
+
+/* ------------------------------------------------------------------ verbs */
+
+typedef bc_status spec_fn(struct session *s, struct session_now now, const char *spec, char *why,
+			  size_t cap);
+
+static void refuse(struct gateway *g, int status, const char *why)
+{
+	bc_rpc_reply(g->ctl, status, bc_str_of(why));
+}
+
+static void for_specs(struct gateway *g, const struct bc_rpc_request *r, spec_fn *each)
+{
+	char spec[SPEC_MAX], why[320];
+	if (r->n_args == 0) {
+		refuse(g, BC_RPC_BAD, "names no symbol");
+		return;
+	}
+	for (size_t i = 0; i < r->n_args; i++) {
+		bc_str arg = r->args[i];
+		if (arg.n >= sizeof spec || memchr(arg.p, '\0', arg.n) != NULL) {
+			refuse(g, BC_RPC_BAD, "not a symbol: too long, or holds a NUL");
+			return;
+		}
+		memcpy(spec, arg.p, arg.n);
+		spec[arg.n] = '\0';
+		bc_status rc = each(g->session, gateway_now(), spec, why, sizeof why);
+		if (rc != BC_OK) {
+			refuse(g, rc == BC_ENOTFOUND ? BC_RPC_NOT_FOUND : BC_RPC_BAD, why);
+			return;
+		}
+	}
+	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
+	bc_rpc_reply_end(g->ctl);
+}
+
+static void on_add(struct gateway *g, const struct bc_rpc_request *r)
+{
+	for_specs(g, r, session_add);
+}
+
+static void on_remove(struct gateway *g, const struct bc_rpc_request *r)
+{
+	for_specs(g, r, session_remove);
+}
+
+static void on_resync(struct gateway *g, const struct bc_rpc_request *r)
+{
+	for_specs(g, r, session_resync);
+}
+
+static void on_list(struct gateway *g, const struct bc_rpc_request *r)
+{
+	struct session_view view;
+	(void)r;
+	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
+	for (uint32_t i = 0; i < session_symbol_limit(g->session); i++) {
+		if (!session_symbol(g->session, i, &view))
+			continue;
+		bc_rpc_reply_frame(g->ctl, view.name);
+		bc_rpc_reply_frame(g->ctl, bc_str_of(bc_state_word(view.state)));
+		bc_rpc_reply_frame(g->ctl, bc_str_of(bc_reason_word(view.reason)));
+	}
+	bc_rpc_reply_end(g->ctl);
+}
+
+static void on_reconnect(struct gateway *g, const struct bc_rpc_request *r)
+{
+	(void)r;
+	session_reconnect(g->session, gateway_now());
+	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
+	bc_rpc_reply_end(g->ctl);
+}
+
+static void add_text(struct bc_json_writer *w, const char *key, const char *value)
+{
+	bc_json_key(w, bc_str_of(key));
+	bc_json_string(w, bc_str_of(value));
+}
+
+static void add_number(struct bc_json_writer *w, const char *key, uint64_t value)
+{
+	bc_json_key(w, bc_str_of(key));
+	bc_json_uint(w, value);
+}
+
+static void on_health(struct gateway *g, const struct bc_rpc_request *r)
+{
+	char text[2048];
+	struct bc_json_writer w;
+	enum bc_reason reason;
+	bc_wall_time since;
+	enum bc_state state = session_feed_state(g->session, &reason, &since);
+	(void)r;
+	bc_json_start(&w, text, sizeof text, NULL, NULL);
+	bc_json_object(&w);
+	add_text(&w, "exchange", g->settings->outlet.exchange);
+	add_text(&w, "instance", g->settings->outlet.instance);
+	add_number(&w, "pid", (uint64_t)getpid());
+	add_text(&w, "state", bc_state_word(state));
+	add_text(&w, "reason", bc_reason_word(reason));
+	bc_json_key(&w, BC_STR("since"));
+	bc_json_int(&w, since.ns);
+	add_number(&w, "connections", session_connections(g->session));
+	add_number(&w, "connections_open", session_connections_open(g->session));
+	add_number(&w, "symbols", session_symbols(g->session));
+	bc_json_key(&w, BC_STR("symbols_by_state"));
+	bc_json_object(&w);
+	for (unsigned i = 0; i < BC_N_STATES; i++)
+		add_number(&w, bc_state_word(i), session_symbols_in(g->session, (enum bc_state)i));
+	bc_json_object_end(&w);
+	bc_json_object_end(&w);
+	if (bc_json_end(&w, "") == BC_OK)
+		bc_rpc_reply(g->ctl, BC_RPC_OK, (bc_str){ text, w.n });
+	else
+		refuse(g, BC_RPC_BAD, "too long");
+}
+
+static const struct {
+	const char *verb;
+	void (*serve)(struct gateway *g, const struct bc_rpc_request *r);
+} verbs[] = {
+	{ "ADD", on_add },       { "REMOVE", on_remove },       { "LIST", on_list },
+	{ "RESYNC", on_resync }, { "RECONNECT", on_reconnect }, { "HEALTH", on_health },
+};
+
+static void serve(struct gateway *g, const struct bc_rpc_request *r)
+{
+	g->ctl_requests++;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (!bc_str_is(r->verb, verbs[i].verb))
+			continue;
+		bc_log_event(g->log, BC_LOG_DEBUG, "ctl.request", BC_LOG_B("verb", r->verb),
+			     BC_LOG_U("args", r->n_args));
+		verbs[i].serve(g, r);
+		return;
+	}
+	refuse(g, BC_RPC_BAD, "unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT HEALTH");
+}
+
+static void on_readable(void *self)
+{
+	struct gateway *g = self;
+	struct bc_rpc_request request;
+	for (int i = 0; i < REQUESTS_A_TURN; i++) {
+		bc_status rc = bc_rpc_receive(g->ctl, &request);
+		if (rc == BC_OK)
+			serve(g, &request);
+		else if (rc != BC_EPARSE)
+			return;
+	}
+}
+
+/* ------------------------------------------------------------------ life */
+
+bc_status control_open(struct gateway *g)
+{
+	const char *name = g->settings->ctl_name;
+	char endpoint[BC_ENDPOINT_MAX], path[BC_PATH_MAX], why[256] = "";
+	bc_status rc = bc_run_path(g->run_dir, name, path);
+	if (rc == BC_OK)
+		rc = bc_run_lock(g->run_dir, name, &g->ctl_lock, why, sizeof why);
+	if (rc == BC_OK)
+		rc = bc_rpc_server_new(&g->ctl, g->context);
+	snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
+	if (rc == BC_OK)
+		rc = bc_rpc_server_bind(g->ctl, endpoint, 0600, g->ctl_endpoint);
+	if (rc == BC_OK)
+		rc = bc_bus_watch_start(&g->ctl_watch, &g->loop, bc_rpc_server_socket(g->ctl),
+					on_readable, g);
+	if (rc != BC_OK)
+		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
+			     BC_LOG_S("what", "control socket"),
+			     BC_LOG_S("why", why[0] != '\0' ? why : bc_status_text(rc)));
+	return rc;
+}
+
+void control_close(struct gateway *g)
+{
+	bc_bus_watch_stop(&g->ctl_watch);
+	bc_rpc_server_free(&g->ctl);
+	if (g->ctl_lock >= 0)
+		close(g->ctl_lock);
+}

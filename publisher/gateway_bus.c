@@ -1,0 +1,146 @@
+/* gateway_bus.c - the outlet's topics on the XPUB socket; who has subscribed. */
+#include "publisher/gateway_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#define HWM_AT_LEAST       10000
+#define LINGER_MS          500
+#define READS_A_TURN       1024
+#define SYMBOLS_FOR_A_GLOB 500
+
+/* ------------------------------------------------------------------ sending */
+
+static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
+{
+	struct gateway *g = self;
+	return bc_filters_topic_open(bc_pub_filters(g->pub), topic, out);
+}
+
+static void topic_close(void *self, uint32_t topic)
+{
+	struct gateway *g = self;
+	bc_filters_topic_close(bc_pub_filters(g->pub), topic);
+}
+
+static bool topic_wanted(void *self, uint32_t topic)
+{
+	struct gateway *g = self;
+	return bc_filters_wanted(bc_pub_filters(g->pub), topic);
+}
+
+static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
+{
+	struct gateway *g = self;
+	return bc_pub_send(g->pub, topic, payload);
+}
+
+static bc_wall_time wall_now(void *self)
+{
+	(void)self;
+	return bc_wall_now();
+}
+
+bc_status gateway_outlet_open(struct gateway *g)
+{
+	struct outlet_options options = g->settings->outlet;
+	struct outlet_sender sender = { g,          topic_open, topic_close, topic_wanted,
+					topic_send, wall_now };
+	options.epoch = g->epoch;
+	bc_status rc = outlet_new(&g->outlet, &options, &sender);
+	if (rc != BC_OK)
+		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
+			     BC_LOG_S("what", "topics"), BC_LOG_S("why", bc_status_text(rc)));
+	return rc;
+}
+
+/* ------------------------------------------------------------------ subscriptions */
+
+static void on_match(void *self, uint32_t topic)
+{
+	struct gateway *g = self;
+	outlet_subscribed(g->outlet, bc_mono_now(), topic);
+}
+
+static void on_readable(void *self)
+{
+	struct gateway *g = self;
+	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, g);
+	if (rc == BC_OK || rc == BC_EAGAIN)
+		return;
+	bc_log_event(g->log, BC_LOG_ERROR, "bus.subscriptions",
+		     BC_LOG_S("why", rc == BC_EBUS ? zmq_strerror(errno) : bc_status_text(rc)),
+		     BC_LOG_U("known", bc_filters_count(bc_pub_filters(g->pub))),
+		     BC_LOG_S("effect", "every message is encoded from now on"));
+}
+
+/* ------------------------------------------------------------------ life */
+
+/* What a stopped subscriber can make libzmq keep: its whole queue. Topics come and go, so this
+ * counts those of the configuration, and a glob as some hundred symbols. */
+static int queue_length(const struct gateway *g)
+{
+	const struct bc_config *c = g->settings->config;
+	int64_t asked = bc_config_int(c, BC_KEY_BUS_SEND_HWM);
+	int64_t topics = 0;
+	if (asked > 0)
+		return (int)asked;
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {
+		bool glob = strpbrk(bc_config_item(c, BC_KEY_SYMBOLS, i), "*?[") != NULL;
+		topics += (glob ? SYMBOLS_FOR_A_GLOB : 1) *
+			  (2 + __builtin_popcount(g->settings->outlet.channels) +
+			   __builtin_popcount(g->settings->outlet.intervals));
+	}
+	return (int)(4 * topics > HWM_AT_LEAST ? 4 * topics : HWM_AT_LEAST);
+}
+
+static bc_status refuse(struct gateway *g, bc_status rc, const char *why)
+{
+	bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start", BC_LOG_S("what", "bus"),
+		     BC_LOG_S("why", why));
+	return rc;
+}
+
+static bc_status bind_all(struct gateway *g)
+{
+	const struct bc_config *c = g->settings->config;
+	bool allowed = bc_config_bool(c, BC_KEY_BUS_ALLOW_INSECURE);
+	char why[320];
+	bc_status rc =
+		bc_run_dir(bc_config_text(c, BC_KEY_RUN_DIR), true, g->run_dir, why, sizeof why);
+	if (rc == BC_OK)
+		rc = bc_pub_bind_ipc(g->pub, g->run_dir, g->settings->pub_name, why, sizeof why);
+	for (size_t i = 0; rc == BC_OK && i < bc_config_count(c, BC_KEY_BUS_BIND); i++)
+		rc = bc_pub_bind(g->pub, bc_config_item(c, BC_KEY_BUS_BIND, i), allowed, why,
+				 sizeof why);
+	return rc == BC_OK ? rc : refuse(g, rc, why);
+}
+
+bc_status gateway_bus_open(struct gateway *g)
+{
+	g->send_hwm = queue_length(g);
+	struct bc_pub_options options = { .send_hwm_msgs = g->send_hwm, .linger_ms = LINGER_MS };
+	if ((g->context = bc_bus_context_new()) == NULL)
+		return refuse(g, BC_ENOMEM, "no ZeroMQ context");
+	bc_status rc = bc_pub_new(&g->pub, g->context, &options);
+	if (rc != BC_OK)
+		return refuse(g, rc, zmq_strerror(errno));
+	if ((rc = bind_all(g)) != BC_OK)
+		return rc;
+	rc = bc_bus_watch_start(&g->pub_watch, &g->loop, bc_pub_socket(g->pub), on_readable, g);
+	if (rc != BC_OK)
+		return refuse(g, rc, bc_status_text(rc));
+	bc_log_event(g->log, BC_LOG_INFO, "bus.bound",
+		     BC_LOG_S("endpoint", bc_pub_endpoint(g->pub, 0)),
+		     BC_LOG_I("send_hwm", g->send_hwm));
+	return BC_OK;
+}
+
+void gateway_bus_close(struct gateway *g)
+{
+	bc_bus_watch_stop(&g->pub_watch);
+	bc_pub_free(&g->pub);
+	bc_bus_context_free(&g->context);
+}

@@ -1,0 +1,303 @@
+/* gateway_feed.c - the session's connections on the transport, its events on the outlet.
+ *
+ * The session must not be called back from inside its own actions, so what fails at once (no
+ * memory, a name that cannot be asked for) is kept and told in the turn that follows. */
+#include "publisher/gateway_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define RESOLVE_TIMEOUT_NS   (10 * BC_NS_PER_S)
+#define HANDSHAKE_TIMEOUT_NS (10 * BC_NS_PER_S)
+
+/* ------------------------------------------------------------------ what the transport tells */
+
+static void fail(struct link *link, const char *why, const char *detail)
+{
+	snprintf(link->detail, sizeof link->detail, "%s", detail);
+	link->how = (struct session_closed){ .why = why, .detail = link->detail };
+	link->failed = true;
+}
+
+static void on_opened(void *self, struct bc_ws *ws)
+{
+	struct link *link = self;
+	(void)ws;
+	bc_metric_add(&link->gateway->metrics, BC_METRIC_WS_CONNECTS, 1);
+	session_opened(link->gateway->session, gateway_now(), link->id);
+}
+
+static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n, bool binary,
+		       bc_wall_time received)
+{
+	struct link *link = self;
+	(void)ws;
+	session_message(link->gateway->session, gateway_now(), link->id, (bc_str){ bytes, n },
+			binary, received);
+}
+
+static void on_pong(void *self, struct bc_ws *ws)
+{
+	struct link *link = self;
+	(void)ws;
+	session_pong(link->gateway->session, gateway_now(), link->id);
+}
+
+static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *how)
+{
+	struct link *link = self;
+	struct session_closed closed = { .why = bc_ws_close_word(how->why),
+					 .detail = how->detail,
+					 .close_code = how->close_code,
+					 .http_status = how->http_status,
+					 .retry_after_ns = how->retry_after_ns };
+	(void)ws;
+	link->ws = NULL;
+	if (how->why == BC_WS_TOO_LARGE)
+		bc_metric_add(&link->gateway->metrics, BC_METRIC_REJECTED_SIZE, 1);
+	session_closed(link->gateway->session, gateway_now(), link->id, &closed);
+}
+
+static const struct bc_ws_events events = { on_opened, on_message, on_pong, on_closed };
+
+/* ------------------------------------------------------------------ connecting */
+
+static void on_resolved(void *self, bc_status status, const struct bc_addresses *addresses,
+			const char *why)
+{
+	struct link *link = self;
+	struct gateway *g = link->gateway;
+	const struct bc_url *url = &g->settings->ws;
+	const struct bc_line *line = session_line(g->session, link->id);
+	link->question = NULL;
+	if (status != BC_OK) {
+		fail(link, "no-address", why);
+		return;
+	}
+	struct bc_ws_target target = { .address =
+					       *bc_address_of_attempt(addresses, link->attempts++),
+				       .host = url->host,
+				       .port = url->port,
+				       .path = line->path,
+				       .tls = url->tls,
+				       .max_message_bytes = g->settings->max_message_bytes,
+				       .handshake_timeout_ns = HANDSHAKE_TIMEOUT_NS };
+	if (target.max_message_bytes == 0)
+		target.max_message_bytes = line->max_message_bytes;
+	bc_status rc = g->ws->connect(g->transport, &target, &events, link, &link->ws);
+	if (rc != BC_OK) {
+		link->ws = NULL;
+		fail(link, "connect-failed", bc_status_text(rc));
+	}
+}
+
+/* The link of a connection; NULL: out of memory. */
+static struct link *link_of(struct gateway *g, uint32_t id)
+{
+	if (id >= g->n_links) {
+		struct link **links = realloc(g->links, (id + 1) * sizeof(struct link *));
+		if (links == NULL)
+			return NULL;
+		memset(links + g->n_links, 0, (id + 1 - g->n_links) * sizeof(struct link *));
+		g->links = links;
+		g->n_links = id + 1;
+	}
+	if (g->links[id] == NULL && (g->links[id] = calloc(1, sizeof(struct link))) != NULL)
+		*g->links[id] = (struct link){ .gateway = g, .id = id };
+	return g->links[id];
+}
+
+static void act_connect(void *self, uint32_t id)
+{
+	struct gateway *g = self;
+	struct link *link = link_of(g, id);
+	if (link == NULL)
+		return; /* the session gives it up when no answer comes */
+	bc_status rc = bc_resolve(g->resolver, g->settings->ws.host, g->settings->ws.port,
+				  RESOLVE_TIMEOUT_NS, on_resolved, link, &link->question);
+	if (rc != BC_OK)
+		fail(link, "no-address", bc_status_text(rc));
+}
+
+static void act_disconnect(void *self, uint32_t id)
+{
+	struct gateway *g = self;
+	struct link *link = link_of(g, id);
+	if (link != NULL && link->ws != NULL) {
+		g->ws->close(link->ws);
+	} else if (link != NULL && link->question != NULL) {
+		bc_resolve_cancel(&link->question);
+		fail(link, bc_ws_close_word(BC_WS_CLOSED_BY_US), "while the name was looked up");
+	}
+}
+
+static bc_status act_send(void *self, uint32_t id, bc_str text)
+{
+	struct gateway *g = self;
+	struct link *link = g->links[id];
+	return link->ws == NULL ? BC_EIO : g->ws->send(link->ws, text.p, text.n);
+}
+
+static void act_ping(void *self, uint32_t id)
+{
+	struct gateway *g = self;
+	struct link *link = g->links[id];
+	if (link->ws != NULL)
+		g->ws->ping(link->ws); /* one that cannot be sent shows as silence */
+}
+
+/* ------------------------------------------------------------------ REST */
+
+static void on_rest(void *self, const struct bc_rest_answer *answer)
+{
+	struct rest_slot *slot = self;
+	struct session *s = slot->gateway->session;
+	slot->request = NULL;
+	if (answer->status == BC_OK && answer->http_status / 100 == 2)
+		session_rest_answer(s, gateway_now(), slot->id, answer->body);
+	else
+		session_rest_failed(s, gateway_now(), slot->id, answer->http_status,
+				    answer->retry_after_ns, answer->why);
+}
+
+static void act_get(void *self, uint32_t number, bc_str path)
+{
+	struct gateway *g = self;
+	struct rest_slot *slot = &g->requests[number];
+	*slot = (struct rest_slot){ .gateway = g, .id = number };
+	if (bc_rest_get(g->rest, path, on_rest, slot, &slot->request) != BC_OK)
+		slot->failed = true;
+}
+
+/* ------------------------------------------------------------------ on to the outlet */
+
+static bc_status act_added(void *self, uint32_t symbol, bc_str name)
+{
+	struct gateway *g = self;
+	return outlet_symbol_add(g->outlet, bc_mono_now(), symbol, name);
+}
+
+static void act_removed(void *self, uint32_t symbol)
+{
+	struct gateway *g = self;
+	outlet_symbol_remove(g->outlet, symbol);
+}
+
+static void act_symbol_state(void *self, uint32_t symbol, const struct session_change *change)
+{
+	struct gateway *g = self;
+	outlet_symbol_state(g->outlet, bc_mono_now(), symbol, change);
+}
+
+static void act_feed_state(void *self, const struct session_change *change)
+{
+	struct gateway *g = self;
+	bc_log_event(g->log, change->state == BC_STATE_LIVE ? BC_LOG_INFO : BC_LOG_WARN,
+		     "feed.state", BC_LOG_S("state", bc_state_word(change->state)),
+		     BC_LOG_S("reason", bc_reason_word(change->reason)));
+	outlet_feed_state(g->outlet, bc_mono_now(), change);
+}
+
+static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
+		      bc_wall_time received)
+{
+	struct gateway *g = self;
+	outlet_event(g->outlet, bc_mono_now(), symbol, event, received);
+}
+
+static void act_log(void *self, enum bc_log_level level, const char *event,
+		    const struct bc_log_field *fields)
+{
+	struct gateway *g = self;
+	bc_log_write(g->log, level, event, fields);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static bc_status refuse(struct gateway *g, bc_status rc, const char *what, const char *why)
+{
+	bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start", BC_LOG_S("what", what),
+		     BC_LOG_S("why", why));
+	return rc;
+}
+
+static bc_status session_open(struct gateway *g)
+{
+	struct session_options options = g->settings->session;
+	const struct bc_config *c = g->settings->config;
+	struct session_actions actions = {
+		g,         act_connect, act_disconnect,   act_send,       act_ping,  act_get,
+		act_added, act_removed, act_symbol_state, act_feed_state, act_event, act_log
+	};
+	char why[320];
+	if (getrandom(&options.seed, sizeof options.seed, GRND_NONBLOCK) < 0)
+		options.seed = g->epoch; /* jitter is no secret */
+	bc_status rc = session_new(&g->session, &options, &actions, why, sizeof why);
+	if (rc != BC_OK)
+		return refuse(g, rc, "feed", why);
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {
+		const char *spec = bc_config_item(c, BC_KEY_SYMBOLS, i);
+		rc = session_add(g->session, gateway_now(), spec, why, sizeof why);
+		if (rc != BC_OK)
+			return refuse(g, rc, spec, why);
+	}
+	return BC_OK;
+}
+
+bc_status gateway_feed_open(struct gateway *g)
+{
+	struct bc_transport_options ws = { .ca_file = g->settings->ca_file, .log = g->log };
+	struct bc_rest_options rest = { .url = &g->settings->rest,
+					.ca_file = g->settings->ca_file,
+					.resolver = NULL };
+	bc_status rc = bc_resolver_new(&g->resolver, &g->loop);
+	if (rc != BC_OK)
+		return refuse(g, rc, "names", bc_status_text(rc));
+	g->ws = &bc_transport_lws;
+	if ((rc = g->ws->start(&g->transport, &g->loop, &ws)) != BC_OK)
+		return refuse(g, rc, "websocket", bc_status_text(rc));
+	rest.resolver = g->resolver;
+	if ((rc = bc_rest_new(&g->rest, &g->loop, &rest)) != BC_OK)
+		return refuse(g, rc, "rest", bc_status_text(rc));
+	return session_open(g);
+}
+
+void gateway_feed_turn(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->n_links; i++) {
+		struct link *link = g->links[i];
+		if (link == NULL || !link->failed)
+			continue;
+		link->failed = false;
+		bc_metric_add(&g->metrics, BC_METRIC_WS_CONNECT_FAILURES, 1);
+		session_closed(g->session, gateway_now(), link->id, &link->how);
+	}
+	for (size_t i = 0; i < REST_SLOTS; i++) {
+		struct rest_slot *slot = &g->requests[i];
+		if (!slot->failed)
+			continue;
+		slot->failed = false;
+		session_rest_failed(g->session, gateway_now(), slot->id, 0, 0, "cannot be sent");
+	}
+}
+
+void gateway_feed_close(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->n_links; i++) {
+		if (g->links[i] != NULL)
+			bc_resolve_cancel(&g->links[i]->question);
+	}
+	bc_rest_free(&g->rest);
+	if (g->transport != NULL)
+		g->ws->stop(&g->transport);
+	bc_resolver_free(&g->resolver);
+}
+
+void gateway_feed_free(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->n_links; i++)
+		free(g->links[i]);
+	free(g->links);
+}

@@ -1,0 +1,102 @@
+/* gateway_private.h - the inside of the gateway, shared by gateway_*.c and control.c alone. */
+#ifndef GATEWAY_PRIVATE_H
+#define GATEWAY_PRIVATE_H
+
+#include "publisher/gateway.h"
+
+#include "common/bus_loop.h"
+#include "common/bus_pub.h"
+#include "common/bus_rpc.h"
+#include "common/clock.h"
+#include "common/metrics.h"
+#include "common/run_dir.h"
+#include "publisher/resolve.h"
+#include "publisher/rest.h"
+#include "publisher/transport.h"
+
+/* One connection of the session. Its address stays: the transport calls back with it. */
+struct link {
+	struct gateway *gateway;
+	uint32_t id; /* the session's number */
+	struct bc_resolve *question;
+	struct bc_ws *ws;
+	uint64_t attempts;
+	bool failed; /* the session is told in the next turn, not from inside its own action */
+	struct session_closed how;
+	char detail[160];
+};
+
+struct rest_slot { /* one request of the session; its address stays */
+	struct gateway *gateway;
+	uint32_t id;
+	struct bc_rest_request *request;
+	bool failed; /* as above */
+};
+
+#define REST_SLOTS 8
+
+struct gateway {
+	const struct settings *settings;
+	struct bc_log *log;
+	uv_loop_t loop;
+	uv_timer_t deadline, heartbeat;
+	uv_prepare_t turn;
+	uv_idle_t again; /* active while a turn has left work */
+	uv_signal_t signals[4];
+	bool loop_open, stopping;
+
+	struct session *session;
+	struct outlet *outlet;
+	uint64_t epoch;
+	bc_wall_time started;
+	uint64_t heartbeats;
+
+	const struct bc_transport_ops *ws;
+	struct bc_transport *transport;
+	struct bc_resolver *resolver;
+	struct bc_rest *rest;
+	struct link **links;
+	uint32_t n_links;
+	struct rest_slot requests[REST_SLOTS];
+
+	void *context;
+	struct bc_pub *pub;
+	int send_hwm;
+	struct bc_bus_watch *pub_watch;
+	char run_dir[BC_PATH_MAX];
+	struct bc_rpc_server *ctl;
+	struct bc_bus_watch *ctl_watch;
+	char ctl_endpoint[BC_ENDPOINT_MAX];
+	int ctl_lock;
+	uint64_t ctl_requests;
+
+	struct bc_metrics metrics;
+	struct bc_metrics_server *metrics_server;
+	bool told_systemd;
+};
+
+struct session_now gateway_now(void);
+
+/* gateway_feed.c */
+bc_status gateway_feed_open(struct gateway *g);
+void gateway_feed_turn(struct gateway *g); /* failures the session has not been told of yet */
+void gateway_feed_close(struct gateway *g);
+void gateway_feed_free(struct gateway *g); /* when the loop has ended */
+
+/* gateway_bus.c */
+bc_status gateway_bus_open(struct gateway *g);
+bc_status gateway_outlet_open(struct gateway *g);
+void gateway_bus_close(struct gateway *g);
+
+/* gateway_status.c */
+bc_status gateway_status_open(struct gateway *g);
+void gateway_status_update(struct gateway *g);
+void gateway_heartbeat(struct gateway *g);
+void gateway_ready_line(const struct gateway *g);
+void gateway_status_close(struct gateway *g);
+
+/* control.c */
+bc_status control_open(struct gateway *g);
+void control_close(struct gateway *g);
+
+#endif

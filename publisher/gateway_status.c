@@ -1,0 +1,260 @@
+/* gateway_status.c - how it is: the ready line, heartbeats, metrics, readiness, systemd. */
+#include "publisher/gateway_private.h"
+
+#include "common/json_writer.h"
+#include "common/sd_notify.h"
+#include "common/text.h"
+#include "common/version.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ metrics */
+
+/* Counters that are mirrored as they are: metric, offset. */
+static const struct {
+	enum bc_metric metric;
+	size_t offset;
+} session_rows[] = {
+#define ROW(metric, member)                                                   \
+	{                                                                     \
+		BC_METRIC_##metric, offsetof(struct session_counters, member) \
+	}
+	ROW(WS_RECONNECTS, reconnects),
+	ROW(WS_SENT, sends),
+	ROW(WS_CONTROL_ERRORS, control_errors),
+	ROW(WS_RATE_LIMITED, rate_limited),
+	ROW(FEED_SILENT, silent),
+	ROW(MESSAGES_IN, messages),
+	ROW(BYTES_IN, bytes),
+	ROW(EVENTS_BOOK, events[BC_CHANNEL_BOOK]),
+	ROW(EVENTS_BBO, events[BC_CHANNEL_BBO]),
+	ROW(EVENTS_TRADE, events[BC_CHANNEL_TRADE]),
+	ROW(EVENTS_TICKER, events[BC_CHANNEL_TICKER]),
+	ROW(EVENTS_CANDLE, events[BC_CHANNEL_CANDLE]),
+	ROW(REJECTED_PARSE, refused),
+	ROW(REJECTED_RANGE, out_of_range),
+	ROW(REJECTED_CROSSED, crossed),
+	ROW(REJECTED_SYMBOL, ignored),
+	ROW(FEED_GAPS, gaps),
+	ROW(FEED_CHECKSUMS, checksums),
+	ROW(RESYNCS, resyncs),
+	ROW(REST_REQUESTS, rest_requests),
+	ROW(REST_FAILURES, rest_failures),
+	ROW(STATE_CHANGES, state_changes),
+	ROW(LOOP_STALLS, stalls),
+#undef ROW
+}, outlet_rows[] = {
+#define ROW(metric, member)                                                  \
+	{                                                                    \
+		BC_METRIC_##metric, offsetof(struct outlet_counters, member) \
+	}
+	ROW(PUBLISHED, encoded),
+	ROW(PUBLISHED_BYTES, bytes),
+	ROW(PUBLISH_CONFLATED, conflated),
+	ROW(WELCOMES, welcomes),
+#undef ROW
+};
+
+static uint64_t counter_at(const void *counters, size_t offset)
+{
+	uint64_t value;
+	memcpy(&value, (const char *)counters + offset, sizeof value);
+	return value;
+}
+
+void gateway_status_update(struct gateway *g)
+{
+	struct bc_metrics *m = &g->metrics;
+	const struct session_counters *in = session_counters(g->session);
+	const struct outlet_counters *out = outlet_counters(g->outlet);
+	for (size_t i = 0; i < sizeof session_rows / sizeof *session_rows; i++)
+		bc_metric_set(m, session_rows[i].metric, counter_at(in, session_rows[i].offset));
+	for (size_t i = 0; i < sizeof outlet_rows / sizeof *outlet_rows; i++)
+		bc_metric_set(m, outlet_rows[i].metric, counter_at(out, outlet_rows[i].offset));
+	for (unsigned i = 0; i < BC_N_STATES; i++)
+		bc_metric_set(m, (enum bc_metric)(BC_METRIC_SYMBOLS_CONNECTING + i),
+			      session_symbols_in(g->session, (enum bc_state)i));
+	bc_metric_set(m, BC_METRIC_WS_OPEN, session_connections_open(g->session));
+	bc_metric_set(m, BC_METRIC_LAST_MESSAGE, (uint64_t)in->last_message.ns);
+	bc_metric_set(m, BC_METRIC_PUBLISH_SKIPPED,
+		      out->published + out->welcomes - out->encoded - out->encode_failures);
+	bc_metric_set(m, BC_METRIC_PUBLISH_FAILURES, out->encode_failures + out->send_failures);
+	bc_metric_set(m, BC_METRIC_SUBSCRIPTIONS, bc_filters_count(bc_pub_filters(g->pub)));
+	bc_metric_set(m, BC_METRIC_TOPICS, outlet_topics(g->outlet));
+	bc_metric_set(m, BC_METRIC_HEARTBEATS, g->heartbeats);
+	bc_metric_set(m, BC_METRIC_CTL_REQUESTS, g->ctl_requests);
+	bc_metric_set(m, BC_METRIC_LOG_LOST, bc_log_lost(g->log));
+	bc_metrics_beat(m, bc_mono_now());
+}
+
+/* On the server's thread: atomics only. Ready is who has symbols and all of them fit, but for those
+ * the exchange has halted: waiting does not help them. */
+static bool ready(void *self, char *why, size_t cap)
+{
+	const struct bc_metrics *m = self;
+	struct bc_text text = bc_text_on(why, cap);
+	uint64_t fit = 0, unfit = 0;
+	for (unsigned i = 0; i < BC_N_STATES; i++) {
+		uint64_t n = bc_metric_get(m, (enum bc_metric)(BC_METRIC_SYMBOLS_CONNECTING + i));
+		fit += bc_state_fit(i) ? n : 0;
+		if (bc_state_fit(i) || n == 0)
+			continue;
+		unfit += i == BC_STATE_HALTED ? 0 : n;
+		bc_text_addf(&text, "%llu symbols are %s\n", (unsigned long long)n,
+			     bc_state_word(i));
+	}
+	if (bc_metric_get(m, BC_METRIC_WS_OPEN) == 0)
+		bc_text_addf(&text, "no connection to the exchange is open\n");
+	if (fit + unfit == 0)
+		bc_text_addf(&text, "no symbol is followed\n");
+	return fit > 0 && unfit == 0;
+}
+
+bc_status gateway_status_open(struct gateway *g)
+{
+	const char *listen = bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN);
+	char why[256];
+	bc_metrics_init(&g->metrics, BC_GATEWAY, "bookcast-gateway", g->settings->outlet.exchange,
+			g->settings->outlet.instance);
+	gateway_status_update(g);
+	if (*listen == '\0')
+		return BC_OK;
+	bc_status rc = bc_metrics_serve(&g->metrics_server, &g->metrics, listen, ready, &g->metrics,
+					why, sizeof why);
+	if (rc != BC_OK)
+		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
+			     BC_LOG_S("what", "metrics.listen"), BC_LOG_S("why", why));
+	return rc;
+}
+
+void gateway_status_close(struct gateway *g)
+{
+	bc_metrics_stop(&g->metrics_server);
+}
+
+/* ------------------------------------------------------------------ heartbeats */
+
+static void add_counter(struct bc_heartbeat *h, const char *name, uint64_t value)
+{
+	if (h->n_counters < BC_MAX_COUNTERS)
+		h->counters[h->n_counters++] = (struct bc_counter){ bc_str_of(name), value };
+}
+
+static void add_states(const struct gateway *g, struct bc_heartbeat *h)
+{
+	static const char *const names[BC_N_STATES] = {
+#define X(number, name, word, fitness) [number] = "symbols_" word,
+		BC_STATE_ROWS(X)
+#undef X
+	};
+	for (unsigned i = 0; i < BC_N_STATES; i++)
+		add_counter(h, names[i], session_symbols_in(g->session, (enum bc_state)i));
+}
+
+/* The first endpoint is the one to connect to from elsewhere: tcp, if there is one. */
+static void add_endpoints(const struct gateway *g, struct bc_heartbeat *h)
+{
+	size_t n = bc_pub_endpoints(g->pub);
+	for (size_t i = 1; i < n; i++)
+		h->endpoints[h->n_endpoints++] = bc_str_of(bc_pub_endpoint(g->pub, i));
+	if (h->n_endpoints < BC_MAX_ENDPOINTS)
+		h->endpoints[h->n_endpoints++] = bc_str_of(bc_pub_endpoint(g->pub, 0));
+}
+
+/* systemd hears READY once the sockets stand; data may take longer, and /readyz speaks of it. */
+static void tell_systemd(struct gateway *g)
+{
+	char text[160];
+	uint32_t fit = session_symbols_in(g->session, BC_STATE_LIVE) +
+		       session_symbols_in(g->session, BC_STATE_QUIET);
+	snprintf(text, sizeof text, "%sWATCHDOG=1\nSTATUS=%u symbols, %u fit",
+		 g->told_systemd ? "" : "READY=1\n", session_symbols(g->session), fit);
+	g->told_systemd = true;
+	if (bc_sd_notify(g->stopping ? "STOPPING=1" : text) != BC_OK)
+		bc_log_event(g->log, BC_LOG_DEBUG, "gateway.sd-notify", BC_LOG_S("why", "refused"));
+}
+
+void gateway_heartbeat(struct gateway *g)
+{
+	const struct session_counters *in = session_counters(g->session);
+	struct bc_heartbeat h = {
+		.instance = bc_str_of(g->settings->outlet.instance),
+		.version = bc_str_of(bc_version),
+		.shard_count = 1,
+		.pid = (uint32_t)getpid(),
+		.started = g->started,
+		.interval_ns = bc_config_ns(g->settings->config, BC_KEY_HEARTBEAT_INTERVAL),
+	};
+	add_endpoints(g, &h);
+	add_states(g, &h);
+	add_counter(&h, "messages_received", in->messages);
+	add_counter(&h, "bytes_received", in->bytes);
+	add_counter(&h, "reconnects", in->reconnects);
+	add_counter(&h, "rejected", in->refused + in->out_of_range + in->crossed);
+	add_counter(&h, "published", outlet_counters(g->outlet)->published);
+	add_counter(&h, "connections_open", session_connections_open(g->session));
+	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
+	g->heartbeats++;
+	gateway_status_update(g);
+	bc_log_flush(g->log);
+	tell_systemd(g);
+}
+
+/* ------------------------------------------------------------------ the ready line */
+
+static void add_text(struct bc_json_writer *w, const char *key, const char *value)
+{
+	bc_json_key(w, bc_str_of(key));
+	bc_json_string(w, bc_str_of(value));
+}
+
+/* What a subscriber that stops reading can make this process keep. */
+static void log_memory_bound(const struct gateway *g)
+{
+	uint64_t largest = outlet_max_message(g->outlet);
+	bc_log_event(g->log, BC_LOG_INFO, "gateway.memory",
+		     BC_LOG_U("topics", outlet_topics(g->outlet)),
+		     BC_LOG_U("max_message_bytes", largest),
+		     BC_LOG_U("send_hwm", (uint64_t)g->send_hwm),
+		     BC_LOG_U("bound_bytes", (uint64_t)g->send_hwm * largest),
+		     BC_LOG_S("of", "all stopped subscribers together, who share messages"));
+}
+
+void gateway_ready_line(const struct gateway *g)
+{
+	char text[4096], metrics[128] = "";
+	struct bc_json_writer w;
+	log_memory_bound(g);
+	if (g->metrics_server != NULL)
+		snprintf(metrics, sizeof metrics, "http://%.*s:%u/metrics",
+			 (int)(strrchr(bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN),
+				       ':') -
+			       bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN)),
+			 bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN),
+			 bc_metrics_port(g->metrics_server));
+	bc_json_start(&w, text, sizeof text, bc_json_to_file, stdout);
+	bc_json_object(&w);
+	add_text(&w, "program", "bookcast-gateway");
+	add_text(&w, "exchange", g->settings->outlet.exchange);
+	add_text(&w, "instance", g->settings->outlet.instance);
+	bc_json_key(&w, BC_STR("pid"));
+	bc_json_int(&w, getpid());
+	bc_json_key(&w, BC_STR("endpoints"));
+	bc_json_array(&w);
+	for (size_t i = 0; i < bc_pub_endpoints(g->pub); i++)
+		bc_json_string(&w, bc_str_of(bc_pub_endpoint(g->pub, i)));
+	bc_json_array_end(&w);
+	add_text(&w, "ctl", g->ctl_endpoint);
+	bc_json_key(&w, BC_STR("metrics"));
+	if (metrics[0] == '\0')
+		bc_json_null(&w);
+	else
+		bc_json_string(&w, bc_str_of(metrics));
+	bc_json_object_end(&w);
+	if (bc_json_end(&w, "\n") != BC_OK || fflush(stdout) != 0)
+		bc_log_event(g->log, BC_LOG_WARN, "gateway.ready-line",
+			     BC_LOG_S("why", "stdout does not take it"));
+}

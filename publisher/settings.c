@@ -1,0 +1,257 @@
+/* settings.c - from configuration to settings; rules that need to know exchanges. */
+#include "publisher/settings.h"
+
+#include "common/bus_socket.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WHY_MAX       320
+#define MAX_EXCHANGES 64
+
+static bool complain(const struct bc_config *c, enum bc_key key, int item, const char *message)
+{
+	bc_config_complain(c, key, item, message);
+	return false;
+}
+
+/* ------------------------------------------------------------------ who and where */
+
+static const struct bc_exchange *exchange_of(const struct bc_config *c)
+{
+	return bc_exchange_find(bc_config_text(c, BC_KEY_EXCHANGE));
+}
+
+static bool exchange_rule(const struct bc_config *c)
+{
+	const char *known[MAX_EXCHANGES];
+	char why[WHY_MAX];
+	size_t n = 0;
+	if (exchange_of(c) != NULL)
+		return true;
+	struct bc_text text = bc_text_on(why, sizeof why);
+	bc_text_addf(&text, "no such exchange; there %s", bc_exchanges[1] == NULL ? "is" : "are");
+	for (; bc_exchanges[n] != NULL && n < MAX_EXCHANGES; n++) {
+		known[n] = bc_exchanges[n]->id;
+		bc_text_addf(&text, " %s", known[n]);
+	}
+	const char *nearest = bc_text_nearest(bc_config_text(c, BC_KEY_EXCHANGE), known, n);
+	if (nearest != NULL)
+		bc_text_addf(&text, "; did you mean '%s'?", nearest);
+	return complain(c, BC_KEY_EXCHANGE, -1, why);
+}
+
+static bool instance_rule(const struct bc_config *c)
+{
+	const char *instance = bc_config_text(c, BC_KEY_INSTANCE);
+	size_t n = strlen(instance);
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)instance[i]) && instance[i] != '-')
+			n = 0;
+	}
+	if (n == 0 || n > 32)
+		return complain(c, BC_KEY_INSTANCE, -1, "1 to 32 letters, digits and '-'");
+	return true;
+}
+
+static bool url_rule(const struct bc_config *c, enum bc_key key, enum bc_url_kind kind)
+{
+	struct bc_url url;
+	char why[WHY_MAX];
+	const char *text = bc_config_text(c, key);
+	if (*text == '\0' || bc_url_parse(text, kind, &url, why, sizeof why) == BC_OK)
+		return true;
+	return complain(c, key, -1, why);
+}
+
+static bool ca_file_rule(const struct bc_config *c)
+{
+	const char *path = bc_config_text(c, BC_KEY_CA_FILE);
+	if (*path == '\0' || access(path, R_OK) == 0)
+		return true;
+	return complain(c, BC_KEY_CA_FILE, -1, "no such file, or not readable");
+}
+
+static bool bind_rule(const struct bc_config *c)
+{
+	bool allowed = bc_config_bool(c, BC_KEY_BUS_ALLOW_INSECURE), good = true;
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_BUS_BIND); i++) {
+		const char *endpoint = bc_config_item(c, BC_KEY_BUS_BIND, i);
+		if (!bc_str_starts(bc_str_of(endpoint), BC_STR("tcp://")))
+			good = complain(c, BC_KEY_BUS_BIND, (int)i,
+					"tcp://ADDRESS:PORT, such as tcp://127.0.0.1:0");
+		else if (!allowed && !bc_endpoint_is_local(endpoint))
+			good = complain(
+				c, BC_KEY_BUS_BIND, (int)i,
+				"anybody who can connect can read; bind tcp://127.0.0.1:PORT, or "
+				"set bus.allow_insecure if that is meant");
+	}
+	return good;
+}
+
+/* ------------------------------------------------------------------ what */
+
+static bool symbols_rule(const struct bc_config *c, const struct bc_exchange *x)
+{
+	bool good = true;
+	char why[WHY_MAX];
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {
+		const char *spec = bc_config_item(c, BC_KEY_SYMBOLS, i);
+		if (session_check_symbol(x, spec, why, sizeof why) != BC_OK)
+			good = complain(c, BC_KEY_SYMBOLS, (int)i, why);
+	}
+	return good;
+}
+
+/* Adds what one item of `channels` asks for. */
+static bool take_channel(const struct bc_exchange *x, const char *word, struct outlet_options *o)
+{
+	static const uint32_t askable =
+		BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER) |
+		BC_CHANNEL_BIT(BC_CHANNEL_CANDLE);
+	uint32_t served = x->channels;
+	if (served & BC_CHANNEL_BIT(BC_CHANNEL_BOOK))
+		served |= BC_CHANNEL_BIT(BC_CHANNEL_BBO); /* the top of it */
+	int channel = bc_channel_of(bc_str_of(word));
+	if (channel < 0 || (askable & served & BC_CHANNEL_BIT(channel)) == 0)
+		return false;
+	if (channel == BC_CHANNEL_CANDLE) {
+		const char *dash = strchr(word, '-');
+		int interval = dash == NULL ? -1 : bc_interval_of(bc_str_of(dash + 1));
+		if (interval < 0 || (x->intervals & 1u << interval) == 0)
+			return false;
+		o->intervals |= 1u << interval;
+	}
+	o->channels |= BC_CHANNEL_BIT(channel);
+	return true;
+}
+
+static void list_channels(const struct bc_exchange *x, char *out, size_t cap)
+{
+	struct bc_text text = bc_text_on(out, cap);
+	struct outlet_options unused = { 0 };
+	bc_text_addf(&text, "%s serves", x->id);
+	for (unsigned i = 0; i < BC_N_CHANNELS; i++) {
+		if (i != BC_CHANNEL_CANDLE && take_channel(x, bc_channel_word(i), &unused))
+			bc_text_addf(&text, " %s", bc_channel_word(i));
+	}
+	for (unsigned i = 0; i < BC_N_INTERVALS; i++) {
+		if ((x->channels & BC_CHANNEL_BIT(BC_CHANNEL_CANDLE)) && (x->intervals & 1u << i))
+			bc_text_addf(&text, " candle-%s", bc_interval_word(i));
+	}
+}
+
+static bool channels_rule(const struct bc_config *c, const struct bc_exchange *x)
+{
+	bool good = true;
+	struct outlet_options o = { 0 };
+	char why[WHY_MAX];
+	list_channels(x, why, sizeof why);
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_CHANNELS); i++) {
+		if (!take_channel(x, bc_config_item(c, BC_KEY_CHANNELS, i), &o))
+			good = complain(c, BC_KEY_CHANNELS, (int)i, why);
+	}
+	if (bc_config_count(c, BC_KEY_CHANNELS) == 0)
+		good = complain(c, BC_KEY_CHANNELS, -1, why);
+	return good;
+}
+
+static bool group_by_rule(const struct bc_config *c)
+{
+	bc_decimal step;
+	const char *text = bc_config_text(c, BC_KEY_BOOK_GROUP_BY);
+	if (bc_decimal_parse(text, strlen(text), &step) == BC_OK && step.mantissa >= 0)
+		return true;
+	return complain(c, BC_KEY_BOOK_GROUP_BY, -1, "a price step such as 1000, or 0 for none");
+}
+
+/* The adapter knows its own options; it is asked with a state to throw away. */
+static bool feed_rule(const struct bc_config *c, const struct bc_exchange *x)
+{
+	const char *format = bc_config_text(c, BC_KEY_FEED_FORMAT), *why = "";
+	struct bc_feed_options options = { .format = *format == '\0' ? NULL : format };
+	void *state = calloc(1, x->state_size + 1);
+	bool good = state != NULL && x->start(state, &options, &why) == BC_OK;
+	free(state);
+	return good || complain(c, BC_KEY_FEED_FORMAT, -1, why);
+}
+
+bool settings_rules(const struct bc_config *c)
+{
+	const struct bc_exchange *x = exchange_of(c);
+	bool good = exchange_rule(c);
+	good &= instance_rule(c);
+	good &= url_rule(c, BC_KEY_WS_URL, BC_URL_WS);
+	good &= url_rule(c, BC_KEY_REST_URL, BC_URL_HTTP);
+	good &= ca_file_rule(c);
+	good &= bind_rule(c);
+	good &= group_by_rule(c);
+	if (x != NULL) {
+		good &= symbols_rule(c, x);
+		good &= channels_rule(c, x);
+		good &= feed_rule(c, x);
+	}
+	return good;
+}
+
+/* ------------------------------------------------------------------ reading it */
+
+static void read_url(const struct bc_config *c, enum bc_key key, const char *own,
+		     enum bc_url_kind kind, struct bc_url *out)
+{
+	char why[WHY_MAX];
+	const char *text = bc_config_text(c, key);
+	bc_url_parse(*text != '\0' ? text : own, kind, out, why,
+		     sizeof why); /* rules have seen it */
+}
+
+static void read_outlet(const struct bc_config *c, const struct bc_exchange *x,
+			struct outlet_options *out)
+{
+	int64_t levels = bc_config_int(c, BC_KEY_BOOK_LEVELS);
+	*out = (struct outlet_options){
+		.exchange = x->id,
+		.instance = bc_config_text(c, BC_KEY_INSTANCE),
+		.levels = levels > x->max_levels ? x->max_levels : (uint32_t)levels,
+		.own_bbo = (x->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0,
+		.interval_ns = bc_config_int(c, BC_KEY_PUBLISH_INTERVAL_MS) * BC_NS_PER_MS,
+	};
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_CHANNELS); i++)
+		take_channel(x, bc_config_item(c, BC_KEY_CHANNELS, i), out);
+}
+
+void settings_read(const struct bc_config *c, struct settings *out)
+{
+	const struct bc_exchange *x = exchange_of(c);
+	const char *format = bc_config_text(c, BC_KEY_FEED_FORMAT);
+	const char *ca_file = bc_config_text(c, BC_KEY_CA_FILE);
+	const char *step = bc_config_text(c, BC_KEY_BOOK_GROUP_BY);
+	bc_decimal group_by = BC_DECIMAL_NONE;
+	bc_decimal_parse(step, strlen(step), &group_by);
+	*out = (struct settings){
+		.config = c,
+		.ca_file = *ca_file == '\0' ? NULL : ca_file,
+		.max_message_bytes = (size_t)bc_config_int(c, BC_KEY_FEED_MAX_MESSAGE),
+	};
+	read_outlet(c, x, &out->outlet);
+	out->session = (struct session_options){
+		.exchange = x,
+		.feed = { .format = *format == '\0' ? NULL : format, .group_by = group_by },
+		.channels = out->outlet.channels,
+		.intervals = out->outlet.intervals,
+		.levels = out->outlet.levels,
+		.silent_after_ns = bc_config_ns(c, BC_KEY_FEED_SILENT_AFTER),
+		.quiet_after_ns = bc_config_ns(c, BC_KEY_FEED_QUIET_AFTER),
+		.first_data_after_ns = bc_config_ns(c, BC_KEY_FEED_FIRST_DATA_AFTER),
+		.backoff_max_ns = bc_config_ns(c, BC_KEY_FEED_BACKOFF_MAX),
+	};
+	read_url(c, BC_KEY_WS_URL, x->ws_url, BC_URL_WS, &out->ws);
+	read_url(c, BC_KEY_REST_URL, x->rest_url, BC_URL_HTTP, &out->rest);
+	snprintf(out->pub_name, sizeof out->pub_name, "%s.%s.pub", x->id, out->outlet.instance);
+	snprintf(out->ctl_name, sizeof out->ctl_name, "%s.%s.ctl", x->id, out->outlet.instance);
+}

@@ -1,0 +1,33 @@
+/* settings.h - what was configured, in the gateway's own terms.
+ *
+ * Everything that can be wrong without touching a socket is found here, before the gateway
+ * starts and by --check, and told with file, line, value and what would be right.
+ *
+ * Memory  text points into the configuration. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "common/config.h"
+#include "publisher/outlet.h"
+#include "publisher/session.h"
+#include "publisher/url.h"
+
+#define SETTINGS_NAME_MAX 96 /* "upbit.0.pub" */
+
+struct settings {
+	const struct bc_config *config;
+	struct session_options session; /* without seed */
+	struct outlet_options outlet;   /* without epoch */
+	struct bc_url ws, rest;
+	const char *ca_file;      /* NULL: the system's store */
+	size_t max_message_bytes; /* 0: the line's own */
+	char pub_name[SETTINGS_NAME_MAX], ctl_name[SETTINGS_NAME_MAX];
+};
+
+/* The gateway's rules beyond type and range; for bc_config_load(). */
+bool settings_rules(const struct bc_config *c);
+
+/* From a configuration that has passed the rules. */
+void settings_read(const struct bc_config *c, struct settings *out);
+
+#endif

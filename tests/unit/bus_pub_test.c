@@ -1,0 +1,297 @@
+/* The publishing end of the bus on real sockets, and the set of filters behind it. */
+#include "common/bus_pub.h"
+#include "tests/support/temp_dir.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define FRAME(text) ((bc_str){ (text), sizeof(text) }) /* with its NUL: an exact filter */
+
+/* ------------------------------------------------------------------ filters */
+
+struct matches {
+	uint32_t topics[64];
+	size_t n;
+};
+
+static void on_match(void *self, uint32_t topic)
+{
+	struct matches *m = self;
+	m->topics[m->n++ % 64] = topic;
+}
+
+static struct bc_filters *three_topics(uint32_t ids[3])
+{
+	static const char *const topics[] = { "upbit.KRW-BTC.book", "upbit.KRW-BTC.book2",
+					      "upbit.KRW-ETH.book" };
+	struct bc_filters *f = NULL;
+	cr_assert_eq(bc_filters_new(&f, 8), BC_OK);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(bc_filters_topic_open(f, bc_str_of(topics[i]), &ids[i]), BC_OK);
+	return f;
+}
+
+Test(bus_filters, a_filter_wakes_what_it_matches)
+{
+	static const struct {
+		bc_str filter;
+		bool wanted[3];
+		const char *why;
+	} rows[] = {
+		{ { "", 0 }, { true, true, true }, "empty: everything" },
+		{ { "upbit.", 6 }, { true, true, true }, "an exchange" },
+		{ { "upbit.KRW-BTC.", 14 }, { true, true, false }, "a symbol" },
+		{ { "upbit.KRW-BTC.book", 18 }, { true, true, false }, "the beginning of a topic" },
+		{ { "upbit.KRW-BTC.book", 19 },
+		  { true, false, false },
+		  "with its NUL: exactly it" },
+		{ { "binance", 7 }, { false, false, false }, "nothing" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint32_t id[3];
+		struct bc_filters *f = three_topics(id);
+		struct matches m = { 0 };
+		size_t want = 0;
+		cr_assert_eq(bc_filters_subscribe(f, rows[i].filter, on_match, &m), BC_OK);
+		for (int t = 0; t < 3; t++) {
+			cr_expect_eq(bc_filters_wanted(f, id[t]), rows[i].wanted[t], "%s",
+				     rows[i].why);
+			want += rows[i].wanted[t];
+		}
+		cr_expect_eq(m.n, want, "%s", rows[i].why);
+		bc_filters_unsubscribe(f, rows[i].filter);
+		for (int t = 0; t < 3; t++)
+			cr_expect_not(bc_filters_wanted(f, id[t]), "%s, and then not", rows[i].why);
+		bc_filters_free(&f);
+	}
+}
+
+Test(bus_filters, repeated_subscriptions_match_again_and_end_at_once)
+{
+	uint32_t id[3];
+	struct bc_filters *f = three_topics(id);
+	struct matches m = { 0 };
+	bc_filters_subscribe(f, FRAME("upbit.KRW-ETH.book"), on_match, &m);
+	bc_filters_subscribe(f, FRAME("upbit.KRW-ETH.book"), on_match, &m);
+	cr_expect_eq(m.n, 2, "each newcomer is welcomed");
+	cr_expect_eq(bc_filters_count(f), 1);
+	bc_filters_subscribe(f, BC_STR("upbit"), on_match, &m);
+	bc_filters_unsubscribe(f, FRAME("upbit.KRW-ETH.book"));
+	cr_expect(bc_filters_wanted(f, id[2]), "the other filter still wants it");
+	bc_filters_unsubscribe(f, FRAME("upbit.KRW-ETH.book"));
+	bc_filters_unsubscribe(f, BC_STR("never"));
+	cr_expect(bc_filters_wanted(f, id[2]), "what is not there cannot end");
+	bc_filters_unsubscribe(f, BC_STR("upbit"));
+	cr_expect_not(bc_filters_wanted(f, id[2]));
+	bc_filters_free(&f);
+}
+
+Test(bus_filters, topics_that_come_later_are_wanted_by_what_is_there)
+{
+	uint32_t id[3], late;
+	struct bc_filters *f = three_topics(id);
+	bc_filters_subscribe(f, BC_STR("upbit.KRW-X"), NULL, NULL);
+	bc_filters_subscribe(f, BC_STR(""), NULL, NULL);
+	cr_assert_eq(bc_filters_topic_open(f, BC_STR("upbit.KRW-XRP.book"), &late), BC_OK);
+	cr_expect_eq(bc_filters_topic_open(f, BC_STR("upbit.KRW-XRP.book"), &late), BC_EDUPLICATE);
+	bc_filters_unsubscribe(f, BC_STR(""));
+	cr_expect(bc_filters_wanted(f, late));
+	bc_filters_topic_close(f, late);
+	cr_assert_eq(bc_filters_topic_open(f, BC_STR("upbit.KRW-YYY.book"), &id[0]), BC_OK);
+	cr_expect_eq(id[0], late, "the number is used again");
+	cr_expect_not(bc_filters_wanted(f, late), "and does not inherit");
+	bc_filters_free(&f);
+}
+
+Test(bus_filters, beyond_the_limit_everything_is_wanted)
+{
+	uint32_t id[3];
+	char filter[16];
+	struct bc_filters *f = three_topics(id);
+	for (int i = 0; i < 8; i++) {
+		snprintf(filter, sizeof filter, "other%d", i);
+		cr_assert_eq(bc_filters_subscribe(f, bc_str_of(filter), NULL, NULL), BC_OK);
+	}
+	cr_expect_not(bc_filters_wanted(f, id[0]));
+	cr_expect_eq(bc_filters_subscribe(f, BC_STR("upbit.KRW-BTC.book"), NULL, NULL), BC_ERANGE);
+	cr_expect(bc_filters_wanted(f, id[0]) && bc_filters_wanted(f, id[2]));
+	bc_filters_unsubscribe(f, BC_STR("upbit.KRW-BTC.book"));
+	cr_expect(bc_filters_wanted(f, id[2]), "nobody can say any more who wants what");
+	bc_filters_free(&f);
+}
+
+Test(bus_filters, many_filters_come_and_go)
+{
+	uint32_t id[3];
+	char filter[32];
+	struct bc_filters *f = NULL;
+	cr_assert_eq(bc_filters_new(&f, 5000), BC_OK);
+	cr_assert_eq(bc_filters_topic_open(f, BC_STR("x.1234.book"), &id[0]), BC_OK);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 5000; i++) {
+			snprintf(filter, sizeof filter, "x.%d.", i);
+			cr_assert_eq(bc_filters_subscribe(f, bc_str_of(filter), NULL, NULL), BC_OK);
+		}
+		cr_expect(bc_filters_wanted(f, id[0]));
+		for (int i = 4999; i >= 0; i -= 1) {
+			snprintf(filter, sizeof filter, "x.%d.", i);
+			bc_filters_unsubscribe(f, bc_str_of(filter));
+		}
+		cr_expect_eq(bc_filters_count(f), 0);
+		cr_expect_not(bc_filters_wanted(f, id[0]));
+	}
+	bc_filters_free(&f);
+}
+
+/* ------------------------------------------------------------------ real sockets */
+
+struct rig {
+	void *context;
+	struct bc_pub *pub;
+	struct temp_dir dir;
+	char why[320];
+};
+
+static struct rig rig_open(void)
+{
+	struct rig r = { .context = bc_bus_context_new() };
+	struct bc_pub_options o = { .send_hwm_msgs = 1000, .linger_ms = 0 };
+	cr_assert(temp_dir_new(&r.dir));
+	cr_assert_eq(bc_pub_new(&r.pub, r.context, &o), BC_OK);
+	return r;
+}
+
+static void rig_close(struct rig *r)
+{
+	bc_pub_free(&r->pub);
+	bc_bus_context_free(&r->context);
+	temp_dir_free(&r->dir);
+}
+
+static void *subscriber(struct rig *r, const char *endpoint, bc_str filter)
+{
+	int timeout = 10000, none = 0, six = 0;
+	void *sub = zmq_socket(r->context, ZMQ_SUB);
+	zmq_setsockopt(sub, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+	zmq_setsockopt(sub, ZMQ_LINGER, &none, sizeof none);
+	zmq_setsockopt(sub, ZMQ_IPV6, &six, sizeof six);
+	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, filter.p, filter.n);
+	cr_assert_eq(zmq_connect(sub, endpoint), 0);
+	return sub;
+}
+
+/* Until a subscription has matched something, for 10 s at most. */
+static void wait_match(struct rig *r, struct matches *m)
+{
+	zmq_pollitem_t item = { .socket = bc_pub_socket(r->pub), .events = ZMQ_POLLIN };
+	for (int i = 0; i < 100 && m->n == 0; i++) {
+		zmq_poll(&item, 1, 100);
+		cr_assert_eq(bc_pub_read(r->pub, 100, on_match, m), BC_EAGAIN);
+	}
+	cr_assert_gt(m->n, 0, "nobody subscribed");
+}
+
+Test(bus_pub, one_frame_over_ipc_and_tcp)
+{
+	struct rig r = rig_open();
+	uint32_t topic;
+	char frame[64];
+	cr_assert_eq(bc_pub_bind_ipc(r.pub, r.dir.path, "x.0.pub", r.why, sizeof r.why), BC_OK,
+		     "%s", r.why);
+	cr_assert_eq(bc_pub_bind(r.pub, "tcp://127.0.0.1:0", false, r.why, sizeof r.why), BC_OK,
+		     "%s", r.why);
+	cr_assert_eq(bc_filters_topic_open(bc_pub_filters(r.pub), BC_STR("x.A.book"), &topic),
+		     BC_OK);
+	cr_expect_eq(strncmp(bc_pub_endpoint(r.pub, 1), "tcp://127.0.0.1:", 16), 0, "%s",
+		     bc_pub_endpoint(r.pub, 1));
+	cr_expect_str_neq(bc_pub_endpoint(r.pub, 1), "tcp://127.0.0.1:0", "the real port");
+	for (size_t i = 0; i < bc_pub_endpoints(r.pub); i++) {
+		struct matches m = { 0 };
+		void *sub = subscriber(&r, bc_pub_endpoint(r.pub, i), FRAME("x.A.book"));
+		wait_match(&r, &m);
+		cr_expect(bc_filters_wanted(bc_pub_filters(r.pub), topic));
+		cr_assert_eq(bc_pub_send(r.pub, topic, BC_STR("payload")), BC_OK);
+		int n = zmq_recv(sub, frame, sizeof frame, 0);
+		cr_assert_eq(n, 16);
+		cr_expect_arr_eq(frame, "x.A.book\0payload", 16);
+		zmq_close(sub);
+	}
+	rig_close(&r);
+}
+
+Test(bus_pub, ipc_path_is_for_the_group_and_has_one_owner)
+{
+	struct rig r = rig_open(), other = rig_open();
+	struct stat st;
+	char path[160];
+	cr_assert_eq(bc_pub_bind_ipc(r.pub, r.dir.path, "x.0.pub", r.why, sizeof r.why), BC_OK);
+	snprintf(path, sizeof path, "%s/x.0.pub", r.dir.path);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_eq(st.st_mode & 0777, 0660, "mode %o", st.st_mode & 0777);
+	cr_expect_eq(bc_pub_bind_ipc(other.pub, r.dir.path, "x.0.pub", other.why, sizeof other.why),
+		     BC_EBUSY);
+	cr_expect(strstr(other.why, "x.0") != NULL, "%s", other.why);
+	bc_pub_free(&r.pub);
+	cr_expect_eq(bc_pub_bind_ipc(other.pub, r.dir.path, "x.0.pub", other.why, sizeof other.why),
+		     BC_OK, "the lock goes with its owner: %s", other.why);
+	rig_close(&other);
+	rig_close(&r);
+}
+
+Test(bus_pub, binds_that_are_refused)
+{
+	static const struct {
+		const char *endpoint;
+		bc_status status;
+		const char *says;
+	} rows[] = {
+		{ "tcp://0.0.0.0:0", BC_EINVAL, "allow_insecure" },
+		{ "tcp://*:0", BC_EINVAL, "allow_insecure" },
+		{ "tcp://[::]:0", BC_EINVAL, "allow_insecure" },
+		{ "nonsense", BC_EINVAL, "allow_insecure" },
+		{ "tcp://127.0.0.1", BC_EINVAL, "not an endpoint" },
+		{ "ipc:///tmp/x", BC_EINVAL, "run_dir" },
+	};
+	struct rig r = rig_open();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		cr_expect_eq(bc_pub_bind(r.pub, rows[i].endpoint, false, r.why, sizeof r.why),
+			     rows[i].status, "%s", rows[i].endpoint);
+		cr_expect(strstr(r.why, rows[i].says) != NULL, "%s: %s", rows[i].endpoint, r.why);
+	}
+	cr_assert_eq(bc_pub_bind(r.pub, "tcp://127.0.0.1:0", false, r.why, sizeof r.why), BC_OK);
+	struct rig other = rig_open();
+	cr_expect_eq(bc_pub_bind(other.pub, bc_pub_endpoint(r.pub, 0), false, other.why,
+				 sizeof other.why),
+		     BC_EBUSY);
+	cr_expect(strstr(other.why, "in use") != NULL, "%s", other.why);
+	cr_expect_eq(bc_pub_bind(other.pub, "tcp://0.0.0.0:0", true, other.why, sizeof other.why),
+		     BC_OK, "if that is meant: %s", other.why);
+	rig_close(&other);
+	rig_close(&r);
+}
+
+Test(bus_pub, a_huge_subscription_costs_its_sender_alone)
+{
+	struct rig r = rig_open();
+	uint32_t topic;
+	struct matches m = { 0 };
+	static char huge[60000];
+	memset(huge, 'x', sizeof huge);
+	cr_assert_eq(bc_pub_bind(r.pub, "tcp://127.0.0.1:0", false, r.why, sizeof r.why), BC_OK);
+	cr_assert_eq(bc_filters_topic_open(bc_pub_filters(r.pub), BC_STR("x.A.book"), &topic),
+		     BC_OK);
+	void *bad = subscriber(&r, bc_pub_endpoint(r.pub, 0), (bc_str){ huge, sizeof huge });
+	void *good = subscriber(&r, bc_pub_endpoint(r.pub, 0), BC_STR("x."));
+	wait_match(&r, &m);
+	cr_expect_eq(bc_filters_count(bc_pub_filters(r.pub)), 1, "the huge one never arrived");
+	cr_assert_eq(bc_pub_send(r.pub, topic, BC_STR("p")), BC_OK);
+	cr_expect_eq(zmq_recv(good, huge, sizeof huge, 0), 10);
+	zmq_close(bad);
+	zmq_close(good);
+	rig_close(&r);
+}

@@ -1,0 +1,708 @@
+/* The topics of a gateway on a sender that keeps what it is given: numbers without holes, one
+ * number one content, states that reach who follows one topic, welcomes, conflation. */
+#include "proto/codec.h"
+#include "publisher/outlet.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS         BC_NS_PER_MS
+#define MAX_SENT   8192
+#define MAX_TOPICS 2048
+#define ALL_FOUR                                                            \
+	(BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) | \
+	 BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER))
+
+struct sent {
+	char topic[64];
+	struct bc_message m; /* strings in bytes, levels in levels */
+	bc_level levels[64];
+	uint8_t bytes[4096];
+	size_t n;
+};
+
+struct rig {
+	struct outlet *outlet;
+	char topics[MAX_TOPICS][64];
+	bool open[MAX_TOPICS];
+	const char *deaf; /* topics that hold this text are not wanted; "": nobody listens at all */
+	struct sent *sent;
+	size_t n_sent;
+	bc_mono_time now;
+};
+
+/* ------------------------------------------------------------------ the sender */
+
+static bc_status on_open(void *self, bc_str topic, uint32_t *out)
+{
+	struct rig *r = self;
+	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
+		if (r->open[i])
+			continue;
+		r->open[i] = true;
+		snprintf(r->topics[i], sizeof r->topics[i], "%.*s", (int)topic.n, topic.p);
+		*out = i;
+		return BC_OK;
+	}
+	return BC_ENOMEM;
+}
+
+static void on_close(void *self, uint32_t topic)
+{
+	struct rig *r = self;
+	cr_assert(r->open[topic]);
+	r->open[topic] = false;
+}
+
+static bool on_wanted(void *self, uint32_t topic)
+{
+	struct rig *r = self;
+	return r->deaf == NULL || strstr(r->topics[topic], r->deaf) == NULL;
+}
+
+static bc_status on_send(void *self, uint32_t topic, bc_str payload)
+{
+	struct rig *r = self;
+	cr_assert_lt(r->n_sent, MAX_SENT);
+	struct sent *s = &r->sent[r->n_sent++];
+	memcpy(s->topic, r->topics[topic], sizeof s->topic);
+	cr_assert_leq(payload.n, sizeof s->bytes);
+	memcpy(s->bytes, payload.p, payload.n);
+	s->n = payload.n;
+	bc_status rc =
+		bc_message_decode((bc_str){ (const char *)s->bytes, s->n }, &s->m, s->levels, 64);
+	cr_assert_eq(rc, BC_OK, "%s: %s", s->topic, bc_status_text(rc));
+	return BC_OK;
+}
+
+static bc_wall_time on_now(void *self)
+{
+	struct rig *r = self;
+	return (bc_wall_time){ 1700000000 * BC_NS_PER_S + r->now.ns };
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static struct outlet_options options(void)
+{
+	return (struct outlet_options){
+		.exchange = "x", .instance = "0", .epoch = 77, .channels = ALL_FOUR, .levels = 3
+	};
+}
+
+static struct rig *rig_with(struct outlet_options o, int n_symbols)
+{
+	static struct rig rig;
+	struct rig *r = &rig;
+	char name[16];
+	free(r->sent);
+	*r = (struct rig){ .sent = calloc(MAX_SENT, sizeof *r->sent), .now = { 5 * BC_NS_PER_S } };
+	struct outlet_sender sender = { r, on_open, on_close, on_wanted, on_send, on_now };
+	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
+	for (int i = 0; i < n_symbols; i++) {
+		snprintf(name, sizeof name, i == 0 ? "A" : "S%d", i);
+		cr_assert_eq(outlet_symbol_add(r->outlet, r->now, (uint32_t)i, bc_str_of(name)),
+			     BC_OK);
+	}
+	outlet_turn(r->outlet, r->now);
+	r->n_sent = 0;
+	return r;
+}
+
+static void done(struct rig *r)
+{
+	outlet_free(&r->outlet);
+	for (int i = 0; i < MAX_TOPICS; i++)
+		cr_expect_not(r->open[i], "%s was left open", r->topics[i]);
+	free(r->sent);
+	r->sent = NULL;
+}
+
+static void becomes(struct rig *r, uint32_t symbol, enum bc_state state, enum bc_reason reason,
+		    enum session_scope scope)
+{
+	struct session_change change = {
+		.state = state, .reason = reason, .since = on_now(r), .scope = scope
+	};
+	outlet_symbol_state(r->outlet, r->now, symbol, &change);
+}
+
+static void live(struct rig *r)
+{
+	becomes(r, 0, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+}
+
+static struct bc_event event(enum bc_channel channel)
+{
+	return (struct bc_event){ .channel = channel,
+				  .exchange_seq = BC_SEQ_NONE,
+				  .ts_exchange = { 4242 } };
+}
+
+static void book_of(struct rig *r, uint32_t symbol, int64_t bid, int64_t ask, uint32_t depth)
+{
+	bc_level bids[8], asks[8];
+	for (uint32_t i = 0; i < depth; i++) {
+		bids[i] = (bc_level){ { bid - i, 0 }, { 1 + i, 0 } };
+		asks[i] = (bc_level){ { ask + i, 0 }, { 1 + i, 0 } };
+	}
+	struct bc_event e = event(BC_CHANNEL_BOOK);
+	e.body.book = (struct bc_book){ bids, asks, depth, depth };
+	outlet_event(r->outlet, r->now, symbol, &e, on_now(r));
+}
+
+static void book(struct rig *r, int64_t bid)
+{
+	book_of(r, 0, bid, bid + 1, 2);
+}
+
+static void ticker(struct rig *r, int64_t last)
+{
+	struct bc_event e = event(BC_CHANNEL_TICKER);
+	bc_decimal none = BC_DECIMAL_NONE;
+	e.body.ticker = (struct bc_ticker){ { last, 0 }, none, none, none, none, none, none };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+static void trade(struct rig *r, const char *id)
+{
+	struct bc_event e = event(BC_CHANNEL_TRADE);
+	e.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, bc_str_of(id) };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+static void candle(struct rig *r, int64_t ts_open, int64_t close, enum bc_closed closed)
+{
+	struct bc_event e = event(BC_CHANNEL_CANDLE);
+	bc_decimal one = { 1, 0 };
+	e.body.candle = (struct bc_candle){ BC_INTERVAL_1M, { ts_open }, one, one,   one,
+					    { close, 0 },   one,         one, closed };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+static void pass(struct rig *r, int64_t ns)
+{
+	r->now.ns += ns;
+	while (outlet_turn(r->outlet, r->now))
+		;
+}
+
+static uint32_t topic_number(struct rig *r, const char *topic)
+{
+	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
+		if (r->open[i] && strcmp(r->topics[i], topic) == 0)
+			return i;
+	}
+	cr_assert_fail("no topic %s", topic);
+	return 0;
+}
+
+static void subscribes(struct rig *r, const char *topic)
+{
+	outlet_subscribed(r->outlet, r->now, topic_number(r, topic));
+}
+
+static void forget(struct rig *r)
+{
+	r->n_sent = 0;
+}
+
+/* "x.A.book 3 live state; x.A.bbo 2 live state; " of what was sent */
+static const char *said(struct rig *r)
+{
+	static char text[2048];
+	size_t n = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < r->n_sent; i++) {
+		const struct bc_envelope *e = &r->sent[i].m.envelope;
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s %llu %s%s%s; ",
+				      r->sent[i].topic, (unsigned long long)e->seq,
+				      bc_state_word(e->state),
+				      e->flags & BC_FLAG_STATE ? " state" : "",
+				      e->flags & BC_FLAG_WELCOME ? " welcome" : "");
+		cr_assert_lt(n, sizeof text);
+	}
+	return text;
+}
+
+static struct sent *last(struct rig *r, const char *topic)
+{
+	for (size_t i = r->n_sent; i-- > 0;) {
+		if (strcmp(r->sent[i].topic, topic) == 0)
+			return &r->sent[i];
+	}
+	cr_assert_fail("nothing was sent on %s", topic);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ numbers */
+
+Test(outlet, numbers_run_whether_or_not_anyone_listens)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	forget(r);
+	book(r, 10);
+	r->deaf = "";
+	book(r, 11);
+	book(r, 12);
+	cr_expect_eq(r->n_sent, 2);
+	cr_expect_eq(outlet_counters(r->outlet)->published - outlet_counters(r->outlet)->encoded, 4,
+		     "two books and two bbos were counted and not encoded");
+	r->deaf = NULL;
+	forget(r);
+	book(r, 13);
+	cr_expect_str_eq(said(r), "x.A.book 4 live; x.A.bbo 4 live; ");
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.epoch, 77);
+	done(r);
+}
+
+Test(outlet, envelope_says_where_and_when)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	forget(r);
+	struct bc_event e = event(BC_CHANNEL_TRADE);
+	e.exchange_seq = 17;
+	e.flags = BC_FLAG_SNAPSHOT | BC_FLAG_CLOCK;
+	e.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_SELL, BC_STR("t1") };
+	outlet_event(r->outlet, r->now, 0, &e, (bc_wall_time){ 99 });
+	const struct bc_envelope *got = &last(r, "x.A.trade")->m.envelope;
+	cr_expect_eq(got->exchange_seq, 17);
+	cr_expect_eq(got->ts_exchange.ns, 4242);
+	cr_expect_eq(got->ts_recv.ns, 99);
+	cr_expect_eq(got->ts_publish.ns, on_now(r).ns);
+	cr_expect_eq(got->flags, (uint32_t)(BC_FLAG_SNAPSHOT | BC_FLAG_CLOCK));
+	cr_expect_eq(got->since.ns, on_now(r).ns);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ books and bbo */
+
+Test(outlet, bbo_is_the_top_of_the_book_when_it_changes)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	forget(r);
+	book_of(r, 0, 10, 20, 5);
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.n_bids, 3, "cut at book.levels");
+	cr_expect_eq(last(r, "x.A.bbo")->m.body.book.n_asks, 1);
+	book_of(r, 0, 10, 20, 2);
+	cr_expect_str_eq(said(r), "x.A.book 1 live; x.A.bbo 1 live; x.A.book 2 live; ");
+	book_of(r, 0, 10, 21, 2);
+	cr_expect_eq(last(r, "x.A.bbo")->m.body.book.asks[0].price.mantissa, 21);
+	book_of(r, 0, 10, 21, 0);
+	cr_expect_eq(last(r, "x.A.bbo")->m.body.book.n_bids, 0, "an empty side is a change, too");
+	done(r);
+}
+
+Test(outlet, own_bbo_of_the_exchange_is_not_mixed_with_the_book)
+{
+	struct outlet_options o = options();
+	o.own_bbo = true;
+	struct rig *r = rig_with(o, 1);
+	live(r);
+	forget(r);
+	book(r, 10);
+	cr_expect_str_eq(said(r), "x.A.book 1 live; ");
+	bc_level level = { { 9, 0 }, { 1, 0 } };
+	struct bc_event e = event(BC_CHANNEL_BBO);
+	e.body.book = (struct bc_book){ &level, NULL, 1, 0 };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+	cr_expect_eq(last(r, "x.A.bbo")->m.body.book.bids[0].price.mantissa, 9);
+	done(r);
+}
+
+Test(outlet, only_what_was_asked_for_is_published)
+{
+	struct outlet_options o = options();
+	o.channels = BC_CHANNEL_BIT(BC_CHANNEL_BBO);
+	struct rig *r = rig_with(o, 1);
+	live(r);
+	forget(r);
+	book(r, 10);
+	trade(r, "1");
+	ticker(r, 1);
+	cr_expect_str_eq(said(r), "x.A.bbo 1 live; ");
+	done(r);
+}
+
+/* ------------------------------------------------------------------ states */
+
+Test(outlet, who_follows_one_topic_hears_the_state)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	ticker(r, 5);
+	trade(r, "1");
+	int64_t received = last(r, "x.A.book")->m.envelope.ts_recv.ns;
+	pass(r, 3 * BC_NS_PER_S);
+	forget(r);
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_DISCONNECTED, SESSION_ALL_CHANNELS);
+	cr_expect_str_eq(said(r),
+			 "x.A.state 3 stale; x.A.book 2 stale state; x.A.bbo 2 stale state; "
+			 "x.A.ticker 2 stale state; ");
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.ts_recv.ns, received,
+		     "the times of the data stay");
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.reason, BC_REASON_DISCONNECTED);
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 10);
+	cr_expect_eq(last(r, "x.A.state")->m.body.state.previous, BC_STATE_LIVE);
+	forget(r);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 4 live; ", "old data is not called live again");
+	book(r, 10);
+	ticker(r, 5);
+	cr_expect_str_eq(said(r), "x.A.state 4 live; x.A.book 3 live state; x.A.bbo 3 live state; "
+				  "x.A.ticker 3 live state; ");
+	done(r);
+}
+
+Test(outlet, quiet_is_told_on_the_state_topic_alone)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	forget(r);
+	becomes(r, 0, BC_STATE_QUIET, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 3 quiet; x.A.state 4 live; ");
+	done(r);
+}
+
+Test(outlet, a_crossed_book_never_comes_back_as_live)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	ticker(r, 5);
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
+	book_of(r, 0, 30, 20, 1);
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.state, BC_STATE_STALE);
+	forget(r);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 4 live; x.A.ticker 3 live state; ",
+			 "the ticker was never in doubt, the book is");
+	book(r, 10);
+	for (size_t i = 0; i < r->n_sent; i++) {
+		const struct bc_book *b = &r->sent[i].m.body.book;
+		if (r->sent[i].m.envelope.channel <= BC_CHANNEL_BBO)
+			cr_expect_lt(b->bids[0].price.mantissa, b->asks[0].price.mantissa);
+	}
+	cr_expect(last(r, "x.A.bbo")->m.envelope.flags & BC_FLAG_STATE);
+	done(r);
+}
+
+Test(outlet, ticker_that_came_before_the_first_book_becomes_live_with_it)
+{
+	struct rig *r = rig_with(options(), 1);
+	becomes(r, 0, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	ticker(r, 5);
+	forget(r);
+	live(r);
+	book(r, 10);
+	cr_expect_str_eq(said(r), "x.A.state 3 live; x.A.ticker 2 live state; x.A.book 1 live; "
+				  "x.A.bbo 1 live; ");
+	done(r);
+}
+
+Test(outlet, shut_down_reaches_every_topic)
+{
+	struct rig *r = rig_with(options(), 2);
+	live(r);
+	book(r, 10);
+	forget(r);
+	outlet_shut_down(r->outlet, r->now);
+	cr_expect_str_eq(said(r), "x.A.state 3 down; x.A.book 2 down state; x.A.bbo 2 down state; "
+				  "x.S1.state 2 down; x.@0.state 2 down; ");
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.reason, BC_REASON_SHUTDOWN);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ conflation */
+
+static struct rig *slow_rig(void)
+{
+	struct outlet_options o = options();
+	o.interval_ns = 100 * MS;
+	o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_CANDLE);
+	o.intervals = 1u << BC_INTERVAL_1M;
+	struct rig *r = rig_with(o, 1);
+	live(r);
+	forget(r);
+	return r;
+}
+
+Test(outlet, conflation_keeps_the_newest)
+{
+	struct rig *r = slow_rig();
+	for (int i = 0; i < 10; i++) {
+		book(r, 10 + i);
+		pass(r, 10 * MS);
+	}
+	cr_expect_str_eq(said(r),
+			 "x.A.book 1 live; x.A.bbo 1 live; x.A.book 2 live; x.A.bbo 2 live; ");
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 19);
+	cr_expect_eq(outlet_next_deadline(r->outlet).ns, r->now.ns + 100 * MS);
+	pass(r, 100 * MS);
+	cr_expect_eq(r->n_sent, 4, "nothing new, nothing said");
+	trade(r, "1");
+	trade(r, "2");
+	cr_expect_eq(r->n_sent, 6, "trades are never conflated");
+	done(r);
+}
+
+Test(outlet, state_does_not_wait_and_takes_the_newest_along)
+{
+	struct rig *r = slow_rig();
+	book(r, 10);
+	book(r, 11);
+	forget(r);
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	cr_expect_str_eq(said(r),
+			 "x.A.state 3 stale; x.A.book 2 stale state; x.A.bbo 2 stale state; ");
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 11);
+	pass(r, 200 * MS);
+	cr_expect_eq(r->n_sent, 3, "what went out with the state does not come again");
+	done(r);
+}
+
+Test(outlet, a_candle_that_is_over_is_not_conflated_away)
+{
+	struct rig *r = slow_rig();
+	candle(r, 1, 10, BC_CLOSED_UNKNOWN);
+	candle(r, 1, 11, BC_CLOSED_UNKNOWN);
+	candle(r, 2, 12, BC_CLOSED_UNKNOWN); /* the next one says that the first is over */
+	cr_expect_eq(last(r, "x.A.candle-1m")->m.body.candle.close.mantissa, 11);
+	candle(r, 2, 13, BC_CLOSED_YES);
+	cr_expect_eq(last(r, "x.A.candle-1m")->m.body.candle.close.mantissa, 13);
+	cr_expect_eq(r->n_sent, 3);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ welcomes */
+
+Test(outlet, welcome_repeats_the_last_one_with_its_number)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	trade(r, "1");
+	struct sent original = *last(r, "x.A.book");
+	forget(r);
+	subscribes(r, "x.A.book");
+	subscribes(r, "x.A.trade");
+	subscribes(r, "x.A.ticker");
+	cr_expect_eq(r->n_sent, 0, "welcomes go at the end of a turn");
+	pass(r, 0);
+	cr_expect_str_eq(said(r), "x.A.book 1 live welcome; ", "no trade, and no ticker there yet");
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.ts_publish.ns,
+		     original.m.envelope.ts_publish.ns);
+	done(r);
+}
+
+Test(outlet, a_topic_is_welcomed_once_in_100_ms_and_nobody_is_forgotten)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	forget(r);
+	for (int i = 0; i < 5; i++)
+		subscribes(r, "x.A.book");
+	pass(r, 0);
+	for (int i = 0; i < 9; i++) {
+		subscribes(r, "x.A.book");
+		pass(r, 10 * MS);
+	}
+	cr_expect_eq(r->n_sent, 1);
+	pass(r, 10 * MS);
+	cr_expect_eq(r->n_sent, 2, "who came within the 100 ms gets the next one");
+	pass(r, BC_NS_PER_S);
+	cr_expect_eq(r->n_sent, 2);
+	done(r);
+}
+
+Test(outlet, a_welcome_is_dropped_when_the_topic_is_published_meanwhile)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book(r, 10);
+	forget(r);
+	subscribes(r, "x.A.book");
+	book(r, 11);
+	pass(r, 0);
+	cr_expect_str_eq(said(r), "x.A.book 2 live; x.A.bbo 2 live; ");
+	r->deaf = "book";
+	subscribes(r, "x.A.book");
+	pass(r, 200 * MS);
+	cr_expect_eq(r->n_sent, 2, "nobody is left to welcome");
+	done(r);
+}
+
+Test(outlet, welcomes_have_a_budget_a_turn)
+{
+	struct rig *r = rig_with(options(), 300);
+	char topic[32];
+	for (int i = 1; i < 300; i++) {
+		snprintf(topic, sizeof topic, "x.S%d.state", i);
+		subscribes(r, topic);
+	}
+	cr_expect(outlet_turn(r->outlet, r->now), "more is left");
+	cr_expect_eq(r->n_sent, 256);
+	cr_expect_not(outlet_turn(r->outlet, r->now));
+	cr_expect_eq(r->n_sent, 299);
+	done(r);
+}
+
+Test(outlet, welcome_shows_what_was_published_and_not_what_waits)
+{
+	struct rig *r = slow_rig();
+	book(r, 10);
+	book(r, 11);
+	forget(r);
+	subscribes(r, "x.A.book");
+	pass(r, 0);
+	cr_expect_str_eq(said(r), "x.A.book 1 live welcome; ");
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 10);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ instruments and the gateway */
+
+Test(outlet, instrument_is_put_together_from_pieces)
+{
+	struct rig *r = rig_with(options(), 1);
+	bc_decimal none = BC_DECIMAL_NONE;
+	struct bc_event e = event(BC_CHANNEL_INSTRUMENT);
+	e.body.instrument = (struct bc_instrument){
+		BC_STR("BTC"), BC_STR("KRW"), BC_STR("BTC/KRW"), BC_KIND_SPOT, none,
+		none,          none,          BC_LISTING_TRADING
+	};
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+	cr_expect_eq(r->n_sent, 1, "the same again is no news");
+	e.body.instrument =
+		(struct bc_instrument){ .tick = { 1, 3 }, .lot = none, .contract_size = none };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+	const struct bc_instrument *got = &last(r, "x.A.instrument")->m.body.instrument;
+	cr_expect_eq(r->n_sent, 2);
+	cr_expect(bc_str_is(got->unified, "BTC/KRW"));
+	cr_expect_eq(bc_decimal_compare(got->tick, (bc_decimal){ 1000, 0 }), 0);
+	cr_expect_eq(got->status, BC_LISTING_TRADING);
+	done(r);
+}
+
+Test(outlet, symbol_list_is_published_once_a_turn_and_welcomed)
+{
+	struct rig *r = rig_with(options(), 2);
+	outlet_symbol_remove(r->outlet, 1);
+	cr_assert_eq(outlet_symbol_add(r->outlet, r->now, 1, BC_STR("NEW")), BC_OK);
+	cr_assert_eq(outlet_symbol_add(r->outlet, r->now, 2, BC_STR("NEWER")), BC_OK);
+	cr_expect_eq(outlet_symbol_add(r->outlet, r->now, 3, BC_STR("@bad")), BC_EPARSE);
+	pass(r, 0);
+	subscribes(r, "x.@0.state");
+	pass(r, 0);
+	cr_expect_str_eq(said(r), "x.NEW.state 1 connecting; x.NEWER.state 1 connecting; "
+				  "x.@0.state 2 connecting; x.@0.state 2 connecting welcome; ");
+	const struct bc_state_change *body = &last(r, "x.@0.state")->m.body.state;
+	size_t at = 0;
+	bc_str item;
+	char names[64] = "";
+	while (bc_list_next(&body->symbols, &at, &item))
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%.*s ", (int)item.n,
+			 item.p);
+	cr_expect_str_eq(names, "A NEW NEWER ");
+	cr_expect_eq(body->symbols_version, outlet_symbols_version(r->outlet));
+	struct bc_heartbeat h = { .instance = BC_STR("0"),
+				  .version = BC_STR("1"),
+				  .shard_count = 1,
+				  .interval_ns = BC_NS_PER_S };
+	outlet_heartbeat(r->outlet, r->now, &h);
+	cr_expect_eq(last(r, "x.@0.heartbeat")->m.body.heartbeat.symbols_version,
+		     body->symbols_version);
+	done(r);
+}
+
+Test(outlet, a_symbol_may_go_while_everything_waits)
+{
+	struct rig *r = slow_rig();
+	book(r, 10);
+	book(r, 11);
+	subscribes(r, "x.A.book");
+	subscribes(r, "x.A.bbo");
+	outlet_symbol_remove(r->outlet, 0);
+	pass(r, BC_NS_PER_S);
+	cr_expect_str_eq(said(r), "x.A.book 1 live; x.A.bbo 1 live; x.@0.state 2 connecting; ");
+	done(r);
+}
+
+/* ------------------------------------------------------------------ whatever happens */
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+static void do_something(struct rig *r, uint32_t *random)
+{
+	static const enum bc_state states[] = { BC_STATE_LIVE, BC_STATE_QUIET, BC_STATE_STALE,
+						BC_STATE_SYNCING };
+	static const char *const topics[] = { "x.A.book", "x.A.bbo", "x.A.ticker", "x.A.state",
+					      "x.@0.state" };
+	uint32_t dice = next_random(random) % 100;
+	if (dice < 40)
+		book(r, 10 + next_random(random) % 3);
+	else if (dice < 55)
+		ticker(r, next_random(random) % 50);
+	else if (dice < 65)
+		trade(r, "7");
+	else if (dice < 75)
+		becomes(r, 0, states[next_random(random) % 4], BC_REASON_NONE,
+			next_random(random) % 2 ? SESSION_BOOK_ONLY : SESSION_ALL_CHANNELS);
+	else if (dice < 90)
+		subscribes(r, topics[next_random(random) % 5]);
+	else
+		pass(r, next_random(random) % 70 * MS);
+}
+
+/* Payloads are equal but for the flag `welcome`, which is one bit of one element. */
+static bool same_but_for_welcome(const struct sent *a, const struct sent *b)
+{
+	size_t differ = 0;
+	for (size_t i = 0; a->n == b->n && i < a->n; i++)
+		differ += a->bytes[i] != b->bytes[i];
+	return a->n == b->n && differ <= 2;
+}
+
+Test(outlet, one_number_one_content_and_no_holes_whatever_happens)
+{
+	for (uint32_t seed = 1; seed <= 60; seed++) {
+		struct outlet_options o = options();
+		o.interval_ns = seed % 2 ? 0 : 50 * MS;
+		struct rig *r = rig_with(o, 1);
+		uint32_t random = seed;
+		for (int i = 0; i < 400; i++)
+			do_something(r, &random);
+		pass(r, BC_NS_PER_S);
+		for (size_t i = 0; i < r->n_sent; i++) {
+			const struct sent *s = &r->sent[i];
+			const struct sent *before = NULL;
+			for (size_t j = i; before == NULL && j-- > 0;)
+				before = strcmp(r->sent[j].topic, s->topic) == 0 ? &r->sent[j]
+										 : NULL;
+			if (before == NULL)
+				continue;
+			bool welcome = (s->m.envelope.flags & BC_FLAG_WELCOME) != 0;
+			cr_assert_eq(s->m.envelope.seq, before->m.envelope.seq + !welcome,
+				     "seed %u: %s", seed, s->topic);
+			if (welcome)
+				cr_assert(same_but_for_welcome(s, before),
+					  "seed %u: %s %llu changed", seed, s->topic,
+					  (unsigned long long)s->m.envelope.seq);
+		}
+		done(r);
+	}
+}
