@@ -7,13 +7,21 @@
 
 /* ------------------------------------------------------------------ life */
 
+uint32_t session_carried(const struct bc_exchange *exchange)
+{
+	uint32_t channels = 0;
+	for (size_t i = 0; i < exchange->n_lines; i++)
+		channels |= exchange->lines[i].channels;
+	return channels;
+}
+
 /* What to subscribe, and which of it proves that a symbol is right: its book where there is one.
  * An exchange without a bbo channel serves it from its books. */
 static void choose_channels(struct session *s)
 {
-	uint32_t wanted = s->o.channels;
-	s->channels = wanted & s->x->channels;
-	if ((wanted & ~s->x->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0)
+	uint32_t wanted = s->o.channels, carried = session_carried(s->x);
+	s->channels = wanted & carried;
+	if ((wanted & ~carried & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0)
 		s->channels |= BC_CHANNEL_BIT(BC_CHANNEL_BOOK);
 	s->proof_channels = s->channels & BC_CHANNEL_BIT(BC_CHANNEL_BOOK);
 	if (s->proof_channels == 0)

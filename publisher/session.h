@@ -82,6 +82,10 @@ struct session_options {
 bc_status session_check_symbol(const struct bc_exchange *exchange, const char *spec, char *why,
 			       size_t cap);
 
+/* The channels that the exchange itself sends; others it may serve are made of these, as a bbo of
+ * books. */
+uint32_t session_carried(const struct bc_exchange *exchange);
+
 /* The caller owns *out. BC_EINVAL: an option is not for this exchange, why[cap] says which. */
 bc_status session_new(struct session **out, const struct session_options *options,
 		      const struct session_actions *actions, char *why, size_t cap);

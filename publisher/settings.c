@@ -218,7 +218,7 @@ static void read_outlet(const struct bc_config *c, const struct bc_exchange *x,
 		.exchange = x->id,
 		.instance = bc_config_text(c, BC_KEY_INSTANCE),
 		.levels = levels > x->max_levels ? x->max_levels : (uint32_t)levels,
-		.own_bbo = (x->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0,
+		.own_bbo = (session_carried(x) & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0,
 		.interval_ns = bc_config_int(c, BC_KEY_PUBLISH_INTERVAL_MS) * BC_NS_PER_MS,
 	};
 	for (size_t i = 0; i < bc_config_count(c, BC_KEY_CHANNELS); i++)

@@ -289,8 +289,8 @@ const struct bc_exchange fake_exchange = {
 	.rest_url = "http://127.0.0.1:1",
 	.canary = "CANARY",
 	.example_symbols = "AAA, BBB",
-	.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE) |
-		    BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
+	.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
 	.max_levels = 30,
 	.lines = lines,
 	.n_lines = 1,

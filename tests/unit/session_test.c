@@ -309,6 +309,19 @@ Test(session, first_light)
 	done(r);
 }
 
+Test(session, bbo_of_an_exchange_without_one_is_proven_by_its_book)
+{
+	struct session_options o = options_for_tests();
+	o.channels = BC_CHANNEL_BIT(BC_CHANNEL_BBO);
+	struct rig *r = rig_with(o);
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened(r);
+	says(r, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 Test(session, canary_is_subscribed_once_and_not_published)
 {
 	struct rig *r = live_rig("AAA CANARY");
