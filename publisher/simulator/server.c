@@ -1,5 +1,6 @@
 #include "publisher/simulator/server_internal.h"
 
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,7 @@ static bool encrypt(struct sim_conn *c)
 
 	if (n > ENCRYPT_AT_ONCE)
 		n = ENCRYPT_AT_ONCE;
+	ERR_clear_error(); /* the queue is the thread's: another connection's error is not ours */
 	if (n > 0 && SSL_is_init_finished(c->ssl)) {
 		if (SSL_write_ex(c->ssl, c->pending.data + c->pending_at, n, &written) != 1)
 			return false;
@@ -218,6 +220,7 @@ static bool decrypt(struct sim_conn *c, const char *bytes, size_t n)
 
 	if (BIO_write(SSL_get_rbio(c->ssl), bytes, (int)n) != (int)n)
 		return false;
+	ERR_clear_error();
 	do {
 		if (!sim_buffer_reserve(&c->in, READ_BYTES))
 			return false;

@@ -235,6 +235,21 @@ class DataTest(Upbit):
                      {"ty": "orderbook", "cds": ["KRW-BTC"], "lv": 0}]})
 
 
+    def test_the_adapter_understands_every_frame(self):
+        sim = self.start_sim("--plain", "--rate", "10000", "--symbols", "60")
+        names = [m["market"] for m in json.loads(http(sim, "GET", "/v1/market/all")[1])]
+        for word in ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"):
+            ws = self.connect(sim)
+            types = ("orderbook", "trade", "ticker", "candle.1s", "candle.240m")
+            ws.send(request(*({"type": t, "codes": names} for t in types), {"format": word}))
+            frames = b"".join(ws.recv()[1] + b"\n" for _ in range(1500)).decode()
+            status, out, err = self.run_program("bookcast-decode", "upbit", "--json", "-", stdin=frames)
+            self.assertEqual((status, err), (0, ""))
+            events = [json.loads(line)["channel"] for line in out.splitlines()]
+            self.assertEqual(len(events), 1500)
+            self.assertEqual(set(events), {"book", "trade", "ticker", "candle"})
+
+
 class ProtocolTest(Upbit):
     def test_error_frames_and_their_close(self):
         rows = [
@@ -385,6 +400,22 @@ class CertificateTest(Upbit):
     def test_wrong_name_and_expired(self):
         self.assertIn("mismatch", self.refusal("--cert-name", "elsewhere.test"))
         self.assertIn("expired", self.refusal("--cert-expired"))
+
+    def test_a_client_that_fails_tls_costs_only_itself(self):
+        sim = self.start_sim("--rate", "2000")
+        ws = self.connect(sim)
+        ws.send(request(books("KRW-BTC")))
+        for hello in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\xff" * 600):
+            with websocket.connect_tcp(sim.ready["ws"].replace("wss", "ws")) as raw:
+                raw.sendall(hello)
+                while raw.recv(4096):
+                    pass
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                websocket.connect_tcp(sim.ready["ws"])  # does not know the authority
+            for _ in range(5):
+                self.assertEqual(parse(ws.recv()[1])["code"], "KRW-BTC")
+            self.drain(ws)
+        self.assertEqual(control(sim, "status")["sessions"], 1)
 
 
 class ReplayTest(Upbit):
