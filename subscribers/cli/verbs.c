@@ -1,0 +1,16 @@
+#include "subscribers/cli/verbs.h"
+
+#include <string.h>
+
+const struct cli_verb *const cli_verbs[] = {
+	&cli_verb_get, &cli_verb_list, &cli_verb_watch, &cli_verb_health, &cli_verb_gateways,
+};
+const size_t cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
+
+const struct cli_verb *cli_verb_find(const char *name)
+{
+	for (size_t i = 0; i < cli_n_verbs; i++)
+		if (strcmp(cli_verbs[i]->name, name) == 0)
+			return cli_verbs[i];
+	return NULL;
+}
