@@ -287,13 +287,13 @@ Test(config, a_program_adds_its_own_rules_and_they_name_the_place)
 }
 
 static struct bc_verb_flag verb_flags[] = { { "depth", "N", "levels a side", NULL },
-				       { "json", NULL, "one object a line", NULL } };
+					    { "wide", NULL, "all columns", NULL } };
 
 static void print_flags(const struct bc_config *c, int n_args, char **argv)
 {
 	(void)c;
 	printf("%s %s %d %s", verb_flags[0].value ? verb_flags[0].value : "-",
-	       verb_flags[1].value ? "json" : "-", n_args, n_args ? argv[1] : "");
+	       verb_flags[1].value ? "wide" : "-", n_args, n_args ? argv[1] : "");
 }
 
 Test(config, a_verb_has_flags_of_its_own)
@@ -302,9 +302,9 @@ Test(config, a_verb_has_flags_of_its_own)
 						    .n_flags = 2,
 						    .name = "bookcast get" };
 	struct child got = load((struct call){
-		BC_CLI, { "upbit", "--depth", "5", "--json" }, { 0 }, &more, print_flags, true });
+		BC_CLI, { "upbit", "--depth", "5", "--wide" }, { 0 }, &more, print_flags, true });
 	cr_expect_eq(got.exit_code, BC_CONFIG_RUN, "%s", got.err);
-	cr_expect_str_eq(got.out, "5 json 1 upbit");
+	cr_expect_str_eq(got.out, "5 wide 1 upbit");
 	child_free(&got);
 	got = load((struct call){ BC_CLI, { "--dept", "5" }, { 0 }, &more, print_flags, true });
 	cr_expect_eq(got.exit_code, BC_CONFIG_BAD);
