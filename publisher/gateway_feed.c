@@ -25,7 +25,6 @@ static void on_opened(void *self, struct bc_ws *ws)
 {
 	struct link *link = self;
 	(void)ws;
-	bc_metric_add(&link->gateway->metrics, BC_METRIC_WS_CONNECTS, 1);
 	session_opened(link->gateway->session, gateway_now(), link->id);
 }
 
@@ -271,7 +270,6 @@ void gateway_feed_turn(struct gateway *g)
 		if (link == NULL || !link->failed)
 			continue;
 		link->failed = false;
-		bc_metric_add(&g->metrics, BC_METRIC_WS_CONNECT_FAILURES, 1);
 		session_closed(g->session, gateway_now(), link->id, &link->how);
 	}
 	for (size_t i = 0; i < REST_SLOTS; i++) {

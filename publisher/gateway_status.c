@@ -22,6 +22,8 @@ static const struct {
 	{                                                                     \
 		BC_METRIC_##metric, offsetof(struct session_counters, member) \
 	}
+	ROW(WS_CONNECTS, opened),
+	ROW(WS_CONNECT_FAILURES, connect_failures),
 	ROW(WS_RECONNECTS, reconnects),
 	ROW(WS_SENT, sends),
 	ROW(WS_CONTROL_ERRORS, control_errors),

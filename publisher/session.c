@@ -195,6 +195,7 @@ void session_opened(struct session *s, struct session_now now, uint32_t connecti
 		return;
 	const struct bc_line *line = &s->x->lines[c->line];
 	c->phase = PHASE_OPEN;
+	s->count.opened++;
 	c->since = c->proof_at = now.mono;
 	c->ping_at = line->ping_interval_ns == 0 ? MONO_NEVER
 						 : mono_plus(now.mono, line->ping_interval_ns);

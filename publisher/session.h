@@ -11,6 +11,7 @@
  * Duty    the caller ticks at session_next_deadline() at the latest. Who comes more than two
  *         seconds late has stalled, and everything is stale (clock) from then on.
  * Units   times in ns; three clocks, see struct session_now.
+ * Limits  20,000 symbols; 65,536 instruments listed.
  * Memory  session_new(), adding symbols and the instrument list allocate; nothing else does.
  * Threads one. */
 #ifndef SESSION_H
@@ -120,6 +121,7 @@ void session_rest_failed(struct session *s, struct session_now now, uint32_t req
  *   BC_OK         done, or on its way
  *   BC_EINVAL     not a symbol of this exchange
  *   BC_ENOTFOUND  remove, resync: nothing of that name is followed
+ *   BC_ERANGE     add: that many symbols are followed already
  *   BC_ENOMEM */
 bc_status session_add(struct session *s, struct session_now now, const char *spec, char *why,
 		      size_t cap);
@@ -134,12 +136,13 @@ void session_reconnect(struct session *s, struct session_now now);
 bc_mono_time session_next_deadline(const struct session *s);
 
 struct session_counters {
-	uint64_t connects, reconnects;	/* attempts; connections lost or given up */
-	uint64_t messages, bytes;	/* from the exchange */
-	uint64_t events[BC_N_CHANNELS]; /* data of symbols we follow */
-	uint64_t ignored;		/* data of others */
-	uint64_t duplicates;		/* trades seen before */
-	uint64_t refused, out_of_range; /* not understood; a number that does not fit */
+	uint64_t opened, connect_failures; /* connections made; attempts that failed */
+	uint64_t reconnects;               /* open ones lost or given up */
+	uint64_t messages, bytes;          /* from the exchange */
+	uint64_t events[BC_N_CHANNELS];    /* data of symbols we follow */
+	uint64_t ignored;                  /* data of others */
+	uint64_t duplicates;               /* trades seen before */
+	uint64_t refused, out_of_range;    /* not understood; a number that does not fit */
 	uint64_t crossed, gaps, checksums;
 	uint64_t resyncs; /* subscriptions sent to have everything again */
 	uint64_t control_errors, rate_limited, silent, stalls, state_changes;

@@ -133,6 +133,8 @@ void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, c
 		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
 	if (open)
 		lose(s, id, reason);
+	else
+		s->count.connect_failures++;
 	s->act.disconnect(s->act.self, id);
 }
 
@@ -158,6 +160,7 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	int64_t asked = asked_wait_ns(s, how);
 	if (wait < asked)
 		wait = asked;
+	s->count.connect_failures += c->phase == PHASE_CONNECTING;
 	s->count.rate_limited += how->http_status == 429 || how->http_status == 418;
 	c->failures++;
 	c->phase = PHASE_WAITING;
@@ -181,7 +184,6 @@ static void tick_waiting(struct session *s, uint32_t id)
 	if (s->now.mono.ns < c->retry_at.ns || !budget_allows(connects, s->now.mono))
 		return;
 	budget_spend(connects, s->now.mono);
-	s->count.connects++;
 	c->phase = PHASE_CONNECTING;
 	c->since = s->now.mono;
 	s->act.connect(s->act.self, id);

@@ -58,6 +58,8 @@ static bc_status room_for_one(struct directory *d)
 {
 	if (d->n < d->capacity)
 		return BC_OK;
+	if (d->n >= LISTED_MAX)
+		return BC_ERANGE;
 	uint32_t room = d->capacity == 0 ? 256 : d->capacity * 2;
 	struct listed *entries = realloc(d->entries, room * sizeof *entries);
 	if (entries == NULL)
@@ -104,7 +106,7 @@ static void follow_listed(struct session *s, const struct listed *e)
 	if (bc_symbol_check(bc_str_of(s->x->id), e->name) != BC_OK ||
 	    symbol_follow(s, e->name) != BC_OK)
 		session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_B("symbol", e->name),
-			    BC_LOG_S("why", "not fit for a topic, or out of memory"));
+			    BC_LOG_S("why", "not fit for a topic, too many, or out of memory"));
 }
 
 void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument)
@@ -114,7 +116,7 @@ void directory_learn(struct session *s, bc_str name, const struct bc_instrument 
 	if (new &&
 	    (enter(s, name, instrument->unified) != BC_OK || (e = entry_of(s, name)) == NULL)) {
 		session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_B("symbol", name),
-			    BC_LOG_S("why", "out of memory"));
+			    BC_LOG_S("why", "too many are listed, or out of memory"));
 		return;
 	}
 	if (instrument->status != BC_LISTING_UNKNOWN)

@@ -32,6 +32,8 @@
 #define BAD_IN_A_ROW_MAX   10
 #define FRAME_FIRST_BYTES  (16u << 10)
 #define FRAME_MAX_BYTES    (16u << 20)
+#define SYMBOLS_MAX        20000
+#define LISTED_MAX         65536
 #define TRADE_ID_MAX       40
 
 /* ------------------------------------------------------------------ symbols */

@@ -147,7 +147,7 @@ static bool read_answer(struct session *s, enum rest_job_id id, bc_str body)
 				  .rest = kinds[id] };
 	uint64_t bad = s->count.refused + s->count.out_of_range;
 	s->received = s->now.wall;
-	return s->x->on_input(s->adapter, &input, &s->sink) == BC_OK && 
+	return s->x->on_input(s->adapter, &input, &s->sink) == BC_OK &&
 	       s->count.refused + s->count.out_of_range == bad;
 }
 

@@ -81,7 +81,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	uint32_t id;
 	if (bc_name_find(&s->by_name, name) != BC_NAME_NONE)
 		return BC_OK;
-	bc_status rc = new_number(s, &id);
+	bc_status rc = s->n_symbols >= SYMBOLS_MAX ? BC_ERANGE : new_number(s, &id);
 	if (rc != BC_OK)
 		return rc;
 	char *copy = malloc(name.n + 1);

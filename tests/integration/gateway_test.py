@@ -27,7 +27,7 @@ class Publishing(bookcast_test.Case):
         everything = self.subscribe("")
         everything.wait(lambda m: m.channel == "heartbeat", "a heartbeat")
         self.start_sim("--symbols", "10", "--rate", "200", "--plain", "--listen", address)
-        everything.wait(lambda m: is_book(m) and m.seq > 100, "100 books")
+        everything.wait(lambda m: is_book(m) and m.seq > 50, "50 books")
         self.assertEqual(holes(everything.heard), [])
         first = {}
         for m in everything.heard:
@@ -115,6 +115,14 @@ class Faults(bookcast_test.Case):
         self.assertGreater(again.ts_recv, woke - 10**9)
         self.assertEqual(holes(book.heard), [])
 
+    def test_log_level_by_signal(self):
+        sim = self.start_sim("--symbols", "10", "--rate", "10")
+        gateway = self.start_gateway(sim, symbols="KRW-BTC")
+        os.kill(gateway.pid, signal.SIGUSR1)
+        gateway.wait_log("level=debug .*event=log.level")
+        os.kill(gateway.pid, signal.SIGUSR2)
+        gateway.wait_log("level=info .*event=log.level")
+
     def test_terminated_says_so_and_leaves_at_once(self):
         sim = self.start_sim("--symbols", "10", "--rate", "100")
         gateway = self.start_gateway(sim, symbols="KRW-BTC")
@@ -122,7 +130,7 @@ class Faults(bookcast_test.Case):
         everything.wait(lambda m: is_book(m) and m.state == "live", "a live book")
         began = time.monotonic()
         self.assertEqual(gateway.stop(), 0)
-        self.assertLess(time.monotonic() - began, 2 if os.environ.get("BOOKCAST_SLOW") else 1.5)
+        self.assertLess(time.monotonic() - began, 1.5)  # one second, and what a busy machine adds
         for topic in ("upbit.KRW-BTC.book", "upbit.KRW-BTC.state", "upbit.@0.state"):
             down = everything.wait(lambda m: m.topic == topic and m.state == "down", f"down on {topic}")
             self.assertEqual(down.reason, "shutdown")

@@ -1,0 +1,322 @@
+/* From a received frame to zmq_msg_send: nothing of ours allocates after warm-up, and libzmq does
+ * so exactly once for a message over 33 bytes.
+ *
+ * Ours is counted by the linker's --wrap, which sees the calls of what is linked in; all calls of
+ * this thread, libzmq's too, by a malloc of this program's own (not under sanitizers, which bring
+ * theirs). */
+#include "common/bus_pub.h"
+#include "publisher/outlet.h"
+#include "publisher/session.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static _Thread_local size_t ours, all;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	ours++;
+	return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	ours++;
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	ours++;
+	return __real_realloc(p, n);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNTS_ALL 0
+#else
+#define COUNTS_ALL 1
+void *__libc_malloc(size_t n);
+
+__attribute__((visibility("default"))) void *malloc(size_t n)
+{
+	all++;
+	return __libc_malloc(n);
+}
+#endif
+
+/* ------------------------------------------------------------------ the whole path */
+
+struct rig {
+	void *context, *sub;
+	struct bc_pub *pub;
+	struct outlet *outlet;
+	struct session *session;
+	struct session_now now;
+	size_t heard;
+};
+
+static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
+{
+	return bc_filters_topic_open(bc_pub_filters(((struct rig *)self)->pub), topic, out);
+}
+
+static void topic_close(void *self, uint32_t topic)
+{
+	bc_filters_topic_close(bc_pub_filters(((struct rig *)self)->pub), topic);
+}
+
+static bool topic_wanted(void *self, uint32_t topic)
+{
+	return bc_filters_wanted(bc_pub_filters(((struct rig *)self)->pub), topic);
+}
+
+static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
+{
+	return bc_pub_send(((struct rig *)self)->pub, topic, payload);
+}
+
+static bc_wall_time wall_now(void *self)
+{
+	return ((struct rig *)self)->now.wall;
+}
+
+static void ignore_connection(void *self, uint32_t connection)
+{
+	(void)self;
+	(void)connection;
+}
+
+static bc_status act_send(void *self, uint32_t connection, bc_str text)
+{
+	(void)self;
+	(void)connection;
+	(void)text;
+	return BC_OK;
+}
+
+static void act_get(void *self, uint32_t request, bc_str path)
+{
+	(void)self;
+	(void)request;
+	(void)path;
+}
+
+static bc_status act_added(void *self, uint32_t symbol, bc_str name)
+{
+	struct rig *r = self;
+	return outlet_symbol_add(r->outlet, r->now.mono, symbol, name);
+}
+
+static void act_removed(void *self, uint32_t symbol)
+{
+	outlet_symbol_remove(((struct rig *)self)->outlet, symbol);
+}
+
+static void act_symbol_state(void *self, uint32_t symbol, const struct session_change *change)
+{
+	struct rig *r = self;
+	outlet_symbol_state(r->outlet, r->now.mono, symbol, change);
+}
+
+static void act_feed_state(void *self, const struct session_change *change)
+{
+	struct rig *r = self;
+	outlet_feed_state(r->outlet, r->now.mono, change);
+}
+
+static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
+		      bc_wall_time received)
+{
+	struct rig *r = self;
+	outlet_event(r->outlet, r->now.mono, symbol, event, received);
+}
+
+static void act_log(void *self, enum bc_log_level level, const char *event,
+		    const struct bc_log_field *fields)
+{
+	(void)self;
+	(void)level;
+	(void)event;
+	(void)fields;
+}
+
+static void open_bus(struct rig *r)
+{
+	struct bc_pub_options pub = { .send_hwm_msgs = 100000, .linger_ms = 0 };
+	char why[256] = "";
+	int no_limit = 0;
+	r->context = bc_bus_context_new();
+	cr_assert_eq(bc_pub_new(&r->pub, r->context, &pub), BC_OK);
+	cr_assert_eq(bc_pub_bind(r->pub, "tcp://127.0.0.1:0", false, why, sizeof why), BC_OK, "%s",
+		     why);
+	r->sub = zmq_socket(r->context, ZMQ_SUB);
+	zmq_setsockopt(r->sub, ZMQ_RCVHWM, &no_limit, sizeof no_limit);
+	zmq_setsockopt(r->sub, ZMQ_LINGER, &no_limit, sizeof no_limit);
+	zmq_connect(r->sub, bc_pub_endpoint(r->pub, 0));
+}
+
+static void subscribe(struct rig *r)
+{
+	zmq_setsockopt(r->sub, ZMQ_SUBSCRIBE, "", 0);
+	zmq_pollitem_t item = { .socket = bc_pub_socket(r->pub), .events = ZMQ_POLLIN };
+	for (int i = 0; i < 100 && bc_filters_count(bc_pub_filters(r->pub)) == 0; i++) {
+		zmq_poll(&item, 1, 100);
+		bc_pub_read(r->pub, 10, NULL, NULL);
+	}
+	cr_assert_eq(bc_filters_count(bc_pub_filters(r->pub)), 1);
+}
+
+static void rig_open(struct rig *r)
+{
+	uint32_t channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+			    BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER);
+	struct outlet_options outlet = {
+		.exchange = "upbit", .instance = "0", .epoch = 1, .channels = channels, .levels = 30
+	};
+	struct outlet_sender sender = { r,          topic_open, topic_close, topic_wanted,
+					topic_send, wall_now };
+	struct session_options options = { .exchange = bc_exchange_find("upbit"),
+					   .feed = { .group_by = BC_DECIMAL_NONE },
+					   .channels = channels,
+					   .levels = 30,
+					   .silent_after_ns = 5 * BC_NS_PER_S,
+					   .quiet_after_ns = 5 * BC_NS_PER_S,
+					   .first_data_after_ns = 10 * BC_NS_PER_S,
+					   .backoff_max_ns = BC_NS_PER_S };
+	struct session_actions actions = { r,
+					   ignore_connection,
+					   ignore_connection,
+					   act_send,
+					   ignore_connection,
+					   act_get,
+					   act_added,
+					   act_removed,
+					   act_symbol_state,
+					   act_feed_state,
+					   act_event,
+					   act_log };
+	char why[256] = "";
+	*r = (struct rig){
+		.now = { { BC_NS_PER_S }, { BC_NS_PER_S }, { 1790134742 * BC_NS_PER_S } }
+	};
+	open_bus(r);
+	cr_assert_eq(outlet_new(&r->outlet, &outlet, &sender), BC_OK);
+	cr_assert_eq(session_new(&r->session, &options, &actions, why, sizeof why), BC_OK, "%s",
+		     why);
+	cr_assert_eq(session_add(r->session, r->now, "KRW-BTC", why, sizeof why), BC_OK, "%s", why);
+	session_start(r->session, r->now);
+	session_opened(r->session, r->now, 0);
+}
+
+static void rig_close(struct rig *r)
+{
+	session_free(&r->session);
+	outlet_free(&r->outlet);
+	zmq_close(r->sub);
+	bc_pub_free(&r->pub);
+	bc_bus_context_free(&r->context);
+}
+
+static void drain(struct rig *r)
+{
+	char frame[8192];
+	while (zmq_recv(r->sub, frame, sizeof frame, ZMQ_DONTWAIT) > 0)
+		r->heard++;
+}
+
+/* A book whose top changes, a trade, a ticker. Returns how many messages that publishes. */
+static uint64_t say_three(struct rig *r, int i)
+{
+	char text[1024];
+	uint64_t before = outlet_counters(r->outlet)->published;
+	static const char *const frames[] = {
+		"{\"ty\":\"orderbook\",\"cd\":\"KRW-BTC\",\"tms\":1790134742000,\"tas\":0.4,"
+		"\"tbs\":2.2,"
+		"\"obu\":[{\"ap\":116606000,\"bp\":%d,\"as\":0.06288509,\"bs\":7.9276E-4},"
+		"{\"ap\":116609000,\"bp\":99000,\"as\":5.0E-4,\"bs\":0.01624318}],\"st\":"
+		"\"REALTIME\","
+		"\"lv\":0}",
+		"{\"ty\":\"trade\",\"cd\":\"KRW-BTC\",\"tms\":1790134742000,\"ttms\":1790134742000,"
+		"\"tp\":116606000,\"tv\":0.004,\"ab\":\"ASK\",\"pcp\":1,\"c\":\"RISE\",\"cp\":1,"
+		"\"sid\":17901347420%d,\"st\":\"REALTIME\"}",
+		"{\"ty\":\"ticker\",\"cd\":\"KRW-BTC\",\"op\":1,\"hp\":2,\"lp\":1,\"tp\":%d,"
+		"\"pcp\":1,"
+		"\"scp\":1,\"atv24h\":1587.73606087,\"atp24h\":162997300132.123,\"ttms\":"
+		"1790134742000,"
+		"\"ms\":\"ACTIVE\",\"tms\":1790134742000,\"st\":\"REALTIME\"}",
+	};
+	for (size_t f = 0; f < 3; f++) {
+		r->now.mono.ns += BC_NS_PER_MS;
+		r->now.boot.ns += BC_NS_PER_MS;
+		r->now.wall.ns += BC_NS_PER_MS;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		int n = snprintf(text, sizeof text, frames[f], 100000 + i);
+#pragma GCC diagnostic pop
+		session_message(r->session, r->now, 0, (bc_str){ text, (size_t)n }, true,
+				r->now.wall);
+	}
+	session_tick(r->session, r->now);
+	outlet_turn(r->outlet, r->now.mono);
+	return outlet_counters(r->outlet)->published - before;
+}
+
+Test(allocation, frame_to_bus_costs_nothing_of_ours)
+{
+	enum { WARM = 300, ROUNDS = 2000 };
+	struct rig r;
+	rig_open(&r);
+	subscribe(&r);
+	for (int i = 0; i < WARM; i++) {
+		say_three(&r, i);
+		drain(&r);
+	}
+	cr_assert_eq(session_symbols_in(r.session, BC_STATE_LIVE), 1);
+	uint64_t messages = 0;
+	size_t total = 0, own = 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		ours = all = 0;
+		messages += say_three(&r, WARM + i);
+		own += ours;
+		total += all;
+		drain(&r);
+	}
+	cr_expect_eq(own, 0, "%zu allocations of ours in %d frames", own, 3 * ROUNDS);
+	cr_expect_eq(messages, 4 * ROUNDS, "book, bbo, trade, ticker");
+	cr_expect_eq(outlet_counters(r.outlet)->send_failures, 0);
+	/* libzmq's queue to its I/O thread grows by a chunk of 256 messages where that thread lags.
+	 */
+	if (COUNTS_ALL) {
+		cr_expect_geq(total, messages, "one a message");
+		cr_expect_leq(total, messages + messages / 256 + 1, "%zu for %lu messages", total,
+			      (unsigned long)messages);
+	}
+	rig_close(&r);
+}
+
+Test(allocation, nobody_listens_costs_nothing_at_all)
+{
+	struct rig r;
+	rig_open(&r);
+	for (int i = 0; i < 100; i++)
+		say_three(&r, i);
+	ours = all = 0;
+	uint64_t messages = 0;
+	for (int i = 0; i < 1000; i++)
+		messages += say_three(&r, 100 + i);
+	cr_expect_eq(ours, 0);
+	cr_expect_eq(all, 0);
+	cr_expect_eq(messages, 4000, "counted all the same");
+	cr_expect_eq(outlet_counters(r.outlet)->encoded, 0);
+	rig_close(&r);
+}

@@ -1,0 +1,242 @@
+/* The feed session when things go wrong: connections, data, clocks. */
+#include "tests/support/session_rig.h"
+
+/* ------------------------------------------------------------------ connections lost */
+
+Test(session, lost_connection_makes_stale_until_the_next_book)
+{
+	struct rig *r = live_rig("AAA");
+	int64_t since = 0;
+	pass(r, S);
+	closed(r, 0, 0);
+	cr_expect_str_eq(r->seen, "AAA stale disconnected; ");
+	cr_expect_eq(r->feed, BC_STATE_STALE);
+	since = view_of(r, "AAA").since.ns;
+	pass(r, S);
+	opened(r);
+	says(r, "ticker AAA");
+	says(r, "trade AAA 1");
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	cr_expect_eq(view_of(r, "AAA").since.ns, since, "stale since it was lost");
+	says(r, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->feed, BC_STATE_LIVE);
+	done(r);
+}
+
+/* The wait after the n-th failure, of many runs: within its bounds, and spread over them. */
+Test(session, back_off_doubles_to_its_cap_with_full_jitter)
+{
+	enum { RUNS = 200, FAILURES = 10 };
+	static int64_t wait[FAILURES][RUNS];
+	for (int run = 0; run < RUNS; run++) {
+		struct session_options o = options_for_tests();
+		o.seed = (uint64_t)run * 7919 + 1;
+		struct rig *r = rig_with(o);
+		add(r, "AAA");
+		session_start(r->session, r->now);
+		for (int i = 0; i < FAILURES; i++) {
+			size_t n = r->n_connects;
+			int64_t from = r->now.mono.ns;
+			closed(r, 0, 0);
+			pass(r, 31 * S);
+			cr_assert_eq(r->n_connects, n + 1, "one attempt a failure");
+			wait[i][run] = r->connected_at[n % 64] - from;
+		}
+		done(r);
+	}
+	for (int i = 0; i < FAILURES; i++) {
+		int64_t cap = i >= 7 ? 30 * S : 250 * MS << i, low = INT64_MAX, high = 0;
+		for (int run = 0; run < RUNS; run++) {
+			low = wait[i][run] < low ? wait[i][run] : low;
+			high = wait[i][run] > high ? wait[i][run] : high;
+		}
+		cr_expect_leq(high, cap + 1, "failure %d waited %ld ms", i, (long)(high / MS));
+		cr_expect_gt(high, cap * 8 / 10, "failure %d: jitter reaches the cap", i);
+		cr_expect_lt(low, cap * 2 / 10, "failure %d: jitter begins at nothing", i);
+	}
+}
+
+Test(session, only_data_resets_the_back_off)
+{
+	int64_t longest_unproven = 0, longest_proven = 0;
+	for (int run = 0; run < 100; run++) {
+		for (int proven = 0; proven < 2; proven++) {
+			struct session_options o = options_for_tests();
+			o.seed = (uint64_t)run * 104729 + 5;
+			struct rig *r = rig_with(o);
+			add(r, "AAA");
+			session_start(r->session, r->now);
+			for (int i = 0; i < 5; i++) {
+				closed(r, 0, 0);
+				pass(r, 9 * S);
+			}
+			opened(r);
+			if (proven)
+				says(r, "ticker CANARY");
+			size_t n = r->n_connects;
+			int64_t from = r->now.mono.ns;
+			closed(r, 0, 0);
+			pass(r, 9 * S);
+			int64_t wait = r->connected_at[n % 64] - from;
+			int64_t *longest = proven ? &longest_proven : &longest_unproven;
+			*longest = wait > *longest ? wait : *longest;
+			done(r);
+		}
+	}
+	cr_expect_leq(longest_proven, 250 * MS + 1);
+	cr_expect_gt(longest_unproven, 4 * S, "an opened socket proves nothing");
+}
+
+Test(session, told_to_stay_away)
+{
+	static const struct {
+		int http;
+		int64_t retry_after, at_least;
+		const char *why;
+	} rows[] = {
+		{ 429, 7 * S, 7 * S, "Retry-After is obeyed" },
+		{ 418, 120 * S, 120 * S, "also beyond our own cap" },
+		{ 429, 0, S, "429 alone: not within this second" },
+		{ 418, 0, 30 * S, "418 alone is a ban: the longest wait" },
+		{ 503, 3 * S, 3 * S, "with any status" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = live_rig("AAA");
+		closed(r, rows[i].http, rows[i].retry_after);
+		pass(r, rows[i].at_least - 1);
+		cr_expect_eq(r->n_connects, 1, "%s", rows[i].why);
+		pass(r, 31 * S);
+		cr_expect_eq(r->n_connects, 2, "%s: but then we come back", rows[i].why);
+		done(r);
+	}
+}
+
+Test(session, handshake_that_never_answers_is_given_up)
+{
+	struct rig *r = rig_with(options_for_tests());
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	pass(r, 19 * S);
+	cr_expect_eq(r->n_disconnects, 0);
+	pass(r, 2 * S);
+	cr_expect_eq(r->n_disconnects, 1);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ doubt */
+
+Test(session, doubt_hurts_one_symbol_and_heals)
+{
+	static const struct {
+		const char *message;
+		enum bc_reason reason;
+		const char *why;
+	} rows[] = {
+		{ "range AAA", BC_REASON_RANGE, "a value that does not fit" },
+		{ "refuse AAA", BC_REASON_GAP, "a message that was not understood was missed" },
+		{ "book AAA 3 2", BC_REASON_CROSSED, "bid above ask" },
+		{ "resync AAA", BC_REASON_CHECKSUM, "the adapter says so" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = live_rig("AAA BBB");
+		pass(r, S);
+		says(r, rows[i].message);
+		expect_state(r, "AAA", BC_STATE_STALE, rows[i].reason);
+		expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+		pass(r, 0);
+		cr_expect_eq(r->n_sent, 2, "%s: it is asked for again", rows[i].why);
+		cr_expect_eq(r->n_disconnects, 0);
+		says(r, "ticker AAA");
+		expect_state(r, "AAA", BC_STATE_STALE, rows[i].reason);
+		says(r, "book AAA 1 2");
+		expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+		done(r);
+	}
+}
+
+Test(session, crossed_for_long_is_never_live_and_not_asked_for_all_day)
+{
+	struct rig *r = live_rig("AAA");
+	for (int i = 0; i < 600; i++) {
+		says(r, "book AAA 3 2");
+		cr_assert_eq(view_of(r, "AAA").state, BC_STATE_STALE);
+		pass(r, 100 * MS);
+	}
+	cr_expect_leq(r->n_sent, 14, "%zu subscriptions in a minute", r->n_sent);
+	cr_expect_gt(r->n_sent, 10);
+	done(r);
+}
+
+Test(session, locked_book_is_live_with_a_flag)
+{
+	struct rig *r = live_rig("AAA");
+	says(r, "book AAA 2 2.0");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->last_flags, BC_FLAG_LOCKED);
+	done(r);
+}
+
+Test(session, nonsense_costs_a_message_until_there_is_nothing_else)
+{
+	struct rig *r = live_rig("AAA");
+	for (int i = 0; i < 9; i++)
+		says(r, "\x01\x02");
+	says(r, "book AAA 1 2");
+	for (int i = 0; i < 9; i++)
+		says(r, "{}");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->n_disconnects, 0);
+	says(r, "{}");
+	cr_expect_eq(r->n_disconnects, 1);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
+	done(r);
+}
+
+Test(session, exchange_clock_sets_a_flag_and_nothing_else)
+{
+	struct rig *r = live_rig("AAA");
+	says(r, "future AAA");
+	cr_expect_eq(r->last_flags, BC_FLAG_CLOCK);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+Test(session, our_own_clock_makes_everything_stale)
+{
+	static const struct {
+		int64_t turn, slept;
+		bool stale;
+		const char *why;
+	} rows[] = {
+		{ 2 * S + 1, 0, true, "a turn of more than two seconds" },
+		{ 1900 * MS, 0, false, "a long turn" },
+		{ 10 * MS, 60 * S, true, "the machine slept" },
+		{ 10 * MS, 900 * MS, false, "clocks drift" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = live_rig("AAA");
+		at(r, r->now.mono.ns + rows[i].turn);
+		r->now.boot.ns += rows[i].slept;
+		says(r, "book AAA 1 2"); /* what the socket still held */
+		bool stale = view_of(r, "AAA").state == BC_STATE_STALE;
+		cr_expect_eq(stale, rows[i].stale, "%s", rows[i].why);
+		cr_expect_eq(r->gone[0], rows[i].stale, "%s", rows[i].why);
+		if (stale)
+			cr_expect_eq(view_of(r, "AAA").reason, BC_REASON_CLOCK);
+		done(r);
+	}
+}
+
+Test(session, wall_clock_decides_nothing)
+{
+	struct rig *r = live_rig("AAA");
+	r->now.wall.ns -= 7200 * S;
+	says(r, "trade AAA 1");
+	pass(r, S);
+	r->now.wall.ns += 86400 * S;
+	says(r, "trade AAA 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->n_disconnects, 0);
+	done(r);
+}
