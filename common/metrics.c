@@ -76,6 +76,8 @@ static void add_rows(struct bc_text *t, const struct bc_metrics *m)
 				 row->help);
 		last = row->name;
 		add_series(t, m, row->name, row->labels);
+		if (row->kind == BC_METRIC_GAUGE_NS && value > INT64_MAX)
+			value = 0; /* BC_TIME_UNKNOWN: never, which an alert takes for long ago */
 		if (row->kind == BC_METRIC_GAUGE_NS)
 			bc_text_addf(t, "%llu.%09llu\n", value / 1000000000, value % 1000000000);
 		else

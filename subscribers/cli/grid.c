@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL_MAX    400
+#define CELL_MAX    2048
 #define MAX_COLUMNS 16
 
 struct cell {

@@ -198,8 +198,17 @@ static struct grid *start_grid(struct cli *cli, const struct grid_column *column
 	struct table_state *s = cli->output_state;
 	if (s->grid == NULL && !s->failed)
 		s->grid = grid_new(columns, n);
-	s->failed = s->grid == NULL;
+	s->failed = s->failed || s->grid == NULL;
 	return s->grid;
+}
+
+/* Prints the grid and gives it back. */
+static void print_grid(struct cli *cli)
+{
+	struct table_state *s = cli->output_state;
+	if (grid_rows(s->grid) > 0 && !grid_print(s->grid, stdout, cli->color, ""))
+		s->failed = true;
+	grid_free(&s->grid);
 }
 
 static void table_listed(struct cli *cli, const struct cli_listed *l)
@@ -281,25 +290,38 @@ static void add_states(struct grid *g, const json_t *states)
 	grid_add(g, bc_str_of(text), unfit ? PAINT_BAD : PAINT_GOOD);
 }
 
-static void print_unfit(const struct cli *cli, const json_t *exchange)
+static void add_unfit(struct grid *g, const json_t *exchange)
 {
 	const json_t *entry;
 	size_t i;
 	json_array_foreach(json_object_get(exchange, "unfit"), i, entry)
 	{
 		const char *state = json_text(entry, "state"), *reason = json_text(entry, "reason");
-		char symbol[200];
-		struct bc_text t = bc_text_on(symbol, sizeof symbol);
 		int number = bc_state_of(bc_str_of(state)), why = bc_reason_of(bc_str_of(reason));
-		bc_text_add_escaped(&t, bc_str_of(json_text(entry, "symbol")), 100);
-		printf("  %s %s  ", json_text(exchange, "exchange"), symbol);
-		paint_on(stdout, cli->color, paint_word(state));
-		printf("%s", state);
-		paint_off(stdout, cli->color, paint_word(state));
-		printf("  %s\n", number >= 0 && why >= 0
-					 ? why_state((enum bc_state)number, (enum bc_reason)why)
-					 : reason);
+		const char *words = number >= 0 && why >= 0
+					    ? why_state((enum bc_state)number, (enum bc_reason)why)
+					    : reason;
+		grid_add(g, bc_str_of(json_text(exchange, "exchange")), PAINT_NONE);
+		grid_add(g, bc_str_of(json_text(entry, "symbol")), PAINT_STRONG);
+		grid_add(g, bc_str_of(state), paint_word(state));
+		grid_add(g, bc_str_of(words), PAINT_NONE);
 	}
+}
+
+static void print_unfit(struct cli *cli, const json_t *exchanges)
+{
+	static const struct grid_column columns[] = {
+		{ "", GRID_LEFT }, { "", GRID_LEFT }, { "", GRID_LEFT }, { "", GRID_LEFT }
+	};
+	struct grid *g = start_grid(cli, columns, 4);
+	const json_t *e;
+	size_t i;
+	if (g == NULL)
+		return;
+	json_array_foreach(exchanges, i, e) add_unfit(g, e);
+	if (grid_rows(g) > 0)
+		putchar('\n');
+	print_grid(cli);
 }
 
 static void table_health(struct cli *cli, const json_t *health)
@@ -335,15 +357,8 @@ static void table_health(struct cli *cli, const json_t *health)
 	       (long long)json_integer_value(json_object_get(health, "topics")));
 	if (grid_rows(g) == 0)
 		printf("no gateway has been heard\n");
-	else if (!grid_print(g, stdout, cli->color, ""))
-		((struct table_state *)cli->output_state)->failed = true;
-	grid_free(&((struct table_state *)cli->output_state)->grid);
-	json_array_foreach(exchanges, i, e)
-	{
-		if (json_array_size(json_object_get(e, "unfit")) > 0)
-			putchar('\n');
-		print_unfit(cli, e);
-	}
+	print_grid(cli);
+	print_unfit(cli, exchanges);
 }
 
 const struct cli_output cli_output_table = {

@@ -39,6 +39,10 @@ Test(metrics, are_printed_with_their_labels)
 		    "1763695800.123456789");
 	expect_line("bookcast_symbols{exchange=\"upbit\",instance=\"0\",state=\"live\"} 0");
 	cr_expect_null(strstr(text, "bookcast_cache_"));
+	bc_metric_set(&metrics, BC_METRIC_LAST_MESSAGE, (uint64_t)BC_TIME_UNKNOWN);
+	cr_expect_gt(bc_metrics_print(&metrics, text, sizeof text), 0);
+	expect_line("bookcast_last_message_timestamp_seconds{exchange=\"upbit\",instance=\"0\"} "
+		    "0.000000000");
 	print(BC_CACHE);
 	cr_expect_not_null(strstr(text, "bookcast_cache_messages_total{"));
 	cr_expect_null(strstr(text, "bookcast_messages_received_total"));
