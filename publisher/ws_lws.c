@@ -19,9 +19,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "publisher/http_header.h"
+#include "publisher/loop_guest.h"
 #include "publisher/tls_client.h"
+#include "publisher/ws_message.h"
+#include "publisher/ws_slots.h"
+#include "publisher/ws_target.h"
 
-#include <arpa/inet.h>
 #include <libwebsockets.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -37,12 +40,7 @@
 #define HEADER_BYTES     16384
 #define QUEUE_MAX        64
 #define CLOSE_LIMIT_NS   BC_NS_PER_S
-#define HOST_MAX         100 /* lws writes "Host: ..." into 128 bytes */
-#define PATH_MAX_BYTES   1900
-#define NO_DEADLINE      UINT64_MAX
 #define LWS_OWN_LIMIT_S  86400 /* ours come first */
-#define INDEX_BITS       16
-#define LOOP_HANDLES_MAX 8
 #define REAP_INTERVAL_MS 1
 
 enum ws_state {
@@ -66,17 +64,11 @@ struct bc_ws {
 	enum ws_state state;
 	const struct bc_ws_events *events;
 	void *self;
-	char host[HOST_MAX + 1];
-	bool tls, tcp_up, request_sent;
+	char host[WS_HOST_MAX + 1];
+	bool tcp_up, request_sent;
 	bool ping_due, close_sent;
-	uint64_t deadline_ns; /* uv_hrtime() */
 
-	size_t max_message_bytes;
-	bool in_message;
-	bc_wall_time received; /* first bytes of the message */
-	char *held;            /* its earlier pieces */
-	size_t n_held, held_cap;
-
+	struct ws_message incoming;
 	struct outgoing *first, **last;
 	unsigned int n_queued;
 
@@ -88,17 +80,14 @@ struct bc_ws {
 
 struct bc_transport {
 	uv_loop_t *loop;
-	uv_timer_t timer;
+	uv_timer_t reaper; /* of the end */
 	struct lws_context *lws;
 	SSL_CTX *tls;
 	struct bc_log *log;
-	struct bc_ws **slots;
-	size_t n_slots;
-	uintptr_t generation;
-	const struct bc_ws *connecting;              /* inside connect(): its callbacks wait */
-	char tls_error[96];                          /* of the handshake that failed last */
-	uv_handle_t *loop_handles[LOOP_HANDLES_MAX]; /* lws's own, gone when it is */
-	size_t n_loop_handles;
+	struct ws_slots slots;
+	const struct bc_ws *connecting; /* inside connect(): its callbacks wait */
+	char tls_error[96];             /* of the handshake that failed last */
+	struct loop_guest guest;
 };
 
 /* lws has one log emitter a process and gives it no pointer. */
@@ -112,42 +101,13 @@ static void on_lws_line(int level, const char *line)
 		     BC_LOG_B("says", ((bc_str){ line, n })));
 }
 
-/* ------------------------------------------------------------------ slots and deadlines */
-
 static struct bc_ws *ws_of(struct lws *wsi)
 {
 	const struct bc_transport *t = lws_context_user(lws_get_context(wsi));
-	const uintptr_t id = (uintptr_t)lws_get_opaque_user_data(wsi);
-	const size_t index = id & ((1u << INDEX_BITS) - 1);
-	struct bc_ws *ws = index < t->n_slots ? t->slots[index] : NULL;
-	return ws != NULL && ws->id == id ? ws : NULL;
+	return ws_slots_find(&t->slots, (uintptr_t)lws_get_opaque_user_data(wsi));
 }
 
-static bc_status slot_take(struct bc_transport *t, struct bc_ws *ws)
-{
-	size_t i = 0;
-	while (i < t->n_slots && t->slots[i] != NULL)
-		i++;
-	if (i == t->n_slots) {
-		const size_t n = t->n_slots == 0 ? 16 : t->n_slots * 2;
-		if (n > 1u << INDEX_BITS)
-			return BC_ERANGE;
-		struct bc_ws **slots = realloc(t->slots, n * sizeof(struct bc_ws *));
-		if (slots == NULL)
-			return BC_ENOMEM;
-		memset(slots + t->n_slots, 0, (n - t->n_slots) * sizeof(struct bc_ws *));
-		t->slots = slots;
-		t->n_slots = n;
-	}
-	t->slots[i] = ws;
-	ws->id = ++t->generation << INDEX_BITS | i;
-	return BC_OK;
-}
-
-static void slot_leave(struct bc_ws *ws)
-{
-	ws->transport->slots[ws->id & ((1u << INDEX_BITS) - 1)] = NULL;
-}
+/* ------------------------------------------------------------------ the end of a connection */
 
 static void queue_drop(struct bc_ws *ws)
 {
@@ -163,40 +123,9 @@ static void queue_drop(struct bc_ws *ws)
 static void ws_free(struct bc_ws *ws)
 {
 	queue_drop(ws);
-	free(ws->held);
+	ws_message_free(&ws->incoming);
 	free(ws);
 }
-
-static void on_timer(uv_timer_t *timer);
-
-static void timer_arm(struct bc_transport *t)
-{
-	uint64_t earliest = NO_DEADLINE;
-	for (size_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i] != NULL && t->slots[i]->deadline_ns < earliest)
-			earliest = t->slots[i]->deadline_ns;
-	if (earliest == NO_DEADLINE) {
-		uv_timer_stop(&t->timer);
-		return;
-	}
-	const uint64_t now = uv_hrtime();
-	const uint64_t wait_ns = earliest > now ? earliest - now : 0;
-	uv_timer_start(&t->timer, on_timer, (wait_ns + BC_NS_PER_MS - 1) / BC_NS_PER_MS, 0);
-}
-
-static void deadline_set(struct bc_ws *ws, int64_t from_now_ns)
-{
-	ws->deadline_ns = uv_hrtime() + (uint64_t)from_now_ns;
-	timer_arm(ws->transport);
-}
-
-static void deadline_clear(struct bc_ws *ws)
-{
-	ws->deadline_ns = NO_DEADLINE;
-	timer_arm(ws->transport);
-}
-
-/* ------------------------------------------------------------------ the end of a connection */
 
 /* The first reason counts. */
 static void how_set(struct bc_ws *ws, enum bc_ws_close why, const char *detail)
@@ -216,17 +145,21 @@ static void socket_end(struct lws *wsi)
 		shutdown(fd, SHUT_RDWR);
 }
 
+/* It is told from the timer, soon. */
+static void finish_later(struct bc_ws *ws)
+{
+	ws->state = WS_OVER;
+	ws_slots_deadline(&ws->transport->slots, ws->id, 0);
+}
+
 /* Tells the caller; `ws` is gone afterwards. Inside connect() it waits for the timer. */
 static void finish(struct bc_ws *ws)
 {
-	struct bc_transport *t = ws->transport;
-	if (t->connecting == ws) {
-		ws->state = WS_OVER;
-		deadline_set(ws, 0);
+	if (ws->transport->connecting == ws) {
+		finish_later(ws);
 		return;
 	}
-	slot_leave(ws);
-	timer_arm(t);
+	ws_slots_remove(&ws->transport->slots, ws->id);
 	ws->how.detail = ws->detail;
 	ws->events->closed(ws->self, ws, &ws->how);
 	ws_free(ws);
@@ -234,32 +167,21 @@ static void finish(struct bc_ws *ws)
 
 /* From the timer, where no frame of lws is on the stack. lws_set_timeout() with KILL_ASYNC would
  * wait until something else wakes lws. */
-static void expire(struct bc_ws *ws)
+static void on_due(void *self)
 {
+	struct bc_ws *ws = self;
+	struct lws *wsi = ws->wsi;
 	if (ws->state == WS_CONNECTING)
 		how_set(ws, BC_WS_TIMED_OUT,
 			!ws->tcp_up         ? "no answer to the TCP connect"
 			: !ws->request_sent ? "no end to the TLS handshake"
 					    : "no answer to the upgrade request");
-	struct lws *wsi = ws->wsi;
-	slot_leave(ws);
+	ws_slots_remove(&ws->transport->slots, ws->id); /* nobody hears what the kill tells */
 	if (wsi != NULL) {
 		socket_end(wsi);
 		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 	}
-	ws->how.detail = ws->detail;
-	ws->events->closed(ws->self, ws, &ws->how);
-	ws_free(ws);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct bc_transport *t = timer->data;
-	const uint64_t now = uv_hrtime();
-	for (size_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i] != NULL && t->slots[i]->deadline_ns <= now)
-			expire(t->slots[i]);
-	timer_arm(t);
+	finish(ws);
 }
 
 static void on_orphan_closed(uv_handle_t *handle)
@@ -342,8 +264,10 @@ static int on_connection_error(struct bc_ws *ws, struct lws *wsi, const char *in
 
 static int on_established(struct bc_ws *ws)
 {
+	if (ws->state != WS_CONNECTING) /* given up a moment ago */
+		return -1;
 	ws->state = WS_OPEN;
-	deadline_clear(ws);
+	ws_slots_no_deadline(&ws->transport->slots, ws->id);
 	ws->events->opened(ws->self, ws);
 	return 0;
 }
@@ -385,67 +309,38 @@ static int on_peer_close(struct bc_ws *ws, const unsigned char *in, size_t n)
 		snprintf(reason, sizeof reason, "%.*s", (int)(n - 2), (const char *)in + 2);
 	}
 	how_set(ws, BC_WS_CLOSED_BY_PEER, reason);
-	deadline_set(ws, CLOSE_LIMIT_NS);
+	ws_slots_deadline(&ws->transport->slots, ws->id, CLOSE_LIMIT_NS);
 	return 0;
 }
 
 /* ------------------------------------------------------------------ messages */
 
-static bc_status held_append(struct bc_ws *ws, const char *bytes, size_t n)
-{
-	if (ws->held_cap - ws->n_held < n) {
-		size_t cap = ws->held_cap == 0 ? 2 * RX_BYTES : ws->held_cap;
-		while (cap - ws->n_held < n)
-			cap *= 2;
-		cap = cap > ws->max_message_bytes ? ws->max_message_bytes : cap;
-		char *held = realloc(ws->held, cap);
-		if (held == NULL)
-			return BC_ENOMEM;
-		ws->held = held;
-		ws->held_cap = cap;
-	}
-	if (n > 0)
-		memcpy(ws->held + ws->n_held, bytes, n);
-	ws->n_held += n;
-	return BC_OK;
-}
-
-static int deliver(struct bc_ws *ws, const char *bytes, size_t n, bool binary)
-{
-	ws->in_message = false;
-	ws->n_held = 0; /* the bytes stay where they are */
-	if (!binary && !bc_utf8_valid(bytes, n)) {
-		how_set(ws, BC_WS_PROTOCOL, "text that is not UTF-8");
-		return -1;
-	}
-	ws->events->message(ws->self, ws, bytes, n, binary, ws->received);
-	return 0;
-}
-
 /* A frame, or a chunk of one that is larger than RX_BYTES. */
 static int on_receive(struct bc_ws *ws, struct lws *wsi, const char *bytes, size_t n)
 {
-	if (!ws->in_message)
-		ws->received = bc_wall_now();
 	if (ws->state != WS_OPEN)
 		return 0;
-	ws->in_message = true;
-	/* The announced rest counts: what cannot fit is refused before it is sent. */
-	const size_t rest = lws_remaining_packet_payload(wsi);
-	const size_t room = ws->max_message_bytes - ws->n_held;
-	if (n > room || rest > room - n) {
+	bc_str message;
+	switch (ws_message_take(&ws->incoming, bytes, n, lws_remaining_packet_payload(wsi),
+				lws_is_final_fragment(wsi) != 0, &message)) {
+	case BC_OK:
+		break;
+	case BC_EAGAIN:
+		return 0;
+	case BC_ENOMEM:
+		how_set(ws, BC_WS_TOO_LARGE, "no memory for a message");
+		return -1;
+	default:
 		how_set(ws, BC_WS_TOO_LARGE, "a message over the limit");
 		return -1;
 	}
-	const bool whole = lws_is_final_fragment(wsi) != 0;
 	const bool binary = lws_frame_is_binary(wsi) != 0;
-	if (whole && ws->n_held == 0)
-		return deliver(ws, bytes, n, binary);
-	if (held_append(ws, bytes, n) != BC_OK) {
-		how_set(ws, BC_WS_TOO_LARGE, "no memory for a message");
+	if (!binary && !bc_utf8_valid(message.p, message.n)) {
+		how_set(ws, BC_WS_PROTOCOL, "text that is not UTF-8");
 		return -1;
 	}
-	return whole ? deliver(ws, ws->held, ws->n_held, binary) : 0;
+	ws->events->message(ws->self, ws, message.p, message.n, binary, ws->incoming.received);
+	return 0;
 }
 
 static int on_pong(struct bc_ws *ws)
@@ -562,27 +457,6 @@ static const struct lws_protocols protocols[] = {
 /* Pings are the session's. */
 static const lws_retry_bo_t no_pings_of_its_own = { .secs_since_valid_hangup = 0 };
 
-struct handle_walk {
-	struct bc_transport *t;
-	size_t n, skip; /* older handles stand first */
-};
-
-static void handle_count(uv_handle_t *handle, void *arg)
-{
-	(void)handle;
-	((struct handle_walk *)arg)->n++;
-}
-
-/* The idle and timer handles that lws puts into the loop live inside its context. */
-static void handle_note(uv_handle_t *handle, void *arg)
-{
-	struct handle_walk *walk = arg;
-	struct bc_transport *t = walk->t;
-	if (walk->n++ >= walk->skip && handle->type != UV_POLL &&
-	    t->n_loop_handles < LOOP_HANDLES_MAX)
-		t->loop_handles[t->n_loop_handles++] = handle;
-}
-
 static bc_status context_open(struct bc_transport *t)
 {
 	void *loops[] = { t->loop };
@@ -601,22 +475,33 @@ static bc_status context_open(struct bc_transport *t)
 		.gid = -1,
 		.uid = -1,
 	};
-	struct handle_walk before = { .t = t }, after = { .t = t };
-	uv_walk(t->loop, handle_count, &before);
+	loop_guest_before(&t->guest, t->loop);
 	t->lws = lws_create_context(&info);
 	if (t->lws == NULL)
 		return BC_EIO;
-	after.skip = before.n;
-	uv_walk(t->loop, handle_note, &after);
+	loop_guest_after(&t->guest, t->loop);
 	return BC_OK;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_slots_closed(uv_handle_t *handle)
 {
 	struct bc_transport *t = handle->data;
 	SSL_CTX_free(t->tls);
-	free(t->slots);
+	ws_slots_release(&t->slots);
 	free(t);
+}
+
+static void on_reaper_closed(uv_handle_t *handle)
+{
+	struct bc_transport *t = handle->data;
+	t->slots.timer.data = t;
+	uv_close((uv_handle_t *)&t->slots.timer, on_slots_closed);
+}
+
+static void transport_free(struct bc_transport *t)
+{
+	ws_slots_stop(&t->slots);
+	uv_close((uv_handle_t *)&t->reaper, on_reaper_closed);
 }
 
 static bc_status transport_start(struct bc_transport **out, uv_loop_t *loop,
@@ -634,32 +519,20 @@ static bc_status transport_start(struct bc_transport **out, uv_loop_t *loop,
 	}
 	SSL_CTX_set_app_data(t->tls, t);
 	SSL_CTX_set_info_callback(t->tls, on_tls_step);
-	uv_timer_init(loop, &t->timer);
-	t->timer.data = t;
+	ws_slots_init(&t->slots, loop, on_due);
+	uv_timer_init(loop, &t->reaper);
+	t->reaper.data = t;
 	lws_lines_go_to = t->log;
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_line);
 	rc = context_open(t);
 	if (rc != BC_OK) {
 		bc_log_event(t->log, BC_LOG_ERROR, "ws.start",
 			     BC_LOG_S("error", "libwebsockets has no context or no libuv plug-in"));
-		uv_close((uv_handle_t *)&t->timer, on_timer_closed);
+		transport_free(t);
 		return rc;
 	}
 	*out = t;
 	return BC_OK;
-}
-
-struct handle_search {
-	const struct bc_transport *t;
-	bool found;
-};
-
-static void handle_find(uv_handle_t *handle, void *arg)
-{
-	struct handle_search *search = arg;
-	for (size_t i = 0; i < search->t->n_loop_handles; i++)
-		if (search->t->loop_handles[i] == handle)
-			search->found = true;
 }
 
 /* On a foreign loop the first lws_context_destroy() only begins, and nothing says when the second
@@ -667,13 +540,10 @@ static void handle_find(uv_handle_t *handle, void *arg)
 static void on_reap(uv_timer_t *timer)
 {
 	struct bc_transport *t = timer->data;
-	struct handle_search search = { .t = t };
-	uv_walk(t->loop, handle_find, &search);
-	if (search.found)
+	if (loop_guest_present(&t->guest, t->loop))
 		return;
 	lws_context_destroy(t->lws);
-	lws_lines_go_to = NULL;
-	uv_close((uv_handle_t *)&t->timer, on_timer_closed);
+	transport_free(t);
 }
 
 static void transport_stop(struct bc_transport **transport)
@@ -682,64 +552,28 @@ static void transport_stop(struct bc_transport **transport)
 	if (t == NULL)
 		return;
 	*transport = NULL;
-	for (size_t i = 0; i < t->n_slots; i++) {
-		struct bc_ws *ws = t->slots[i];
-		t->slots[i] = NULL;
-		if (ws != NULL)
-			ws_free(ws);
+	struct bc_ws *ws;
+	while ((ws = ws_slots_any(&t->slots)) != NULL) {
+		ws_slots_remove(&t->slots, ws->id);
+		ws_free(ws);
 	}
+	lws_lines_go_to = NULL; /* the logger may go before the loop is idle */
 	lws_context_destroy(t->lws);
-	uv_timer_start(&t->timer, on_reap, 0, REAP_INTERVAL_MS);
+	uv_timer_start(&t->reaper, on_reap, 0, REAP_INTERVAL_MS);
 }
 
 /* ------------------------------------------------------------------ what callers do */
 
-static bool fits_a_request(const char *text, size_t max)
-{
-	const size_t n = strlen(text);
-	if (n == 0 || n > max)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static bc_status target_check(const struct bc_ws_target *target, char *address, size_t cap)
-{
-	const struct sockaddr_storage *sa = &target->address;
-	if (!fits_a_request(target->host, HOST_MAX) ||
-	    !fits_a_request(target->path, PATH_MAX_BYTES) || target->path[0] != '/' ||
-	    target->port == 0 || target->max_message_bytes == 0 ||
-	    target->handshake_timeout_ns <= 0)
-		return BC_EINVAL;
-	const void *raw = sa->ss_family == AF_INET6
-				  ? (const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr
-				  : (const void *)&((const struct sockaddr_in *)sa)->sin_addr;
-	if ((sa->ss_family != AF_INET && sa->ss_family != AF_INET6) ||
-	    inet_ntop(sa->ss_family, raw, address, (socklen_t)cap) == NULL)
-		return BC_EINVAL;
-	return BC_OK;
-}
-
-static void host_header(const struct bc_ws_target *target, char *out, size_t cap)
-{
-	const bool v6 = strchr(target->host, ':') != NULL;
-	const uint16_t usual = target->tls ? 443 : 80;
-	int n = snprintf(out, cap, v6 ? "[%s]" : "%s", target->host);
-	if (target->port != usual && n > 0 && (size_t)n < cap)
-		snprintf(out + n, cap - (size_t)n, ":%u", target->port);
-}
-
-static void lws_connect(struct bc_ws *ws, const struct bc_ws_target *target, const char *address)
+static void lws_connect(struct bc_ws *ws, const struct bc_ws_target *target, const char *address,
+			uint16_t port)
 {
 	struct bc_transport *t = ws->transport;
-	char host[HOST_MAX + sizeof "[]:65535"];
-	host_header(target, host, sizeof host);
+	char host[WS_HOST_TEXT_MAX];
+	ws_target_host(target, host);
 	const struct lws_client_connect_info info = {
 		.context = t->lws,
 		.address = address,
-		.port = ntohs(((const struct sockaddr_in *)&target->address)->sin_port),
+		.port = port,
 		.ssl_connection =
 			LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (target->tls ? LCCSCF_USE_SSL : 0),
 		.path = target->path,
@@ -754,8 +588,7 @@ static void lws_connect(struct bc_ws *ws, const struct bc_ws_target *target, con
 	t->connecting = NULL;
 	if (ws->wsi == NULL) {
 		how_set(ws, BC_WS_CONNECT_FAILED, "cannot connect");
-		ws->state = WS_OVER;
-		deadline_set(ws, 0);
+		finish_later(ws);
 	}
 }
 
@@ -764,7 +597,8 @@ static bc_status transport_connect(struct bc_transport *t, const struct bc_ws_ta
 				   struct bc_ws **out)
 {
 	char address[INET6_ADDRSTRLEN];
-	bc_status rc = target_check(target, address, sizeof address);
+	uint16_t port;
+	bc_status rc = ws_target_check(target, address, &port);
 	if (rc != BC_OK)
 		return rc;
 	struct bc_ws *ws = calloc(1, sizeof *ws);
@@ -773,16 +607,15 @@ static bc_status transport_connect(struct bc_transport *t, const struct bc_ws_ta
 	ws->transport = t;
 	ws->events = events;
 	ws->self = self;
-	ws->tls = target->tls;
-	ws->max_message_bytes = target->max_message_bytes;
+	ws->incoming.max_bytes = target->max_message_bytes;
 	ws->last = &ws->first;
 	snprintf(ws->host, sizeof ws->host, "%s", target->host);
-	if ((rc = slot_take(t, ws)) != BC_OK) {
+	if ((rc = ws_slots_add(&t->slots, ws, &ws->id)) != BC_OK) {
 		ws_free(ws);
 		return rc;
 	}
-	deadline_set(ws, target->handshake_timeout_ns);
-	lws_connect(ws, target, address);
+	ws_slots_deadline(&ws->transport->slots, ws->id, target->handshake_timeout_ns);
+	lws_connect(ws, target, address, port);
 	*out = ws;
 	return BC_OK;
 }
@@ -822,13 +655,12 @@ static void transport_close(struct bc_ws *ws)
 		return;
 	how_set(ws, BC_WS_CLOSED_BY_US, "");
 	if (ws->state == WS_CONNECTING) {
-		ws->state = WS_OVER;
-		deadline_set(ws, 0);
+		finish_later(ws);
 		return;
 	}
 	ws->state = WS_CLOSING;
 	queue_drop(ws);
-	deadline_set(ws, CLOSE_LIMIT_NS);
+	ws_slots_deadline(&ws->transport->slots, ws->id, CLOSE_LIMIT_NS);
 	lws_callback_on_writable(ws->wsi);
 }
 

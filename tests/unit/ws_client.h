@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_NS   (20 * BC_NS_PER_S) /* for what must happen at all */
-#define CAP_BYTES  (4u << 20)
-#define NEVER_TOLD "(nothing)"
+#define LIMIT_NS  (20 * BC_NS_PER_S) /* for what must happen at all */
+#define CAP_BYTES (4u << 20)
 
 struct client {
 	uv_loop_t loop;
@@ -196,6 +195,49 @@ static inline void client_run(struct client *c, void (*script)(struct ws_peer *,
 	client_stop(c);
 	ws_server_stop(&server);
 	cr_expect_leq(c->n_closed, 1);
+}
+
+/* ------------------------------------------------------------------ scripts for several tests */
+
+static inline void serve_echo(struct ws_peer *peer, void *arg)
+{
+	(void)arg;
+	uint8_t first;
+	char text[70000];
+	size_t n;
+	if (!ws_peer_upgrade(peer, NULL, 0, NULL))
+		return;
+	while (ws_peer_read_frame(peer, &first, text, sizeof text, &n))
+		if (!ws_peer_frame(peer, first, text, n) || first == 0x88)
+			return;
+}
+
+/* Literals may hold NUL. */
+struct bytes {
+	const char *bytes;
+	size_t n;
+};
+
+#define BYTES(literal) ((struct bytes){ (literal), sizeof(literal) - 1 })
+
+/* Upgrades, sends arg's bytes as they are and leaves the socket open. */
+static inline void serve_bytes(struct ws_peer *peer, void *arg)
+{
+	const struct bytes *b = arg;
+	if (ws_peer_upgrade(peer, NULL, 0, NULL) && ws_peer_write(peer, b->bytes, b->n))
+		ws_peer_until_gone(peer);
+}
+
+static inline void serve_nothing(struct ws_peer *peer, void *arg)
+{
+	(void)arg;
+	ws_peer_until_gone(peer);
+}
+
+static inline void say_hello(struct client *c)
+{
+	client_send(c, "hello");
+	client_send(c, "again");
 }
 
 #endif
