@@ -1,6 +1,9 @@
 /* The libwebsockets transport until a connection is open, or why it never will be. */
 #include "tests/unit/ws_client.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* ------------------------------------------------------------------ connections that never open */
 
 static void serve_half_an_answer(struct ws_peer *peer, void *arg)
@@ -130,6 +133,35 @@ Test(ws_lws_handshake, gives_up_on_a_mute_server)
 	mute(serve_no_http, false, false, "no answer to the upgrade request");
 }
 
+/* A listener whose queue is full drops SYNs as a black hole does. */
+Test(ws_lws_handshake, gives_up_on_a_connect_without_an_answer)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof address;
+	int fillers[8];
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, n), 0);
+	cr_assert_eq(listen(fd, 0), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &n), 0);
+	for (size_t i = 0; i < 8; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fillers[i], (struct sockaddr *)&address, sizeof address);
+	}
+	struct client c;
+	client_start(&c, NULL);
+	struct bc_ws_target target = target_of(ntohs(address.sin_port), false);
+	target.handshake_timeout_ns = 300 * BC_NS_PER_MS;
+	client_connect_to(&c, &target);
+	cr_expect(client_until(&c, &c.n_closed, 1));
+	cr_expect_str_eq(c.told, "closed timed-out\n");
+	cr_expect_str_eq(c.detail, "no answer to the TCP connect");
+	client_stop(&c);
+	for (size_t i = 0; i < 8; i++)
+		close(fillers[i]);
+	close(fd);
+}
+
 Test(ws_lws_handshake, tells_a_refused_connect)
 {
 	struct ws_server *server =
@@ -143,6 +175,23 @@ Test(ws_lws_handshake, tells_a_refused_connect)
 		client_connect_to(&c, &target);
 		cr_assert(client_until(&c, &c.n_closed, i));
 		cr_expect_eq(c.how.why, BC_WS_CONNECT_FAILED);
+		cr_expect_str_not_empty(c.detail);
+	}
+	client_stop(&c);
+}
+
+/* TCP cannot reach a multicast address, and the kernel says so from inside connect(2). */
+Test(ws_lws_handshake, tells_a_connect_that_fails_at_once)
+{
+	struct bc_ws_target target = target_of(9, false);
+	((struct sockaddr_in *)&target.address)->sin_addr.s_addr = htonl(0xe0000001);
+	struct client c;
+	client_start(&c, NULL);
+	for (unsigned int i = 1; i <= 10; i++) {
+		c.n_told = 0;
+		client_connect_to(&c, &target);
+		cr_assert(client_until(&c, &c.n_closed, i));
+		cr_expect_str_eq(c.told, "closed connect-failed\n");
 		cr_expect_str_not_empty(c.detail);
 	}
 	client_stop(&c);

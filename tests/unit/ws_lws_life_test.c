@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ life of a connection */
@@ -101,6 +102,16 @@ Test(ws_lws_life, closes_within_a_second_whatever_the_peer_does)
 	deaf_stop(&d);
 }
 
+static unsigned int n_sockets(void)
+{
+	unsigned int n = 0;
+	for (int fd = 0; fd < 1024; fd++) {
+		struct stat about;
+		n += fstat(fd, &about) == 0 && S_ISSOCK(about.st_mode);
+	}
+	return n;
+}
+
 /* A peer that takes nothing in: what is queued is bounded, and does not hold up the close. */
 Test(ws_lws_life, bounds_what_is_queued)
 {
@@ -117,11 +128,16 @@ Test(ws_lws_life, bounds_what_is_queued)
 	while (bc_transport_lws.send(d.c.ws, big, sizeof big) == BC_OK)
 		n++;
 	cr_expect_lt(n, 64);
+	const unsigned int open_sockets = n_sockets();
 	const uint64_t from = uv_hrtime();
 	bc_transport_lws.close(d.c.ws);
 	cr_assert(client_until(&d.c, &d.c.n_closed, 1));
 	cr_expect_leq(uv_hrtime() - from, 1500 * BC_NS_PER_MS);
 	cr_expect_str_eq(d.c.told, "opened\nclosed closed-by-us\n");
+	/* And it is not only said: libwebsockets would wait for the peer to read on. */
+	for (int turns = 0; turns < 100 && n_sockets() == open_sockets; turns++)
+		client_within(&d.c, &d.c.n_closed, 2, 10 * BC_NS_PER_MS);
+	cr_expect_eq(n_sockets(), open_sockets - 1);
 	deaf_stop(&d);
 }
 
@@ -137,6 +153,27 @@ Test(ws_lws_life, says_nothing_of_a_silent_peer)
 	cr_assert(client_until(&d.c, &d.c.n_closed, 1));
 	cr_expect_str_eq(d.c.told, "opened\nclosed closed-by-us\n");
 	deaf_stop(&d);
+}
+
+static void send_one_more(struct client *c)
+{
+	if (c->n_messages < 200)
+		client_send(c, "more");
+}
+
+/* What was sent leaves the queue. */
+Test(ws_lws_life, sends_more_than_may_wait)
+{
+	struct ws_server *server =
+		ws_server_start(&(struct ws_server_options){ .script = serve_echo });
+	struct client c;
+	client_start(&c, NULL);
+	c.on_opened = send_one_more;
+	c.on_message = send_one_more;
+	client_connect(&c, server, false);
+	cr_expect(client_until(&c, &c.n_messages, 200), "%u came back", c.n_messages);
+	client_stop(&c);
+	ws_server_stop(&server);
 }
 
 static void serve_pongs(struct ws_peer *peer, void *arg)
