@@ -9,14 +9,18 @@
 static const char usage[] = "usage: bookcast exchanges [--json]\n"
 			    "Lists the exchanges a gateway can hold.\n";
 
-/* Calls with each channel word, candles by interval: "candle-1m". */
+/* Calls with each channel word, candles by interval: "candle-1m". Where there is a book there is a
+ * bbo, if need be made from it. */
 static void each_channel(const struct bc_exchange *x, void (*call)(void *self, const char *word),
 			 void *self)
 {
 	char word[32];
+	uint32_t channels = x->channels;
 
+	if ((channels & BC_CHANNEL_BIT(BC_CHANNEL_BOOK)) != 0)
+		channels |= BC_CHANNEL_BIT(BC_CHANNEL_BBO);
 	for (unsigned c = 0; c < BC_N_CHANNELS; c++) {
-		if ((x->channels & BC_CHANNEL_BIT(c)) == 0)
+		if ((channels & BC_CHANNEL_BIT(c)) == 0)
 			continue;
 		if (c != BC_CHANNEL_CANDLE) {
 			call(self, bc_channel_word(c));

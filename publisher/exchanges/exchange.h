@@ -157,7 +157,7 @@ struct bc_exchange {
 	const char *ws_url, *rest_url; /* scheme, host, port */
 	const char *canary;	       /* a symbol that always trades; proves the feed */
 	const char *example_symbols;   /* "KRW-BTC, KRW-ETH": for error messages */
-	uint32_t channels;	       /* all it can serve */
+	uint32_t channels;	       /* all it sends; bbo only where it has a channel of its own */
 	uint32_t intervals;	       /* candle intervals it can serve */
 	uint32_t max_levels;	       /* a side of a book it sends */
 	const struct bc_line *lines;

@@ -309,8 +309,7 @@ const struct bc_exchange bc_exchange_upbit = {
 	.rest_url = "https://api.upbit.com",
 	.canary = "KRW-BTC",
 	.example_symbols = "KRW-BTC, KRW-ETH",
-	.channels = ON_THE_LINE | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
-		    BC_CHANNEL_BIT(BC_CHANNEL_INSTRUMENT),
+	.channels = ON_THE_LINE | BC_CHANNEL_BIT(BC_CHANNEL_INSTRUMENT),
 	.intervals =
 #define BIT(word, interval) 1u << interval |
 		UPBIT_CANDLES(BIT) 0,
