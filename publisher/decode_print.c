@@ -41,8 +41,7 @@ void printer_free(struct printer **printer)
 
 	if (*printer == NULL)
 		return;
-	HASH_ITER(hh, (*printer)->books, book, next)
-	{
+	HASH_ITER (hh, (*printer)->books, book, next) {
 		HASH_DEL((*printer)->books, book);
 		free(book->levels);
 		free(book);
@@ -350,8 +349,7 @@ bc_status printer_end(struct printer *p)
 	struct last_book *book, *next;
 
 	HASH_SORT(p->books, by_symbol);
-	HASH_ITER(hh, p->books, book, next)
-	{
+	HASH_ITER (hh, p->books, book, next) {
 		if (p->o.json)
 			final_json(p, &book->event);
 		else

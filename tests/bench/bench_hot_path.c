@@ -354,7 +354,7 @@ int main(int argc, char **argv)
 		free(sets[i].bytes);
 		free(sets[i].at);
 	}
-	bc_pub_send(b.pub, b.topic, (bc_str){ NULL, 0 });
+	bc_pub_send(b.pub, b.topic, BC_STR(""));
 	pthread_join(thread, NULL);
 	bc_pub_free(&b.pub);
 	zmq_ctx_term(context);
