@@ -243,6 +243,7 @@ static void parse(struct reader *r)
 			complain(r, line_of(root), "", NULL, "a second document; one file is one");
 		yaml_document_delete(&next);
 	}
+	r->document = NULL;
 	yaml_document_delete(&document);
 	yaml_parser_delete(&parser);
 }

@@ -14,10 +14,15 @@
 /* systemd.exec(5): JOURNAL_STREAM is "<device>:<inode>" of what it connected us to. */
 static bool is_journal(const struct stat *st)
 {
-	unsigned long long device, inode;
 	const char *stream = getenv("JOURNAL_STREAM");
-	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       st->st_dev == (dev_t)device && st->st_ino == (ino_t)inode;
+	char *colon, *end;
+	if (stream == NULL)
+		return false;
+	unsigned long long device = strtoull(stream, &colon, 10);
+	if (*colon != ':')
+		return false;
+	unsigned long long inode = strtoull(colon + 1, &end, 10);
+	return *end == '\0' && st->st_dev == (dev_t)device && st->st_ino == (ino_t)inode;
 }
 
 static void ignore_sigpipe(void)

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -90,13 +91,15 @@ static void add_rows(struct bc_text *t, const struct bc_metrics *m)
 /* Only calls that are safe from any thread; what /proc does not tell is left out. */
 static void add_memory(struct bc_text *t)
 {
-	unsigned long long pages;
+	char line[128], *resident;
 	FILE *f = fopen("/proc/self/statm", "re");
-	if (f != NULL && fscanf(f, "%*s %llu", &pages) == 1) {
+	if (f != NULL && fgets(line, sizeof line, f) != NULL &&
+	    (resident = strchr(line, ' ')) != NULL) { /* size resident ... in pages */
 		add_head(t, "process_resident_memory_bytes", "gauge",
 			 "memory of the process in RAM");
 		bc_text_addf(t, "process_resident_memory_bytes %llu\n",
-			     pages * (unsigned long long)sysconf(_SC_PAGESIZE));
+			     strtoull(resident, NULL, 10) *
+				     (unsigned long long)sysconf(_SC_PAGESIZE));
 	}
 	if (f != NULL)
 		fclose(f);

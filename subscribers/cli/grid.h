@@ -28,10 +28,11 @@ struct grid_column {
 
 struct grid;
 
-struct grid *grid_new(const struct grid_column *columns, size_t n_columns); /* borrowed */
+/* columns are borrowed; n_columns > 0. */
+struct grid *grid_new(const struct grid_column *columns, size_t n_columns);
 void grid_free(struct grid **grid);
 /* The next cell, row by row. Foreign bytes are made harmless. */
-void grid_add(struct grid *grid, bc_str text, const char *paint);
+void grid_add(struct grid *grid, bc_str s, const char *paint);
 void grid_addf(struct grid *grid, const char *paint, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void grid_add_decimal(struct grid *grid, bc_decimal d, const char *paint); /* "-" where unknown */
