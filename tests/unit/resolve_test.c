@@ -193,7 +193,7 @@ Test(resolve, gives_up_in_time)
 	cr_expect_eq(a.status[0], BC_ETIMEOUT);
 	cr_expect_eq(a.status[1], BC_ETIMEOUT);
 	cr_expect_geq(took, 50 * BC_NS_PER_MS);
-	cr_expect_lt(took, BC_NS_PER_S);
+	cr_expect_lt(took, 5 * BC_NS_PER_S);
 	pool_release(&a);
 	asker_stop(&a);
 	cr_expect_eq(a.n, 2, "the late answer was told too");
