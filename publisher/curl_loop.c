@@ -131,12 +131,12 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void curl_loop_free(struct curl_loop **out)
+void curl_loop_free(struct curl_loop **curl_at)
 {
-	struct curl_loop *curl = *out;
+	struct curl_loop *curl = *curl_at;
 	if (curl == NULL)
 		return;
-	*out = NULL;
+	*curl_at = NULL;
 	curl->closing = true;
 	curl_multi_cleanup(curl->multi);
 	uv_close((uv_handle_t *)&curl->timer, on_closed);

@@ -19,7 +19,7 @@ typedef void (*curl_loop_done)(void *self, CURL *easy, CURLcode code);
 bc_status curl_loop_new(struct curl_loop **out, uv_loop_t *loop, long max_connections,
 			curl_loop_done done, void *self);
 /* Every easy handle must be out. The memory goes when the loop has closed its handles. */
-void curl_loop_free(struct curl_loop **curl);
+void curl_loop_free(struct curl_loop **curl_at);
 bc_status curl_loop_add(struct curl_loop *curl, CURL *easy);
 void curl_loop_remove(struct curl_loop *curl, CURL *easy); /* without `done` */
 

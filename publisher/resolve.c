@@ -58,19 +58,19 @@ static void timer_arm(struct bc_resolver *resolver)
 	uv_timer_start(&resolver->timer, on_timer, (wait_ns + BC_NS_PER_MS - 1) / BC_NS_PER_MS, 0);
 }
 
-static void question_unlink(struct bc_resolve *question)
+static void question_unlink(struct bc_resolver *resolver, struct bc_resolve *question)
 {
-	struct bc_resolve **at = &question->resolver->questions;
+	struct bc_resolve **at = &resolver->questions;
 	while (*at != question)
 		at = &(*at)->next;
 	*at = question->next;
 }
 
 /* `question` is gone afterwards. */
-static void answer(struct bc_resolve *question, bc_status status,
+static void answer(struct bc_resolver *resolver, struct bc_resolve *question, bc_status status,
 		   const struct bc_addresses *addresses, const char *why)
 {
-	question_unlink(question);
+	question_unlink(resolver, question);
 	question->resolved(question->self, status, addresses, why);
 	free(question);
 }
@@ -91,9 +91,10 @@ static void on_timer(uv_timer_t *timer)
 	struct bc_resolve *q;
 	while (!resolver->closing && (q = question_due(resolver, now)) != NULL) {
 		if (q->lookup == NULL)
-			answer(q, BC_OK, &q->numeric, "");
+			answer(resolver, q, BC_OK, &q->numeric, "");
 		else
-			answer(q, BC_ETIMEOUT, NULL, "no answer from the name server in time");
+			answer(resolver, q, BC_ETIMEOUT, NULL,
+			       "no answer from the name server in time");
 	}
 	if (!resolver->closing)
 		timer_arm(resolver);
@@ -167,10 +168,10 @@ static void on_addrinfo(uv_getaddrinfo_t *request, int uv_status, struct addrinf
 		for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
 			addresses_add(&addresses, a->ai_addr, q->port);
 		if (uv_status == 0 && addresses.n > 0)
-			answer(q, BC_OK, &addresses, "");
+			answer(resolver, q, BC_OK, &addresses, "");
 		else
-			answer(q, uv_status == 0 ? BC_ENOTFOUND : status_of(uv_status), NULL,
-			       uv_status == 0 ? "it has no address" : uv_strerror(uv_status));
+			answer(resolver, q, uv_status == 0 ? BC_ENOTFOUND : status_of(uv_status),
+			       NULL, uv_status == 0 ? "it has no address" : uv_strerror(uv_status));
 	}
 	uv_freeaddrinfo(list);
 	free(lookup);
@@ -238,12 +239,12 @@ static void on_timer_closed(uv_handle_t *handle)
 	resolver_release(resolver);
 }
 
-void bc_resolver_free(struct bc_resolver **out)
+void bc_resolver_free(struct bc_resolver **resolver_at)
 {
-	struct bc_resolver *resolver = *out;
+	struct bc_resolver *resolver = *resolver_at;
 	if (resolver == NULL)
 		return;
-	*out = NULL;
+	*resolver_at = NULL;
 	resolver->closing = true;
 	while (resolver->questions != NULL) {
 		struct bc_resolve *q = resolver->questions;
@@ -284,14 +285,14 @@ bc_status bc_resolve(struct bc_resolver *resolver, const char *host, uint16_t po
 	return BC_OK;
 }
 
-void bc_resolve_cancel(struct bc_resolve **out)
+void bc_resolve_cancel(struct bc_resolve **question_at)
 {
-	struct bc_resolve *question = *out;
+	struct bc_resolve *question = *question_at;
 	if (question == NULL)
 		return;
-	*out = NULL;
+	*question_at = NULL;
 	struct bc_resolver *resolver = question->resolver;
-	question_unlink(question);
+	question_unlink(resolver, question);
 	free(question);
 	timer_arm(resolver);
 }

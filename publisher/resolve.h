@@ -34,15 +34,15 @@ bc_status bc_resolver_new(struct bc_resolver **out, uv_loop_t *loop);
 /* Cancels every question, without callbacks. The memory goes when the lookups under way have
  * ended: the loop does not become idle before (a dead name server: its own time limit, often 10 s
  * and more), so who cannot wait leaves the loop as it is. NULL is fine. */
-void bc_resolver_free(struct bc_resolver **resolver);
+void bc_resolver_free(struct bc_resolver **resolver_at);
 
 /* Asks. A numeric address is answered without a lookup. `host` is copied. BC_ENOMEM, BC_EINVAL: not
  * asked. `*out` is valid until the callback or the cancel; out may be NULL. */
 bc_status bc_resolve(struct bc_resolver *resolver, const char *host, uint16_t port,
 		     int64_t timeout_ns, bc_resolved resolved, void *self, struct bc_resolve **out);
 
-/* No callback any more; sets *question to NULL; NULL is fine. */
-void bc_resolve_cancel(struct bc_resolve **question);
+/* No callback any more; sets *question_at to NULL; NULL is fine. */
+void bc_resolve_cancel(struct bc_resolve **question_at);
 
 /* The address of the n-th attempt to connect, from 0: in order, and round again. */
 const struct sockaddr_storage *bc_address_of_attempt(const struct bc_addresses *addresses,

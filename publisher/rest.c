@@ -81,9 +81,8 @@ static void timer_arm(struct bc_rest *rest, bool at_once)
 /* ------------------------------------------------------------------ the end of a request */
 
 /* Takes it out of every list and of libcurl. */
-static void request_leave(struct bc_rest_request *request)
+static void request_leave(struct bc_rest *rest, struct bc_rest_request *request)
 {
-	struct bc_rest *rest = request->rest;
 	struct bc_rest_request **at = &rest->requests;
 	while (*at != request)
 		at = &(*at)->next;
@@ -102,8 +101,8 @@ static void request_free(struct bc_rest_request *request)
 	free(request);
 }
 
-static void answer(struct bc_rest_request *request, bc_status status, int http_status,
-		   const char *why)
+static void answer(struct bc_rest *rest, struct bc_rest_request *request, bc_status status,
+		   int http_status, const char *why)
 {
 	struct bc_rest_answer answer = {
 		.status = status,
@@ -122,7 +121,7 @@ static void answer(struct bc_rest_request *request, bc_status status, int http_s
 		if (after != NULL)
 			answer.retry_after_ns = bc_http_retry_after(after, bc_wall_now());
 	}
-	request_leave(request);
+	request_leave(rest, request);
 	request->done(request->self, &answer);
 	request_free(request);
 }
@@ -137,16 +136,16 @@ static void on_done(void *self, CURL *easy, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	const char *error = request->error[0] != '\0' ? request->error : curl_easy_strerror(code);
 	if (code == CURLE_OK && status >= 200 && status < 300) {
-		answer(request, BC_OK, (int)status, "");
+		answer(rest, request, BC_OK, (int)status, "");
 	} else if (code == CURLE_OK) {
 		snprintf(text, sizeof text, "HTTP status %ld", status);
-		answer(request, BC_EIO, (int)status, text);
+		answer(rest, request, BC_EIO, (int)status, text);
 	} else if (request->too_large || code == CURLE_FILESIZE_EXCEEDED) {
-		answer(request, BC_ERANGE, (int)status, "the body is over the limit");
+		answer(rest, request, BC_ERANGE, (int)status, "the body is over the limit");
 	} else {
 		if (code == CURLE_COULDNT_CONNECT)
 			rest->names_until_ns = 0; /* it may have moved */
-		answer(request, BC_EIO, (int)status, error);
+		answer(rest, request, BC_EIO, (int)status, error);
 	}
 	if (!rest->closing)
 		timer_arm(rest, rest->n_queued > 0);
@@ -236,7 +235,7 @@ static void request_run(struct bc_rest_request *request)
 	if (rc == BC_OK)
 		rc = curl_loop_add(rest->curl, request->easy);
 	if (rc != BC_OK)
-		answer(request, rc, 0, bc_status_text(rc));
+		answer(rest, request, rc, 0, bc_status_text(rc));
 }
 
 /* ------------------------------------------------------------------ names */
@@ -281,7 +280,7 @@ static void on_resolved(void *self, bc_status status, const struct bc_addresses 
 			struct bc_rest_request *request = oldest_queued(rest);
 			if (request == NULL)
 				break;
-			answer(request, status, 0, text);
+			answer(rest, request, status, 0, text);
 		}
 	}
 	if (!rest->closing)
@@ -303,7 +302,7 @@ static void pump(struct bc_rest *rest)
 				bc_resolve(rest->resolver, rest->url.host, rest->url.port,
 					   rest->timeout_ns, on_resolved, rest, &rest->question);
 			if (rc != BC_OK) {
-				answer(request, rc, 0, bc_status_text(rc));
+				answer(rest, request, rc, 0, bc_status_text(rc));
 				continue;
 			}
 		}
@@ -327,7 +326,7 @@ static void on_timer(uv_timer_t *timer)
 	while (!rest->closing && (request = request_due(rest, now)) != NULL) {
 		if (request->phase == RUNNING)
 			curl_loop_remove(rest->curl, request->easy);
-		answer(request, BC_ETIMEOUT, 0, "no whole answer in time");
+		answer(rest, request, BC_ETIMEOUT, 0, "no whole answer in time");
 	}
 	pump(rest);
 	if (!rest->closing)
@@ -376,17 +375,23 @@ global_cleanup:
 	return BC_ENOMEM;
 }
 
-void bc_rest_free(struct bc_rest **out)
+static void request_cancel(struct bc_rest *rest, struct bc_rest_request *request)
 {
-	struct bc_rest *rest = *out;
+	if (request->phase == RUNNING && request->easy != NULL)
+		curl_loop_remove(rest->curl, request->easy);
+	request_leave(rest, request);
+	request_free(request);
+}
+
+void bc_rest_free(struct bc_rest **rest_at)
+{
+	struct bc_rest *rest = *rest_at;
 	if (rest == NULL)
 		return;
-	*out = NULL;
+	*rest_at = NULL;
 	rest->closing = true;
-	while (rest->requests != NULL) {
-		struct bc_rest_request *request = rest->requests;
-		bc_rest_cancel(&request);
-	}
+	while (rest->requests != NULL)
+		request_cancel(rest, rest->requests);
 	bc_resolve_cancel(&rest->question);
 	curl_loop_free(&rest->curl);
 	uv_close((uv_handle_t *)&rest->timer, on_closed);
@@ -433,19 +438,15 @@ bc_status bc_rest_get(struct bc_rest *rest, bc_str path, bc_rest_done done, void
 	return BC_OK;
 }
 
-void bc_rest_cancel(struct bc_rest_request **out)
+void bc_rest_cancel(struct bc_rest_request **request_at)
 {
-	struct bc_rest_request *request = *out;
+	struct bc_rest_request *request = *request_at;
 	if (request == NULL)
 		return;
-	*out = NULL;
+	*request_at = NULL;
 	struct bc_rest *rest = request->rest;
-	if (request->phase == RUNNING && request->easy != NULL)
-		curl_loop_remove(rest->curl, request->easy);
-	request_leave(request);
-	request_free(request);
-	if (!rest->closing)
-		timer_arm(rest, rest->n_queued > 0);
+	request_cancel(rest, request);
+	timer_arm(rest, rest->n_queued > 0);
 }
 
 const char *bc_rest_header(const struct bc_rest_answer *answer, const char *name)

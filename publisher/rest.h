@@ -55,7 +55,7 @@ bc_status bc_rest_new(struct bc_rest **out, uv_loop_t *loop, const struct bc_res
 
 /* Gives up what is in flight, without callbacks; the loop must run until it is idle. NULL is fine.
  * May be called from a callback. */
-void bc_rest_free(struct bc_rest **rest);
+void bc_rest_free(struct bc_rest **rest_at);
 
 /* Asks for `path`, with its query, as it is. BC_EINVAL: it does not begin with '/', or holds blanks
  * or control characters; BC_EAGAIN: too many wait; BC_ENOMEM. `*out` is valid until the callback or
@@ -63,8 +63,8 @@ void bc_rest_free(struct bc_rest **rest);
 bc_status bc_rest_get(struct bc_rest *rest, bc_str path, bc_rest_done done, void *self,
 		      struct bc_rest_request **out);
 
-/* No callback any more; sets *request to NULL; NULL is fine. */
-void bc_rest_cancel(struct bc_rest_request **request);
+/* No callback any more; sets *request_at to NULL; NULL is fine. */
+void bc_rest_cancel(struct bc_rest_request **request_at);
 
 /* The value of an answer's first header of that name, or NULL; borrowed for the call. */
 const char *bc_rest_header(const struct bc_rest_answer *answer, const char *name);

@@ -280,15 +280,14 @@ static void how_lost(struct bc_ws *ws, struct lws *wsi)
 	socklen_t n = sizeof info;
 	SSL *ssl = lws_get_ssl(wsi);
 	const int fd = lws_get_socket_fd(wsi);
-	if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
-		how_set(ws, BC_WS_LOST, "ended without a close frame");
-	else if (info.tcpi_state == TCP_CLOSE)
+	const bool known = fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0;
+	const bool tls_ended = ssl != NULL && (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+	if (known && info.tcpi_state == TCP_CLOSE)
 		how_set(ws, BC_WS_LOST, "connection reset");
-	else if (info.tcpi_state != TCP_ESTABLISHED ||
-		 (ssl != NULL && (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0))
-		how_set(ws, BC_WS_LOST, "ended without a close frame");
-	else
+	else if (known && info.tcpi_state == TCP_ESTABLISHED && !tls_ended)
 		how_set(ws, BC_WS_PROTOCOL, "a frame that violates RFC 6455");
+	else
+		how_set(ws, BC_WS_LOST, "ended without a close frame");
 }
 
 static int on_closed(struct bc_ws *ws, struct lws *wsi)
