@@ -51,6 +51,7 @@ function(bc_add_race name)
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS};WARNING: ThreadSanitizer")
 endfunction()
 
+add_custom_target(bookcast_fuzz)
 function(bc_add_fuzz name)
   if(BOOKCAST_FUZZ)
     add_executable(${name} ${name}.c)
@@ -59,6 +60,7 @@ function(bc_add_fuzz name)
     add_executable(${name} ${name}.c corpus_main.c)
   endif()
   target_link_libraries(${name} PRIVATE ${ARGN} bookcast::flags)
+  add_dependencies(bookcast_fuzz ${name})
   add_test(NAME fuzz.${name}
     COMMAND ${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60 LABELS fuzz
