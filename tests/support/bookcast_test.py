@@ -232,15 +232,29 @@ class Case(unittest.TestCase):
         """One request to the cache as any client would send it; the reply's frames."""
         return ask(self.context, f"ipc://{self.run_dir}/cache.rpc", frames, seconds)
 
-    def wait_fit(self, n, pattern="upbit.*", seconds=DEADLINE):
+    def cached(self, prefix, channel="book"):
+        """What the cache answers to MATCH, by symbol."""
+        reply = self.ask_cache("BC1", "MATCH", prefix)
+        self.assertEqual(reply[:2], [b"BC1", b"200"])
+        answers = {}
+        for i in range(2, len(reply), 6):
+            topic, status, state, age, proven, payload = reply[i:i + 6]
+            if status == b"200" and topic.endswith(b"." + channel.encode()):
+                message = decode(topic + b"\0" + payload)
+                answers[topic.decode().split(".", 1)[1].rsplit(".", 1)[0]] = Answer(
+                    state.decode(), int(age), int(proven), message)
+        return answers
+
+    def wait_fit(self, n, prefix="upbit.", seconds=DEADLINE):
         """Waits until the cache holds n books that may be traded on; they are returned by symbol."""
-        last = []
+        last = {}
 
         def fit():
-            status, books, err = self.cli_json("get", pattern, "--channel", "book")
-            last[:] = [status, collections.Counter(b.get("state") for b in books), err]
-            return status == 0 and len(books) == n and {b["symbol"]: b for b in books}
-        return wait_until(fit, lambda: f"{n} fit books of {pattern}, last: {last}", seconds)
+            last.clear()
+            last.update(self.cached(prefix))
+            return len(last) == n and {a.state for a in last.values()} <= FIT and last
+        return wait_until(fit, lambda: f"{n} fit books of {prefix}, last: "
+                          f"{collections.Counter((a.state, a.message.reason) for a in last.values())}", seconds)
 
 
 def ask(context, endpoint, frames, seconds=DEADLINE):
@@ -307,6 +321,9 @@ FIT = {"live", "quiet"}
 Message = collections.namedtuple(
     "Message", "topic channel epoch seq exchange_seq ts_exchange ts_recv ts_publish state reason since "
     "flags body arrived")
+
+
+Answer = collections.namedtuple("Answer", "state age_ns proven_ns message")  # of the cache
 
 
 def exact(element, exponent):
