@@ -185,7 +185,9 @@ static char simple_escape(char c)
 	static const char letters[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
 	const char *at = c == '\0' ? NULL : strchr(letters, c);
 
-	return at == NULL ? '\0' : means[at - letters];
+	if (at == NULL)
+		return '\0';
+	return means[at - letters];
 }
 
 /* Length of the escape at p (a backslash), 0 where there is no such one. */

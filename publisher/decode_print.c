@@ -6,19 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-struct last_book { /* the newest book of a symbol */
-	UT_hash_handle hh;
-	struct bc_event event;
-	bc_level *levels; /* bids, then asks */
+struct last_book {             /* the newest book of a symbol */
+	struct bc_event event; /* its symbol and levels are this book's own */
+	bc_level *levels;      /* bids, then asks */
 	uint32_t cap;
-	char symbol[]; /* the key */
+	char symbol[];
 };
 
 struct printer {
 	struct printer_options o;
-	struct last_book *books;
+	struct last_book **books; /* by symbol */
+	size_t n_books, cap_books;
 	bc_status status; /* the first failure */
 	struct bc_json_writer json;
 	char buffer[64u << 10];
@@ -37,16 +36,16 @@ struct printer *printer_new(const struct printer_options *options)
 
 void printer_free(struct printer **printer)
 {
-	struct last_book *book, *next;
+	struct printer *p = *printer;
 
-	if (*printer == NULL)
+	if (p == NULL)
 		return;
-	HASH_ITER (hh, (*printer)->books, book, next) {
-		HASH_DEL((*printer)->books, book);
-		free(book->levels);
-		free(book);
+	for (size_t i = 0; i < p->n_books; i++) {
+		free(p->books[i]->levels);
+		free(p->books[i]);
 	}
-	free(*printer);
+	free(p->books);
+	free(p);
 	*printer = NULL;
 }
 
@@ -248,19 +247,52 @@ static void final_rows(struct printer *p, const struct bc_event *e)
 
 /* ------------------------------------------------------------------ final books */
 
-static struct last_book *book_of(struct printer *p, bc_str symbol)
+static int compare_text(bc_str a, bc_str b)
+{
+	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+/* A new book at its place among the others. NULL: out of memory. */
+static struct last_book *new_book(struct printer *p, size_t at, bc_str symbol)
 {
 	struct last_book *book;
 
-	HASH_FIND(hh, p->books, symbol.p, symbol.n, book);
-	if (book != NULL)
-		return book;
-	book = calloc(1, sizeof *book + symbol.n + 1);
+	if (p->n_books == p->cap_books) {
+		size_t cap = p->cap_books * 2 + 64;
+		struct last_book **books = realloc(p->books, cap * sizeof(struct last_book *));
+		if (books == NULL)
+			return NULL;
+		p->books = books;
+		p->cap_books = cap;
+	}
+	book = calloc(1, sizeof *book + symbol.n);
 	if (book == NULL)
 		return NULL;
 	memcpy(book->symbol, symbol.p, symbol.n);
-	HASH_ADD(hh, p->books, symbol[0], symbol.n, book);
+	book->event.symbol = (bc_str){ book->symbol, symbol.n };
+	memmove(p->books + at + 1, p->books + at, (p->n_books - at) * sizeof(struct last_book *));
+	p->books[at] = book;
+	p->n_books++;
 	return book;
+}
+
+static struct last_book *book_of(struct printer *p, bc_str symbol)
+{
+	size_t low = 0, high = p->n_books;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = compare_text(p->books[middle]->event.symbol, symbol);
+		if (order == 0)
+			return p->books[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return new_book(p, low, symbol);
 }
 
 static void keep_book(struct printer *p, const struct bc_event *e)
@@ -288,11 +320,6 @@ static void keep_book(struct printer *p, const struct bc_event *e)
 		memcpy(book->levels + from->n_bids, from->asks, from->n_asks * sizeof *from->asks);
 	book->event.body.book.bids = book->levels;
 	book->event.body.book.asks = book->levels + from->n_bids;
-}
-
-static int by_symbol(const struct last_book *a, const struct last_book *b)
-{
-	return strcmp(a->symbol, b->symbol);
 }
 
 /* ------------------------------------------------------------------ the door */
@@ -346,14 +373,11 @@ void print_control(struct printer *p, const struct bc_control *c)
 
 bc_status printer_end(struct printer *p)
 {
-	struct last_book *book, *next;
-
-	HASH_SORT(p->books, by_symbol);
-	HASH_ITER (hh, p->books, book, next) {
+	for (size_t i = 0; i < p->n_books; i++) {
 		if (p->o.json)
-			final_json(p, &book->event);
+			final_json(p, &p->books[i]->event);
 		else
-			final_rows(p, &book->event);
+			final_rows(p, &p->books[i]->event);
 	}
 	if (fflush(stdout) != 0)
 		note(p, BC_EIO);
