@@ -112,8 +112,8 @@ static void follow_listed(struct session *s, const struct listed *e)
 void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument)
 {
 	struct listed *e = entry_of(s, name);
-	bool new = e == NULL;
-	if (new &&
+	bool first_seen = e == NULL;
+	if (first_seen &&
 	    (enter(s, name, instrument->unified) != BC_OK || (e = entry_of(s, name)) == NULL)) {
 		session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_B("symbol", name),
 			    BC_LOG_S("why", "too many are listed, or out of memory"));
@@ -125,7 +125,8 @@ void directory_learn(struct session *s, bc_str name, const struct bc_instrument 
 		e->round = s->directory.round;
 		s->directory.in_round++;
 	}
-	for (size_t i = 0; new &&i < s->n_specs; i++) { /* once: what was removed stays so */
+	for (size_t i = 0; first_seen && i < s->n_specs;
+	     i++) { /* once: what was removed stays so */
 		if (!spec_matches(s->specs[i].text, s->specs[i].kind, e))
 			continue;
 		s->specs[i].matched = true;

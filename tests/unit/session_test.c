@@ -136,6 +136,8 @@ Test(session, other_symbols_and_the_canary_prove_the_connection)
 	}
 	expect_state(r, "AAA", BC_STATE_QUIET, BC_REASON_NONE);
 	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect(strstr(r->seen, "BBB quiet") == NULL, "it changes every two seconds: %s",
+		  r->seen);
 	cr_expect_eq(r->n_disconnects, 0);
 	forget(r);
 	says(r, "trade AAA 1");
