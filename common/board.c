@@ -290,6 +290,16 @@ static void learn_name(struct bc_board *s, struct board_entry *e, bc_str unified
 		free(name);
 }
 
+/* Its message has just said so; never back in time, since an answer of a cache is a bit old. */
+static void prove(struct board_line *line, bc_mono_time now)
+{
+	if (!bc_state_fit_if_rest(line->state))
+		return;
+	if (!line->was_proven || now.ns > line->proven.ns)
+		line->proven = now;
+	line->was_proven = true;
+}
+
 static void note(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
 {
 	if (bc_state_fit(line->state) && !bc_state_fit(env->state))
@@ -300,10 +310,7 @@ static void note(struct board_line *line, const struct bc_envelope *env, bc_mono
 	line->exchange_seq = env->exchange_seq;
 	line->ts_exchange = env->ts_exchange;
 	line->ts_recv = env->ts_recv;
-	if (bc_state_fit_if_rest(env->state)) {
-		line->proven = now;
-		line->was_proven = true;
-	}
+	prove(line, now);
 }
 
 /* Seen before: it still proves what it says. */
@@ -318,10 +325,7 @@ static bc_status take_again(struct bc_board *s, struct board_line *line,
 	s->stats.duplicates++;
 	if (env->seq == line->sequence.last) {
 		line->doubted = false;
-		if (bc_state_fit_if_rest(line->state)) {
-			line->proven = now;
-			line->was_proven = true;
-		}
+		prove(line, now);
 	}
 	return BC_EDUPLICATE;
 }

@@ -78,6 +78,9 @@ bool bc_board_wants(struct bc_board *board, char prefix[BC_TOPIC_MAX + 1]);
 void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
 		  struct bc_board_answer *answer);
 
+/* The number of the newest message kept of a topic from one gateway process; false: none. */
+bool bc_board_last_seq(const struct bc_board *board, bc_str topic, uint64_t epoch, uint64_t *seq);
+
 /* The topics that begin with `prefix`, sorted; at most max of them are written. Returns how many
  * there are. The texts are valid until the board is changed. */
 size_t bc_board_list(struct bc_board *board, bc_str prefix, bc_str *topics, size_t max);

@@ -78,6 +78,18 @@ void bc_board_get(struct bc_board *s, bc_str text, bc_mono_time now, struct bc_b
 	answer->payload = (bc_str){ view.line->payload, view.line->n_payload };
 }
 
+bool bc_board_last_seq(const struct bc_board *s, bc_str topic, uint64_t epoch, uint64_t *seq)
+{
+	const struct board_entry *e = board_find(s, topic);
+	for (const struct board_line *line = e == NULL ? NULL : e->lines; line != NULL;
+	     line = line->next)
+		if (line->sequence.epoch == epoch) {
+			*seq = line->sequence.last;
+			return true;
+		}
+	return false;
+}
+
 static int compare_texts(const void *a, const void *b)
 {
 	const bc_str *x = a, *y = b;

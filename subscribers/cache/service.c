@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "subscribers/cache/desk.h"
 #include "subscribers/cache/feeds.h"
+#include "subscribers/cache/patience.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_BINDS = 8, REQUESTS_A_TURN = 64, MAX_WAIT_MS = 50 };
+enum { MAX_BINDS = 8, REQUESTS_A_TURN = 64 };
 
 static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 enum { N_SIGNALS = sizeof signals / sizeof *signals };
@@ -29,7 +30,7 @@ struct known { /* a gateway as it was reported last */
 struct cache_service {
 	uv_loop_t loop;
 	uv_signal_t signals[N_SIGNALS];
-	uv_timer_t second;
+	uv_timer_t second, pulse;
 	void *zmq;
 	int lock;
 	struct bc_rpc_server *server;
@@ -40,7 +41,7 @@ struct cache_service {
 	struct bc_metrics metrics;
 	struct bc_metrics_server *metrics_server;
 	struct bc_log *log;
-	bc_mono_time last_second, waiting_since;
+	struct patience patience;
 	struct known known[256];
 	size_t n_known;
 	const char *metrics_listen; /* of the configuration, which outlives the service */
@@ -114,12 +115,6 @@ static void on_second(uv_timer_t *timer)
 	struct cache_service *s = timer->data;
 	const struct bc_gateways *gateways = bc_board_gateways(s->board);
 	bc_mono_time now = bc_boot_now();
-	if (now.ns - s->last_second.ns > 3 * BC_NS_PER_S) {
-		bc_metric_add(&s->metrics, BC_METRIC_LOOP_STALLS, 1);
-		bc_log_event(s->log, BC_LOG_WARN, "loop.stalled",
-			     BC_LOG_T("for", now.ns - s->last_second.ns));
-	}
-	s->last_second = now;
 	bc_board_tick(s->board, now);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
@@ -130,6 +125,17 @@ static void on_second(uv_timer_t *timer)
 	if (bc_sd_watchdog_ns() > 0)
 		bc_sd_notify("WATCHDOG=1");
 	bc_log_flush(s->log);
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+	struct cache_service *s = timer->data;
+	patience_pulse(&s->patience, bc_boot_now());
+	if (s->patience.n_long == bc_metric_get(&s->metrics, BC_METRIC_LOOP_STALLS))
+		return;
+	bc_metric_set(&s->metrics, BC_METRIC_LOOP_STALLS, s->patience.n_long);
+	bc_log_event(s->log, BC_LOG_WARN, "loop.stalled",
+		     BC_LOG_T("for", s->patience.last_long_ns));
 }
 
 /* On the metrics thread. */
@@ -148,20 +154,12 @@ static bool is_ready(void *self, char *why, size_t cap)
 
 /* ---- requests and signals ---- */
 
-/* While messages wait to be read, answers would be older than they say; requests wait with them,
- * for a while. */
 static void on_request(void *self)
 {
 	struct cache_service *s = self;
 	bc_mono_time now = bc_boot_now();
-	if (cache_feeds_behind(s->feeds)) {
-		if (s->waiting_since.ns == 0)
-			s->waiting_since = now;
-		if (now.ns - s->waiting_since.ns < MAX_WAIT_MS * BC_NS_PER_MS)
-			return;
-	}
-	s->waiting_since.ns = 0;
-	cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
+	if (!patience_waits(&s->patience, cache_feeds_behind(s->feeds), now))
+		cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
 }
 
 static void change_level(struct cache_service *s, int by)
@@ -201,6 +199,11 @@ static bc_status open_loop(struct cache_service *s)
 	uv_timer_init(&s->loop, &s->second);
 	s->second.data = s;
 	uv_timer_start(&s->second, on_second, 1000, 1000);
+	uv_timer_init(&s->loop, &s->pulse);
+	s->pulse.data = s;
+	patience_pulse(&s->patience, bc_boot_now());
+	uv_timer_start(&s->pulse, on_pulse, PATIENCE_PULSE_NS / BC_NS_PER_MS,
+		       PATIENCE_PULSE_NS / BC_NS_PER_MS);
 	return BC_OK;
 }
 
@@ -307,7 +310,6 @@ bc_status cache_service_new(struct cache_service **out, const struct bc_config *
 	bc_status rc = BC_ENOMEM;
 	s->log = log;
 	s->lock = -1;
-	s->last_second = bc_boot_now();
 	if ((s->zmq = bc_bus_context_new()) == NULL || (rc = open_loop(s)) != BC_OK ||
 	    (rc = open_server(s, config)) != BC_OK || (rc = open_board(s, config)) != BC_OK ||
 	    (rc = open_feeds(s, config)) != BC_OK || (rc = open_metrics(s, config)) != BC_OK ||

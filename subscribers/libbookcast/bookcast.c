@@ -1,0 +1,307 @@
+/* The public functions: arguments checked, errors put into words, messages in the public form. */
+#include "subscribers/libbookcast/include/bookcast.h"
+
+#include "common/clock.h"
+#include "common/run_dir.h"
+#include "common/version.h"
+#include "proto/codec.h"
+#include "subscribers/libbookcast/client.h"
+#include "subscribers/libbookcast/present.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_LEVELS = 4096 };
+
+#define ASK_WITHIN BC_NS_PER_S
+
+static_assert(BOOKCAST_UNKNOWN == BC_TIME_UNKNOWN && BOOKCAST_NEVER == BC_AGE_NEVER, "one meaning");
+static_assert(BOOKCAST_STATE == (int)BC_CHANNEL_STATE && BOOKCAST_DOWN == (int)BC_STATE_DOWN &&
+		      BOOKCAST_REASON_GATEWAY == (int)BC_REASON_GATEWAY &&
+		      BOOKCAST_FLAG_LOCKED == (int)BC_FLAG_LOCKED &&
+		      BOOKCAST_SELL == (int)BC_SIDE_SELL && BOOKCAST_FROM_HERE == (int)BC_FROM_HERE,
+	      "the numbers of the wire");
+
+struct bookcast {
+	struct bc_client *client;
+	struct presentation presentation;
+	char error[256];
+	struct bc_message message; /* of an answer of the cache */
+	bc_level levels[MAX_LEVELS];
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(bookcast *bus, int result, const char *format,
+						      ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(bus->error, sizeof bus->error, format, args);
+	va_end(args);
+	return result;
+}
+
+static int fail_as(bookcast *bus, bc_status rc)
+{
+	int result = rc == BC_ENOMEM                        ? BOOKCAST_ENOMEM
+		     : rc == BC_ETIMEOUT || rc == BC_EPARSE ? BOOKCAST_ENOANSWER
+							    : BOOKCAST_EIO;
+	return fail(bus, result, "%s",
+		    result == BOOKCAST_ENOANSWER ? "the cache does not answer"
+						 : bc_status_text(rc));
+}
+
+/* ---- connect ---- */
+
+static bc_status default_cache(char *out, size_t cap)
+{
+	char dir[BC_PATH_MAX], why[256];
+	const char *given = getenv("BOOKCAST_CACHE");
+	int n;
+	if (given != NULL && given[0] != '\0') {
+		n = snprintf(out, cap, "%s", given);
+	} else {
+		/* It need not be there yet. */
+		if (bc_run_dir(NULL, true, dir, why, sizeof why) != BC_OK)
+			return BC_EINVAL;
+		n = snprintf(out, cap, "ipc://%s/cache.rpc", dir);
+	}
+	return n > 0 && (size_t)n < cap ? BC_OK : BC_EINVAL;
+}
+
+bookcast *bookcast_connect(const char *cache)
+{
+	char endpoint[256];
+	bookcast *bus = calloc(1, sizeof *bus);
+	bc_status rc = bus == NULL ? BC_ENOMEM : BC_OK;
+	if (rc == BC_OK && cache == NULL) {
+		rc = default_cache(endpoint, sizeof endpoint);
+		cache = endpoint;
+	}
+	if (rc == BC_OK)
+		rc = bc_client_new(&bus->client, cache);
+	if (rc == BC_OK)
+		return bus;
+	free(bus);
+	errno = rc == BC_ENOMEM ? ENOMEM : EINVAL;
+	return NULL;
+}
+
+void bookcast_close(bookcast **bus)
+{
+	if (bus == NULL || *bus == NULL)
+		return;
+	bc_client_free(&(*bus)->client);
+	present_free(&(*bus)->presentation);
+	free(*bus);
+	*bus = NULL;
+}
+
+/* ---- topics ---- */
+
+static int join(bookcast *bus, bc_str exchange, bc_str symbol, const char *channel, char *out,
+		bc_str *topic)
+{
+	int n = snprintf(out, BC_TOPIC_MAX + 1, "%.*s.%.*s.%s", (int)exchange.n, exchange.p,
+			 (int)symbol.n, symbol.p, channel);
+	struct bc_topic parts;
+	*topic = (bc_str){ out, (size_t)n };
+	int number = bc_channel_of(bc_str_of(channel));
+	if (number < 0 || number == BC_CHANNEL_HEARTBEAT || number == BC_CHANNEL_DELTA)
+		return fail(bus, BOOKCAST_EINVAL,
+			    "'%.40s' is no channel: book bbo trade ticker candle-<interval> "
+			    "instrument state",
+			    channel);
+	if (n <= 0 || n > BC_TOPIC_MAX || bc_topic_split(*topic, &parts) != BC_OK ||
+	    !bc_str_equal(parts.exchange, exchange) || bc_symbol_check(exchange, symbol) != BC_OK)
+		return fail(bus, BOOKCAST_EINVAL, "'%.40s' '%.60s' cannot be an exchange's symbol",
+			    exchange.p, symbol.p);
+	return BOOKCAST_OK;
+}
+
+/* Writes the topic; a unified name is resolved by the cache. */
+static int topic_of(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		    char out[BC_TOPIC_MAX + 1], bc_str *topic)
+{
+	struct bc_rpc_reply reply;
+	if (exchange == NULL || symbol == NULL || channel == NULL)
+		return fail(bus, BOOKCAST_EINVAL, "exchange, symbol and channel must be given");
+	bc_str args[2] = { bc_str_of(exchange), bc_str_of(symbol) };
+	if (strchr(symbol, '/') == NULL)
+		return join(bus, args[0], args[1], channel, out, topic);
+	bc_status rc = bc_client_ask(bus->client, BC_STR("RESOLVE"), args, 2, ASK_WITHIN, &reply);
+	if (rc != BC_OK || reply.status != BC_RPC_OK || reply.n_answers != 2)
+		return fail(bus, BOOKCAST_ENOANSWER,
+			    "the cache does not answer what %.60s is called on %.40s", symbol,
+			    exchange);
+	if (!bc_str_is(reply.answers[0], "200"))
+		return fail(bus, BOOKCAST_ENOTFOUND, "nobody serves %.60s on %.40s", symbol,
+			    exchange);
+	return join(bus, args[0], reply.answers[1], channel, out, topic);
+}
+
+int bookcast_subscribe(bookcast *bus, const char *exchange, const char *symbol, const char *channel)
+{
+	char text[BC_TOPIC_MAX + 1];
+	bc_str topic;
+	int result = topic_of(bus, exchange, symbol, channel, text, &topic);
+	if (result != BOOKCAST_OK)
+		return result;
+	bc_status rc = bc_client_add(bus->client, topic);
+	return rc == BC_OK ? BOOKCAST_OK : fail_as(bus, rc);
+}
+
+int bookcast_unsubscribe(bookcast *bus, const char *exchange, const char *symbol,
+			 const char *channel)
+{
+	char text[BC_TOPIC_MAX + 1];
+	bc_str topic;
+	int result = topic_of(bus, exchange, symbol, channel, text, &topic);
+	if (result != BOOKCAST_OK)
+		return result;
+	if (bc_client_remove(bus->client, topic) != BC_OK)
+		return fail(bus, BOOKCAST_ENOTFOUND, "%s is not subscribed", text);
+	return BOOKCAST_OK;
+}
+
+/* ---- messages ---- */
+
+int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **message)
+{
+	struct bc_client_event event;
+	int64_t timeout_ns = timeout_ms < 0 ? -1 : timeout_ms * BC_NS_PER_MS;
+	bc_status rc = bc_client_wait(bus->client, timeout_ns, &event);
+	if (rc == BC_EAGAIN)
+		return BOOKCAST_OK;
+	if (rc == BC_OK)
+		rc = present(&bus->presentation, &event);
+	if (rc != BC_OK)
+		return fail_as(bus, rc);
+	*message = &bus->presentation.message;
+	return BOOKCAST_MESSAGE;
+}
+
+static int find(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		char text[BC_TOPIC_MAX + 1], bc_str *topic, struct bc_board_answer *answer)
+{
+	int result = topic_of(bus, exchange, symbol, channel, text, topic);
+	if (result != BOOKCAST_OK)
+		return result;
+	bc_status rc = bc_client_get(bus->client, *topic, ASK_WITHIN, answer);
+	if (rc != BC_OK)
+		return fail_as(bus, rc);
+	if (answer->status == BC_BOARD_NOT_FOUND)
+		return fail(bus, BOOKCAST_ENOTFOUND, "nobody serves %s", text);
+	if (answer->status != BC_BOARD_OK)
+		return fail(bus, BOOKCAST_ENODATA, "%s has no data yet", text);
+	return BOOKCAST_OK;
+}
+
+int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		    const bookcast_message **message)
+{
+	char text[BC_TOPIC_MAX + 1];
+	bc_str topic;
+	struct bc_board_answer answer;
+	int result = find(bus, exchange, symbol, channel, text, &topic, &answer);
+	if (result != BOOKCAST_OK)
+		return result;
+	bc_status rc = bc_message_decode(answer.payload, &bus->message, bus->levels, MAX_LEVELS);
+	struct bc_client_event event = { .source = bc_client_follows(bus->client, topic)
+							   ? BC_FROM_GATEWAY
+							   : BC_FROM_CACHE,
+					 .topic = topic,
+					 .message = &bus->message,
+					 .state = answer.state,
+					 .reason = answer.reason,
+					 .since = answer.since };
+	if (rc == BC_OK)
+		rc = present(&bus->presentation, &event);
+	if (rc != BC_OK)
+		return fail_as(bus, rc);
+	*message = &bus->presentation.message;
+	return BOOKCAST_OK;
+}
+
+int bookcast_state(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		   bookcast_condition *condition)
+{
+	char text[BC_TOPIC_MAX + 1];
+	bc_str topic;
+	struct bc_board_answer answer;
+	int result = find(bus, exchange, symbol, channel, text, &topic, &answer);
+	if (result != BOOKCAST_OK)
+		return result;
+	*condition = (bookcast_condition){ (int)answer.state, (int)answer.reason, answer.since.ns,
+					   answer.age_ns, answer.proven_ns };
+	return BOOKCAST_OK;
+}
+
+int bookcast_fit(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		 int max_age_ms)
+{
+	bookcast_condition c;
+	if (bookcast_state(bus, exchange, symbol, channel, &c) != BOOKCAST_OK)
+		return 0;
+	return bc_state_fit((unsigned)c.state) &&
+	       (max_age_ms <= 0 || c.proven_ns <= max_age_ms * BC_NS_PER_MS);
+}
+
+/* ---- the rest ---- */
+
+int bookcast_fd(const bookcast *bus)
+{
+	return bc_client_fd(bus->client);
+}
+
+void bookcast_stats(const bookcast *bus, bookcast_counters *counters, size_t size)
+{
+	const struct bc_board *board = bc_client_board(bus->client);
+	const struct bc_board_stats *s = bc_board_stats(board);
+	const struct bc_client_counters *c = bc_client_counters(bus->client);
+	const struct bc_gateways *set = bc_board_gateways(board);
+	bookcast_counters all = { .messages = s->messages,
+				  .bytes = s->bytes,
+				  .gaps = c->gaps,
+				  .lost = c->lost,
+				  .repaired = c->repaired,
+				  .duplicates = c->duplicates,
+				  .unreadable = s->bad,
+				  .questions = c->questions,
+				  .unanswered = c->unanswered };
+	bc_mono_time now = bc_boot_now();
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *g = bc_gateways_at(set, i);
+		all.gateways += !g->replaced;
+		all.gone += !g->replaced && bc_gateway_gone(g, now);
+	}
+	memset(counters, 0, size);
+	memcpy(counters, &all, size < sizeof all ? size : sizeof all);
+}
+
+const char *bookcast_error(const bookcast *bus)
+{
+	return bus == NULL ? "not connected" : bus->error;
+}
+
+const char *bookcast_version(void)
+{
+	return bc_version;
+}
+
+const char *bookcast_channel_word(int channel)
+{
+	return bc_channel_word((unsigned)channel);
+}
+
+const char *bookcast_state_word(int state)
+{
+	return bc_state_word((unsigned)state);
+}
+
+const char *bookcast_reason_word(int reason)
+{
+	return bc_reason_word((unsigned)reason);
+}

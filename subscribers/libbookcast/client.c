@@ -1,0 +1,549 @@
+#include "subscribers/libbookcast/client.h"
+
+#include "common/bus_socket.h"
+#include "common/bus_sub.h"
+#include "common/clock.h"
+#include "proto/codec.h"
+#include "subscribers/libbookcast/finder.h"
+#include "subscribers/libbookcast/follow.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { MAX_UNWANTED = 1000, MAX_LEVELS = 4096 };
+
+#define SCAN_EVERY (20 * BC_NS_PER_MS)
+#define ASK_AGAIN  BC_NS_PER_S
+#define CATCH_UP   (200 * BC_NS_PER_MS) /* the stream may bring what the cache has already */
+
+struct bc_client {
+	void *context;
+	struct bc_sub *sub;
+	struct bc_rpc_client *asker; /* for questions that wait; the finder has its own */
+	struct finder *finder;
+	struct bc_board *board;
+	struct follow follow;
+	struct bc_client_counters counters;
+	struct followed *scan; /* the next one to look at; NULL: no scan is under way */
+	bool dirty;            /* states may have changed by something else than their message */
+	bc_mono_time scanned, gone_due;
+	uint64_t gone; /* which gateways were gone, mixed */
+	int epoll, timer, watched;
+	int64_t armed;
+	char cache[BC_ENDPOINT_MAX];
+	struct bc_message message;
+	bc_level levels[MAX_LEVELS];
+};
+
+/* ---- the finder's wishes ---- */
+
+static bool wants_exchange(void *self, bc_str exchange)
+{
+	struct bc_client *c = self;
+	return follow_wants_exchange(&c->follow, exchange);
+}
+
+static size_t topics_to_ask(void *self, bc_mono_time now, bc_str *topics, size_t max)
+{
+	struct bc_client *c = self;
+	struct followed *t, *next;
+	size_t n = 0;
+	if (c->follow.n_asks == 0)
+		return 0;
+	HASH_ITER (hh, c->follow.topics, t, next) {
+		if (t->ask_at == 0 || t->ask_at > now.ns || n == max)
+			continue;
+		topics[n++] = (bc_str){ t->text, t->n };
+		follow_ask(&c->follow, t, now.ns + ASK_AGAIN); /* unless it is answered */
+		t->asking = true;
+	}
+	return n;
+}
+
+static void confirm(struct bc_client *c, struct followed *t)
+{
+	t->ahead_seq = 0;
+	c->counters.repaired += t->gap_open;
+	t->gap_open = false;
+}
+
+/* The cache has a newer one. Mostly it is on its way here, and taking it now would make a hole of
+ * what the stream still brings; only what does not come in a while was lost. */
+static bool lost_for_good(struct bc_client *c, struct followed *t, uint64_t ours,
+			  const struct bc_envelope *theirs, int64_t now)
+{
+	if (t->ahead_seq == 0 || t->ahead_epoch != theirs->epoch || ours >= t->ahead_seq) {
+		t->ahead_epoch = theirs->epoch;
+		t->ahead_seq = theirs->seq;
+		t->ahead_since = now;
+	} else if (now - t->ahead_since >= CATCH_UP) {
+		return true;
+	}
+	follow_ask(&c->follow, t, now + CATCH_UP);
+	return false;
+}
+
+/* Is it to be taken, and not left to the stream? */
+static bool is_needed(struct bc_client *c, struct followed *t, bc_str topic,
+		      const struct bc_envelope *theirs, bc_mono_time now)
+{
+	struct bc_board_answer ours;
+	uint64_t seq;
+	if (bc_board_last_seq(c->board, topic, theirs->epoch, &seq)) {
+		if (seq >= theirs->seq) {
+			confirm(c, t);
+			return seq == theirs->seq; /* it proves what is here */
+		}
+		return lost_for_good(c, t, seq, theirs, now.ns);
+	}
+	bc_board_get(c->board, topic, now, &ours);
+	return ours.status != BC_BOARD_OK || !bc_state_fit(ours.state);
+}
+
+static void take_answer(void *self, bc_mono_time now, bc_str topic, int status, bc_str state,
+			int64_t proven_ns, bc_str payload)
+{
+	struct bc_client *c = self;
+	struct bc_board_taken taken;
+	struct followed *t = follow_find(&c->follow, topic);
+	int word = bc_state_of(state);
+	if (t == NULL || !t->wanted)
+		return;
+	if (t->asking)
+		follow_ask(&c->follow, t, 0);
+	/* An answer that is stale itself helps nobody: what is here says so, too. */
+	if (status != BC_BOARD_OK || word < 0 || !bc_state_fit_if_rest((unsigned)word) ||
+	    proven_ns > now.ns ||
+	    bc_message_decode(payload, &c->message, c->levels, MAX_LEVELS) != BC_OK ||
+	    !bc_channel_welcomed(c->message.envelope.channel))
+		return;
+	if (!is_needed(c, t, topic, &c->message.envelope, now))
+		return;
+	now.ns -= proven_ns;
+	if (bc_board_take(c->board, topic, payload, now, &taken) == BC_OK) {
+		if (t->streamed && taken.n_lost > 0) {
+			c->counters.gaps++;
+			c->counters.lost += taken.n_lost;
+			c->counters.repaired++;
+			t->n_lost = taken.n_lost;
+		}
+		confirm(c, t);
+		t->fresh = true;
+	}
+	c->dirty = true;
+}
+
+static const struct finder_ops finder_ops = { wants_exchange, topics_to_ask, take_answer };
+
+/* ---- opening and closing ---- */
+
+static bc_status open_fd(struct bc_client *c)
+{
+	int fd = -1;
+	size_t n = sizeof fd;
+	struct epoll_event sub = { .events = EPOLLIN }, timer = { .events = EPOLLIN };
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->epoll < 0 || c->timer < 0 ||
+	    zmq_getsockopt(bc_sub_socket(c->sub), ZMQ_FD, &fd, &n) != 0)
+		return BC_EIO;
+	sub.data.fd = fd;
+	timer.data.fd = c->timer;
+	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &sub) != 0 ||
+	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &timer) != 0)
+		return BC_EIO;
+	return BC_OK;
+}
+
+bc_status bc_client_new(struct bc_client **out, const char *cache)
+{
+	const struct bc_board_limits limits = { 200000, (size_t)512 << 20, 600 * BC_NS_PER_S };
+	const struct bc_sub_options sub = { .recv_hwm_msgs = 100000 };
+	struct bc_client *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return BC_ENOMEM;
+	bc_status rc = BC_ENOMEM;
+	c->epoll = c->timer = c->watched = -1;
+	if ((c->context = bc_bus_context_new()) == NULL ||
+	    (c->board = bc_board_new(&limits)) == NULL ||
+	    (rc = bc_sub_new(&c->sub, c->context, &sub)) != BC_OK ||
+	    (rc = bc_rpc_client_new(&c->asker, c->context, cache)) != BC_OK ||
+	    (rc = finder_new(&c->finder, c->context, cache, c->sub, &finder_ops, c)) != BC_OK ||
+	    (rc = open_fd(c)) != BC_OK) {
+		bc_client_free(&c);
+		return rc;
+	}
+	c->follow.sub = c->sub;
+	*out = c;
+	return BC_OK;
+}
+
+void bc_client_free(struct bc_client **client)
+{
+	struct bc_client *c = *client;
+	if (c == NULL)
+		return;
+	finder_free(&c->finder);
+	bc_rpc_client_free(&c->asker);
+	follow_free(&c->follow);
+	bc_sub_free(&c->sub);
+	bc_board_free(&c->board);
+	if (c->epoll >= 0)
+		close(c->epoll);
+	if (c->timer >= 0)
+		close(c->timer);
+	bc_bus_context_free(&c->context);
+	free(c);
+	*client = NULL;
+}
+
+/* ---- what is followed ---- */
+
+bc_status bc_client_add(struct bc_client *c, bc_str topic)
+{
+	finder_hurry(c->finder);
+	return follow_add(&c->follow, topic);
+}
+
+bc_status bc_client_add_prefix(struct bc_client *c, bc_str prefix)
+{
+	finder_hurry(c->finder);
+	return follow_add_prefix(&c->follow, prefix);
+}
+
+bc_status bc_client_remove(struct bc_client *c, bc_str topic)
+{
+	c->dirty = c->dirty || c->scan != NULL; /* its record may be the next one */
+	c->scan = NULL;
+	return follow_remove(&c->follow, topic);
+}
+
+bool bc_client_follows(const struct bc_client *c, bc_str topic)
+{
+	return follow_wants(&c->follow, topic);
+}
+
+/* ---- events ---- */
+
+static void describe(struct bc_client *c, bc_mono_time now, struct bc_client_event *event,
+		     struct followed *t)
+{
+	struct bc_board_answer answer;
+	bc_board_get(c->board, event->topic, now, &answer);
+	event->state = answer.state;
+	event->reason = answer.reason;
+	event->since = answer.since;
+	t->told = true;
+	t->told_fit = bc_state_fit(answer.state);
+	t->epoch = event->message->envelope.epoch;
+	t->exchange_seq = event->message->envelope.exchange_seq;
+	t->ts_exchange = event->message->envelope.ts_exchange.ns;
+}
+
+/* Of two lines the slower one says what the faster one has said. */
+static bool said_before(const struct followed *t, const struct bc_envelope *e)
+{
+	if (!t->told || !t->told_fit || e->epoch == t->epoch || !bc_state_fit(e->state))
+		return false;
+	if (e->exchange_seq != BC_SEQ_NONE && t->exchange_seq != BC_SEQ_NONE)
+		return e->exchange_seq <= t->exchange_seq;
+	if (bc_wall_known(e->ts_exchange) && t->ts_exchange != BC_TIME_UNKNOWN)
+		return e->ts_exchange.ns <= t->ts_exchange;
+	return false;
+}
+
+static void note_loss(struct bc_client *c, struct followed *t, uint64_t n_lost, int64_t now)
+{
+	if (!t->streamed || n_lost == 0)
+		return;
+	c->counters.gaps++;
+	c->counters.lost += n_lost;
+	t->gap_open = bc_channel_welcomed(c->message.envelope.channel);
+	if (t->gap_open && t->wanted)
+		follow_ask(&c->follow, t, now);
+}
+
+static void heed_wants(struct bc_client *c, bc_mono_time now)
+{
+	char prefix[BC_TOPIC_MAX + 1];
+	while (bc_board_wants(c->board, prefix))
+		follow_renew(&c->follow, bc_str_of(prefix), now.ns);
+}
+
+/* One message of the bus; true: there is something to hand out. */
+static bool take(struct bc_client *c, bc_str topic, bc_str payload, bc_mono_time now,
+		 struct bc_client_event *event)
+{
+	struct bc_board_taken taken;
+	bc_status rc = bc_board_take(c->board, topic, payload, now, &taken);
+	struct followed *t = follow_wanted(&c->follow, topic);
+	heed_wants(c, now);
+	if (t == NULL || rc != BC_OK)
+		c->dirty = true; /* states, heartbeats, welcomes of what was in doubt */
+	if (t == NULL)
+		return false;
+	if (rc != BC_OK) {
+		t->streamed = t->streamed || rc == BC_EDUPLICATE;
+		c->counters.duplicates += rc == BC_EDUPLICATE;
+		return false;
+	}
+	c->message = *taken.message;
+	uint64_t n_lost = t->streamed ? taken.n_lost : 0;
+	note_loss(c, t, n_lost, now.ns);
+	t->streamed = true;
+	t->fresh = false;
+	if (!taken.answers || said_before(t, &c->message.envelope)) {
+		c->counters.duplicates++;
+		return false;
+	}
+	*event = (struct bc_client_event){
+		.source = BC_FROM_GATEWAY, .topic = topic, .message = &c->message, .n_lost = n_lost
+	};
+	describe(c, now, event, t);
+	return true;
+}
+
+/* Goes on with the scan; true: a topic whose fitness has changed since it was handed out, or that
+ * the cache has brought. */
+static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *event)
+{
+	struct bc_board_answer answer;
+	while (c->scan != NULL) {
+		struct followed *t = c->scan;
+		bc_str topic = { t->text, t->n };
+		c->scan = t->hh.next;
+		if (!t->fresh && !t->told)
+			continue;
+		bc_board_get(c->board, topic, now, &answer);
+		if (answer.status != BC_BOARD_OK ||
+		    (!t->fresh && bc_state_fit(answer.state) == t->told_fit) ||
+		    bc_message_decode(answer.payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
+			continue;
+		*event =
+			(struct bc_client_event){ .source = t->fresh ? BC_FROM_CACHE : BC_FROM_HERE,
+						  .topic = topic,
+						  .message = &c->message,
+						  .n_lost = t->fresh ? t->n_lost : 0 };
+		t->fresh = false;
+		t->n_lost = 0;
+		describe(c, now, event, t);
+		return true;
+	}
+	return false;
+}
+
+/* Who is gone now, and when the next one will be unless it is heard. */
+static void check_gateways(struct bc_client *c, bc_mono_time now)
+{
+	const struct bc_gateways *set = bc_board_gateways(c->board);
+	uint64_t gone = 0;
+	c->gone_due.ns = INT64_MAX;
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *g = bc_gateways_at(set, i);
+		int64_t due = g->heard.ns + BC_MISSED_HEARTBEATS * g->interval_ns + 1;
+		if (bc_gateway_gone(g, now))
+			gone += g->epoch * 0x9e3779b97f4a7c15u + 1;
+		else if (due < c->gone_due.ns)
+			c->gone_due.ns = due;
+	}
+	if (gone == c->gone)
+		return;
+	c->gone = gone;
+	c->dirty = true;
+	finder_hurry(c->finder);
+}
+
+static void keep_house(struct bc_client *c, bc_mono_time now)
+{
+	check_gateways(c, now);
+	bc_board_tick(c->board, now);
+	if (c->dirty && c->scan == NULL && now.ns - c->scanned.ns >= SCAN_EVERY) {
+		c->dirty = false;
+		c->scanned = now;
+		c->scan = c->follow.topics;
+	}
+}
+
+/* ---- waiting ---- */
+
+static bool has_input(void *socket)
+{
+	int events = 0;
+	size_t n = sizeof events;
+	return socket != NULL && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 &&
+	       (events & ZMQ_POLLIN) != 0;
+}
+
+/* The finder's socket is another one after an answer that did not come. */
+static void watch_finder(struct bc_client *c)
+{
+	void *socket = finder_socket(c->finder);
+	int fd = -1;
+	size_t n = sizeof fd;
+	if (socket != NULL)
+		zmq_getsockopt(socket, ZMQ_FD, &fd, &n);
+	if (fd == c->watched)
+		return;
+	if (c->watched >= 0) /* fails if it is closed already, and that is as good */
+		epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->watched, NULL);
+	struct epoll_event event = { .events = EPOLLIN, .data = { .fd = fd } };
+	c->watched = -1;
+	if (fd >= 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		c->watched = fd;
+}
+
+static void arm_timer(struct bc_client *c, bc_mono_time now)
+{
+	int64_t due = finder_due(c->finder).ns;
+	if (c->gone_due.ns < due)
+		due = c->gone_due.ns;
+	if (c->dirty && c->scanned.ns + SCAN_EVERY < due)
+		due = c->scanned.ns + SCAN_EVERY;
+	if (c->follow.n_asks > 0 && now.ns + CATCH_UP / 2 < due)
+		due = now.ns + CATCH_UP / 2;
+	if (due <= now.ns)
+		due = now.ns + BC_NS_PER_MS;
+	if (due == c->armed)
+		return;
+	const struct itimerspec when = { .it_value = { .tv_sec = due / BC_NS_PER_S,
+						       .tv_nsec = due % BC_NS_PER_S } };
+	c->armed = due;
+	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* True: something has come or changed meanwhile, look again. */
+static bool settle(struct bc_client *c, bc_mono_time now)
+{
+	bool again = finder_turn(c->finder, now);
+	keep_house(c, now);
+	watch_finder(c);
+	return again || c->scan != NULL || has_input(finder_socket(c->finder));
+}
+
+bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
+{
+	bc_str topic, payload;
+	bc_mono_time now = bc_boot_now();
+	if (now.ns >= c->gone_due.ns || c->dirty)
+		keep_house(c, now);
+	for (int n = 0; n < MAX_UNWANTED; n++) {
+		if (scan(c, now, event))
+			return BC_OK;
+		bc_status rc = bc_sub_receive(c->sub, &topic, &payload);
+		if (rc == BC_OK && take(c, topic, payload, now, event))
+			return BC_OK;
+		if (rc == BC_EBUS)
+			return rc;
+		if (rc == BC_EPARSE)
+			bc_board_bad_frame(c->board);
+		if (rc == BC_EAGAIN && !settle(c, now)) {
+			arm_timer(c, now);
+			return BC_EAGAIN;
+		}
+	}
+	c->armed = 0; /* many that are not wanted: come again at once */
+	const struct itimerspec soon = { .it_value = { .tv_nsec = 1 } };
+	timerfd_settime(c->timer, 0, &soon, NULL);
+	return BC_EAGAIN;
+}
+
+bc_status bc_client_wait(struct bc_client *c, int64_t timeout_ns, struct bc_client_event *event)
+{
+	int64_t end = timeout_ns < 0 ? INT64_MAX : bc_boot_now().ns + timeout_ns;
+	for (;;) {
+		bc_status rc = bc_client_next(c, event);
+		if (rc != BC_EAGAIN)
+			return rc;
+		int64_t left = end == INT64_MAX ? INT64_MAX : end - bc_boot_now().ns;
+		if (left <= 0)
+			return BC_EAGAIN;
+		int64_t ms = left / BC_NS_PER_MS + 1;
+		struct pollfd item = { .fd = c->epoll, .events = POLLIN };
+		int n = poll(&item, 1, end == INT64_MAX ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+		if (n < 0) /* a signal: the caller may want to stop */
+			return errno == EINTR ? BC_EAGAIN : BC_EIO;
+	}
+}
+
+int bc_client_fd(const struct bc_client *c)
+{
+	return c->epoll;
+}
+
+/* ---- questions ---- */
+
+bc_status bc_client_ask(struct bc_client *c, bc_str verb, const bc_str *args, size_t n_args,
+			int64_t timeout_ns, struct bc_rpc_reply *reply)
+{
+	c->counters.questions++;
+	bc_status rc = bc_rpc_call(c->asker, verb, args, n_args, timeout_ns, reply);
+	c->counters.unanswered += rc != BC_OK;
+	return rc;
+}
+
+static int64_t age_of(bc_str text)
+{
+	char digits[24] = "";
+	if (text.n == 0 || text.n >= sizeof digits)
+		return BC_AGE_NEVER;
+	memcpy(digits, text.p, text.n);
+	return strtoll(digits, NULL, 10);
+}
+
+/* The five frames of one topic; docs/CACHE-PROTOCOL.md says where the reason is. */
+static bc_status read_answer(struct bc_client *c, const struct bc_rpc_reply *reply,
+			     struct bc_board_answer *answer)
+{
+	const bc_str *a = reply->answers;
+	int state = reply->n_answers == 5 ? bc_state_of(a[1]) : -1;
+	if (reply->status != BC_RPC_OK || state < 0 || a[0].n != 3)
+		return BC_EPARSE;
+	*answer = (struct bc_board_answer){ .status = (enum bc_board_status)age_of(a[0]),
+					    .state = (enum bc_state)state,
+					    .since = { BC_TIME_UNKNOWN },
+					    .age_ns = age_of(a[2]),
+					    .proven_ns = age_of(a[3]),
+					    .payload = a[4] };
+	if (answer->status == BC_BOARD_OK &&
+	    bc_message_decode(a[4], &c->message, c->levels, MAX_LEVELS) != BC_OK)
+		return BC_EPARSE;
+	if (answer->status == BC_BOARD_OK && c->message.envelope.state == answer->state) {
+		answer->reason = c->message.envelope.reason;
+		answer->since = c->message.envelope.since;
+	} else if (answer->state == BC_STATE_STALE) {
+		answer->reason = BC_REASON_GATEWAY;
+	} else if (answer->state == BC_STATE_DOWN) {
+		answer->reason = BC_REASON_DELISTED;
+	}
+	return BC_OK;
+}
+
+bc_status bc_client_get(struct bc_client *c, bc_str topic, int64_t timeout_ns,
+			struct bc_board_answer *answer)
+{
+	struct bc_rpc_reply reply;
+	if (follow_wants(&c->follow, topic)) {
+		bc_board_get(c->board, topic, bc_boot_now(), answer);
+		if (answer->status == BC_BOARD_OK)
+			return BC_OK;
+	}
+	bc_status rc = bc_client_ask(c, BC_STR("GET"), &topic, 1, timeout_ns, &reply);
+	return rc == BC_OK ? read_answer(c, &reply, answer) : rc;
+}
+
+const struct bc_board *bc_client_board(const struct bc_client *c)
+{
+	return c->board;
+}
+
+const struct bc_client_counters *bc_client_counters(const struct bc_client *c)
+{
+	return &c->counters;
+}

@@ -1,0 +1,68 @@
+/* client.h - a reader of the bus: finds the gateways, follows topics, notices what is lost or gone.
+ *
+ * What libbookcast is made of and `bookcast watch` uses directly. Messages are judged by the
+ * board (common/board.h); the finder (finder.h) talks to the cache.
+ *
+ * Threads none but libzmq's own; a client belongs to one thread.
+ * Memory  events and answers are valid until the next call with the client. */
+#ifndef LIBBOOKCAST_CLIENT_H
+#define LIBBOOKCAST_CLIENT_H
+
+#include "common/board.h"
+#include "common/bus_rpc.h"
+
+struct bc_client;
+
+enum bc_client_source {
+	BC_FROM_GATEWAY,
+	BC_FROM_CACHE, /* a repair, or the first one of a late joiner */
+	BC_FROM_HERE,  /* what is known of the topic once more: its fitness has changed since */
+};
+
+struct bc_client_event {
+	enum bc_client_source source;
+	bc_str topic;
+	const struct bc_message *message; /* as published */
+	enum bc_state state;              /* now, why, and since when if anybody said */
+	enum bc_reason reason;
+	bc_wall_time since;
+	uint64_t n_lost; /* messages of this topic missing right before */
+};
+
+struct bc_client_counters {
+	uint64_t gaps, lost, repaired, duplicates;
+	uint64_t questions, unanswered;
+};
+
+/* cache: its endpoint. Waits for nobody. BC_EINVAL: not an endpoint; BC_ENOMEM, BC_EBUS. */
+bc_status bc_client_new(struct bc_client **out, const char *cache);
+void bc_client_free(struct bc_client **client);
+
+/* Follows a topic, or all topics with a prefix. Twice is once; removing what is not there is
+ * BC_ENOTFOUND. BC_EPARSE: not a topic; BC_ERANGE: too long; BC_ENOMEM; BC_EBUS. */
+bc_status bc_client_add(struct bc_client *client, bc_str topic);
+bc_status bc_client_remove(struct bc_client *client, bc_str topic);
+bc_status bc_client_add_prefix(struct bc_client *client, bc_str prefix);
+bool bc_client_follows(const struct bc_client *client, bc_str topic);
+
+/* The next event. BC_EAGAIN: nothing now, or not within timeout_ns (negative: waits for ever). */
+bc_status bc_client_next(struct bc_client *client, struct bc_client_event *event);
+bc_status bc_client_wait(struct bc_client *client, int64_t timeout_ns,
+			 struct bc_client_event *event);
+
+/* Readable when bc_client_next() may have something; it has been drained when that said
+ * BC_EAGAIN. */
+int bc_client_fd(const struct bc_client *client);
+
+/* The newest message of a topic, followed or not; for the latter the cache is asked, which may
+ * take timeout_ns. BC_ETIMEOUT, BC_EPARSE: no good answer came; else *answer has it. */
+bc_status bc_client_get(struct bc_client *client, bc_str topic, int64_t timeout_ns,
+			struct bc_board_answer *answer);
+/* A question of the caller's own to the cache; as bc_rpc_call(). */
+bc_status bc_client_ask(struct bc_client *client, bc_str verb, const bc_str *args, size_t n_args,
+			int64_t timeout_ns, struct bc_rpc_reply *reply);
+
+const struct bc_board *bc_client_board(const struct bc_client *client);
+const struct bc_client_counters *bc_client_counters(const struct bc_client *client);
+
+#endif

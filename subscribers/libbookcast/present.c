@@ -1,0 +1,172 @@
+#include "subscribers/libbookcast/present.h"
+
+#include "proto/topic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void present_free(struct presentation *p)
+{
+	free(p->strings);
+	free(p->levels);
+	*p = (struct presentation){ .strings = NULL };
+}
+
+bookcast_decimal present_decimal(bc_decimal d)
+{
+	return (bookcast_decimal){ d.mantissa, d.exponent };
+}
+
+/* A copy with a NUL; there is room, because make_room() counted it. */
+static const char *copy(struct presentation *p, bc_str text)
+{
+	char *out = p->strings + p->n_strings;
+	if (text.n > 0)
+		memcpy(out, text.p, text.n);
+	out[text.n] = '\0';
+	p->n_strings += text.n + 1;
+	return out;
+}
+
+static size_t string_bytes(const struct bc_message *m)
+{
+	const struct bc_instrument *i = &m->body.instrument;
+	if (m->envelope.channel == BC_CHANNEL_TRADE)
+		return m->body.trade.trade_id.n + 1;
+	if (m->envelope.channel == BC_CHANNEL_INSTRUMENT)
+		return i->base.n + i->quote.n + i->unified.n + 3;
+	return 0;
+}
+
+static bool make_room(struct presentation *p, size_t bytes, size_t n_levels)
+{
+	if (bytes > p->cap_strings) {
+		char *strings = realloc(p->strings, bytes);
+		if (strings == NULL)
+			return false;
+		p->strings = strings;
+		p->cap_strings = bytes;
+	}
+	if (n_levels > p->cap_levels) {
+		bookcast_level *levels = realloc(p->levels, n_levels * sizeof *levels);
+		if (levels == NULL)
+			return false;
+		p->levels = levels;
+		p->cap_levels = n_levels;
+	}
+	p->n_strings = 0;
+	return true;
+}
+
+static void present_book(struct presentation *p, const struct bc_message *m)
+{
+	const struct bc_book *b = &m->body.book;
+	bookcast_level *out = p->levels;
+	for (uint32_t i = 0; i < b->n_bids; i++)
+		*out++ = (bookcast_level){ present_decimal(b->bids[i].price),
+					   present_decimal(b->bids[i].quantity) };
+	for (uint32_t i = 0; i < b->n_asks; i++)
+		*out++ = (bookcast_level){ present_decimal(b->asks[i].price),
+					   present_decimal(b->asks[i].quantity) };
+	p->message.body.book =
+		(bookcast_book){ p->levels, p->levels + b->n_bids, b->n_bids, b->n_asks };
+}
+
+static void present_trade(struct presentation *p, const struct bc_message *m)
+{
+	const struct bc_trade *t = &m->body.trade;
+	p->message.body.trade =
+		(bookcast_trade){ present_decimal(t->price), present_decimal(t->quantity),
+				  (int)t->side, copy(p, t->trade_id) };
+}
+
+static void present_ticker(struct presentation *p, const struct bc_message *m)
+{
+	const struct bc_ticker *t = &m->body.ticker;
+	p->message.body.ticker = (bookcast_ticker){
+		present_decimal(t->last),   present_decimal(t->open),
+		present_decimal(t->high),   present_decimal(t->low),
+		present_decimal(t->volume), present_decimal(t->quote_volume),
+		present_decimal(t->change),
+	};
+}
+
+static void present_candle(struct presentation *p, const struct bc_message *m)
+{
+	const struct bc_candle *c = &m->body.candle;
+	p->message.body.candle =
+		(bookcast_candle){ bc_interval_word(c->interval),
+				   c->ts_open.ns,
+				   present_decimal(c->open),
+				   present_decimal(c->high),
+				   present_decimal(c->low),
+				   present_decimal(c->close),
+				   present_decimal(c->volume),
+				   present_decimal(c->quote_volume),
+				   c->closed == BC_CLOSED_UNKNOWN ? -1
+								  : c->closed == BC_CLOSED_YES };
+}
+
+static void present_instrument(struct presentation *p, const struct bc_message *m)
+{
+	const struct bc_instrument *i = &m->body.instrument;
+	p->message.body.instrument = (bookcast_instrument){
+		.base = copy(p, i->base),
+		.quote = copy(p, i->quote),
+		.unified = copy(p, i->unified),
+		.kind = bc_kind_word(i->kind),
+		.status = bc_listing_word(i->status),
+		.tick = present_decimal(i->tick),
+		.lot = present_decimal(i->lot),
+		.contract_size = present_decimal(i->contract_size),
+	};
+}
+
+static void present_state(struct presentation *p, const struct bc_message *m)
+{
+	p->message.body.state.previous = (int)m->body.state.previous;
+}
+
+typedef void body_fn(struct presentation *p, const struct bc_message *m);
+
+static body_fn *const bodies[BC_N_CHANNELS] = {
+	[BC_CHANNEL_BOOK] = present_book,     [BC_CHANNEL_BBO] = present_book,
+	[BC_CHANNEL_TRADE] = present_trade,   [BC_CHANNEL_TICKER] = present_ticker,
+	[BC_CHANNEL_CANDLE] = present_candle, [BC_CHANNEL_INSTRUMENT] = present_instrument,
+	[BC_CHANNEL_STATE] = present_state,
+};
+
+bc_status present(struct presentation *p, const struct bc_client_event *event)
+{
+	const struct bc_message *m = event->message;
+	const struct bc_envelope *e = &m->envelope;
+	struct bc_topic topic;
+	bool book = e->channel == BC_CHANNEL_BOOK || e->channel == BC_CHANNEL_BBO;
+	size_t n_levels = book ? (size_t)m->body.book.n_bids + m->body.book.n_asks : 0;
+	if ((unsigned)e->channel >= BC_N_CHANNELS || bodies[e->channel] == NULL ||
+	    bc_topic_split(event->topic, &topic) != BC_OK)
+		return BC_ENOTFOUND;
+	if (!make_room(p, 2 * event->topic.n + 3 + string_bytes(m), n_levels))
+		return BC_ENOMEM;
+	p->message = (bookcast_message){
+		.channel = (int)e->channel,
+		.source = (int)event->source,
+		.topic = copy(p, event->topic),
+		.exchange = copy(p, topic.exchange),
+		.symbol = copy(p, topic.symbol),
+		.state = (int)event->state,
+		.reason = (int)event->reason,
+		.since = event->since.ns,
+		.epoch = e->epoch,
+		.seq = e->seq,
+		.n_lost = event->n_lost,
+		.has_exchange_seq = e->exchange_seq != BC_SEQ_NONE,
+		.exchange_seq = e->exchange_seq,
+		.ts_exchange = e->ts_exchange.ns,
+		.ts_recv = e->ts_recv.ns,
+		.ts_publish = e->ts_publish.ns,
+		.flags = e->flags,
+	};
+	bodies[e->channel](p, m);
+	return BC_OK;
+}

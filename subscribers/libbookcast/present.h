@@ -1,0 +1,25 @@
+/* present.h - a decoded message in the public form, with memory of its own.
+ *
+ * Memory  one presentation holds one message; it is reused and grows as needed.
+ * Threads one. */
+#ifndef LIBBOOKCAST_PRESENT_H
+#define LIBBOOKCAST_PRESENT_H
+
+#include "subscribers/libbookcast/client.h"
+#include "subscribers/libbookcast/include/bookcast.h"
+
+struct presentation {
+	bookcast_message message;
+	char *strings;
+	size_t n_strings, cap_strings;
+	bookcast_level *levels;
+	size_t cap_levels;
+};
+
+void present_free(struct presentation *p);
+/* BC_ENOMEM; BC_ENOTFOUND: a channel without a public form. */
+bc_status present(struct presentation *p, const struct bc_client_event *event);
+
+bookcast_decimal present_decimal(bc_decimal d);
+
+#endif

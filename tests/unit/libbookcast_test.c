@@ -1,0 +1,537 @@
+/* The public library against a gateway and a cache that are played here, on real sockets: what a
+ * strategy hears when messages are lost, gateways die, move and come back. Everything stands in
+ * one thread: the world turns between two calls of bookcast_recv(). */
+#include "common/bus_socket.h"
+#include "common/clock.h"
+#include "subscribers/cache/desk.h"
+#include "subscribers/libbookcast/include/bookcast.h"
+#include "tests/support/bus_message.h"
+#include "tests/support/temp_dir.h"
+
+#include <criterion/criterion.h>
+#include <locale.h>
+#include <math.h>
+#include <poll.h>
+#include <zmq.h>
+
+#define BEAT_NS (60 * BC_NS_PER_MS)
+
+struct gateway {
+	void *socket;
+	const char *instance;
+	uint64_t epoch, beats;
+	char endpoint[BC_ENDPOINT_MAX];
+	struct bus_message last[8]; /* of each topic, for welcomes */
+	size_t n_last;
+	int64_t beaten;
+	bool silent;
+};
+
+static struct temp_dir dir;
+static void *context;
+static struct bc_rpc_server *server;
+static struct bc_board *board; /* of the cache */
+static struct cache_desk *desk;
+static char cache[BC_ENDPOINT_MAX];
+static struct gateway gateways[2];
+static bookcast *bus;
+static bool cache_is_dead;
+
+static void open_world(void)
+{
+	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
+	char text[96];
+	cr_assert(temp_dir_new(&dir));
+	cr_assert((context = bc_bus_context_new()) != NULL);
+	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
+	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
+	cr_assert((board = bc_board_new(&limits)) != NULL);
+	cr_assert((desk = cache_desk_new(board, server, &limits, bc_boot_now())) != NULL);
+	cr_assert((bus = bookcast_connect(cache)) != NULL);
+}
+
+static void close_gateway(struct gateway *g)
+{
+	bc_bus_socket_free(&g->socket);
+	g->n_last = 0;
+}
+
+static void close_world(void)
+{
+	bookcast_close(&bus);
+	cr_expect_null(bus);
+	close_gateway(&gateways[0]);
+	close_gateway(&gateways[1]);
+	cache_desk_free(&desk);
+	bc_board_free(&board);
+	bc_rpc_server_free(&server);
+	bc_bus_context_free(&context);
+	temp_dir_free(&dir);
+}
+
+/* ---- the gateway that is played ---- */
+
+enum reach { TO_ALL, TO_CACHE_ONLY, TO_NOBODY };
+
+static void publish(struct gateway *g, const char *topic, struct bc_message m, enum reach reach)
+{
+	struct bus_message *b = NULL;
+	for (size_t i = 0; i < g->n_last; i++)
+		if (strcmp(g->last[i].frame, topic) == 0)
+			b = &g->last[i];
+	if (b == NULL)
+		b = &g->last[g->n_last++];
+	bus_message_encode(b, topic, &m);
+	if (reach != TO_NOBODY)
+		bc_board_take(board, b->topic, b->payload, bc_boot_now(), NULL);
+	if (reach == TO_ALL)
+		zmq_send(g->socket, b->frame, b->n_frame, ZMQ_DONTWAIT);
+}
+
+static void book_to(struct gateway *g, const char *topic, uint64_t seq, enum bc_state state,
+		    enum reach reach)
+{
+	bc_level levels[2];
+	publish(g, topic, bus_book(bus_envelope(g->epoch, seq, state), (int64_t)seq, levels),
+		reach);
+}
+
+static void book(struct gateway *g, uint64_t seq)
+{
+	book_to(g, "upbit.KRW-BTC.book", seq, BC_STATE_LIVE, TO_ALL);
+}
+
+static void beat(struct gateway *g)
+{
+	char topic[64];
+	struct bc_message m = bus_heartbeat(bus_envelope(g->epoch, ++g->beats, BC_STATE_LIVE),
+					    g->instance, 1, g->endpoint);
+	struct bus_message b;
+	m.body.heartbeat.interval_ns = BEAT_NS;
+	snprintf(topic, sizeof topic, "upbit.@%s.heartbeat", g->instance);
+	bus_message_encode(&b, topic, &m);
+	bc_board_take(board, b.topic, b.payload, bc_boot_now(), NULL);
+	zmq_send(g->socket, b.frame, b.n_frame, ZMQ_DONTWAIT);
+	g->beaten = test_now_ns();
+}
+
+static struct gateway *open_gateway(struct gateway *g, const char *instance, uint64_t epoch)
+{
+	const struct bc_socket_options options = {
+		.type = ZMQ_XPUB, .send_hwm = 1000, .recv_hwm = 1000, .max_frame_bytes = 256
+	};
+	const int on = 1;
+	char text[96], name[32];
+	uint8_t list[512];
+	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
+	*g = (struct gateway){ .instance = instance, .epoch = epoch };
+	cr_assert_eq(bc_bus_socket_new(&g->socket, context, &options), BC_OK);
+	zmq_setsockopt(g->socket, ZMQ_XPUB_VERBOSE, &on, sizeof on);
+	snprintf(name, sizeof name, "upbit.%s.%u.pub", instance, (unsigned)epoch);
+	temp_dir_file(&dir, "ipc://", name, text, sizeof text);
+	cr_assert_eq(bc_bus_bind(g->socket, text, 0660, g->endpoint), BC_OK);
+	snprintf(name, sizeof name, "upbit.@%s.state", instance);
+	publish(g, name, bus_symbols(bus_envelope(epoch, 1, BC_STATE_LIVE), 1, symbols, 2, list),
+		TO_ALL);
+	beat(g);
+	return g;
+}
+
+/* Welcomes who subscribed, beats in time. */
+static void turn_gateway(struct gateway *g)
+{
+	char filter[256];
+	int n;
+	if (g->socket == NULL)
+		return;
+	while ((n = zmq_recv(g->socket, filter, sizeof filter, ZMQ_DONTWAIT)) > 0)
+		for (size_t i = 0; filter[0] == 1 && i < g->n_last; i++)
+			if (g->last[i].n_frame >= (size_t)n - 1 &&
+			    memcmp(g->last[i].frame, filter + 1, (size_t)n - 1) == 0)
+				zmq_send(g->socket, g->last[i].frame, g->last[i].n_frame,
+					 ZMQ_DONTWAIT);
+	if (!g->silent && test_now_ns() - g->beaten > BEAT_NS)
+		beat(g);
+}
+
+static void turn_world(void)
+{
+	turn_gateway(&gateways[0]);
+	turn_gateway(&gateways[1]);
+	if (!cache_is_dead)
+		cache_desk_serve(desk, bc_boot_now(), 10);
+}
+
+/* The next message, while the world turns; NULL: none within the seconds. */
+static const bookcast_message *next(double seconds)
+{
+	const bookcast_message *m;
+	int64_t end = test_in(seconds);
+	do {
+		turn_world();
+		int rc = bookcast_recv(bus, 1, &m);
+		cr_assert_geq(rc, 0, "%s", bookcast_error(bus));
+		if (rc == BOOKCAST_MESSAGE)
+			return m;
+	} while (test_now_ns() < end);
+	return NULL;
+}
+
+static bookcast_counters count(void)
+{
+	bookcast_counters c;
+	bookcast_stats(bus, &c, sizeof c);
+	return c;
+}
+
+static void subscribe(const char *symbol, const char *channel)
+{
+	cr_assert_eq(bookcast_subscribe(bus, "upbit", symbol, channel), BOOKCAST_OK, "%s",
+		     bookcast_error(bus));
+}
+
+/* Subscribed, the first message heard, and the gateway's stream has begun: the cache's answer and
+ * the welcome come in any order, and one of them is heard. */
+static void join(const char *symbol)
+{
+	uint64_t before = count().duplicates;
+	subscribe(symbol, "book");
+	const bookcast_message *m = next(5);
+	cr_assert(m != NULL, "the first message");
+	cr_expect_eq(m->n_lost, 0);
+	if (m->source == BOOKCAST_FROM_GATEWAY)
+		return;
+	int64_t end = test_in(5);
+	while (count().duplicates == before && test_now_ns() < end)
+		cr_assert(next(0.001) == NULL, "nothing is heard twice");
+	cr_assert_gt(count().duplicates, before);
+}
+
+static struct gateway *begin(void)
+{
+	struct gateway *g = open_gateway(&gateways[0], "0", 100);
+	book(g, 1);
+	join("KRW-BTC");
+	return g;
+}
+
+#define BUS_TEST(name) Test(libbookcast, name, .init = open_world, .fini = close_world)
+
+BUS_TEST(a_late_joiner_has_the_current_state_and_then_every_message)
+{
+	struct gateway *g = begin();
+	for (uint64_t seq = 2; seq <= 200; seq++) {
+		book(g, seq);
+		const bookcast_message *m = next(5);
+		cr_assert(m != NULL, "%lu", (unsigned long)seq);
+		cr_assert_eq(m->seq, seq);
+		cr_expect_eq(m->source, BOOKCAST_FROM_GATEWAY);
+		cr_expect_eq(m->n_lost, 0);
+		cr_expect_eq(m->body.book.bids[0].price.mantissa, (int64_t)seq);
+		cr_expect_eq(m->body.book.n_asks, 1);
+		cr_expect_str_eq(m->symbol, "KRW-BTC");
+		cr_expect_eq(m->state, BOOKCAST_LIVE);
+	}
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 1000), 1);
+	cr_expect_eq(count().gaps, 0);
+	cr_expect_eq(count().gateways, 1);
+}
+
+BUS_TEST(a_welcome_is_not_heard_twice)
+{
+	struct gateway *g = begin();
+	uint64_t before = count().duplicates;
+	zmq_send(g->socket, g->last[1].frame, g->last[1].n_frame, ZMQ_DONTWAIT);
+	int64_t end = test_in(5);
+	while (count().duplicates == before && test_now_ns() < end)
+		cr_expect(next(0.001) == NULL);
+	cr_expect_eq(count().duplicates, before + 1);
+}
+
+BUS_TEST(a_gap_is_counted_and_repaired)
+{
+	struct gateway *g = begin();
+	book_to(g, "upbit.KRW-BTC.book", 2, BC_STATE_LIVE, TO_NOBODY);
+	book_to(g, "upbit.KRW-BTC.book", 3, BC_STATE_LIVE, TO_NOBODY);
+	book(g, 4);
+	const bookcast_message *m = next(5);
+	cr_assert(m != NULL);
+	cr_expect_eq(m->seq, 4);
+	cr_expect_eq(m->n_lost, 2);
+	int64_t end = test_in(5);
+	while (count().repaired == 0 && test_now_ns() < end)
+		cr_expect(next(0.001) == NULL);
+	cr_expect_eq(count().gaps, 1);
+	cr_expect_eq(count().lost, 2);
+	cr_expect_eq(count().repaired, 1);
+}
+
+BUS_TEST(the_lost_end_of_a_quiet_topic_comes_from_the_cache)
+{
+	struct gateway *g = begin();
+	book_to(g, "upbit.KRW-ETH.book", 1, BC_STATE_LIVE, TO_ALL);
+	join("KRW-ETH");
+	/* The last two of one are lost, and it is quiet; a hole in the other one gives it away.
+	 * The gateway does not welcome here: its memory of the topic is taken away. */
+	book_to(g, "upbit.KRW-BTC.book", 2, BC_STATE_LIVE, TO_CACHE_ONLY);
+	book_to(g, "upbit.KRW-BTC.book", 3, BC_STATE_LIVE, TO_CACHE_ONLY);
+	g->n_last = 0;
+	book_to(g, "upbit.KRW-ETH.book", 2, BC_STATE_LIVE, TO_CACHE_ONLY);
+	book_to(g, "upbit.KRW-ETH.book", 3, BC_STATE_LIVE, TO_ALL);
+	const bookcast_message *m = next(5);
+	cr_assert(m != NULL);
+	cr_expect_str_eq(m->symbol, "KRW-ETH");
+	cr_expect_eq(m->n_lost, 1);
+	m = next(5);
+	cr_assert(m != NULL, "the other one's newest");
+	cr_expect_str_eq(m->symbol, "KRW-BTC");
+	cr_expect_eq(m->seq, 3);
+	cr_expect_eq(m->source, BOOKCAST_FROM_CACHE);
+	cr_expect_eq(m->n_lost, 1);
+	cr_expect_eq(count().lost, 2);
+}
+
+BUS_TEST(missed_heartbeats_are_heard_and_so_is_the_return)
+{
+	struct gateway *g = begin();
+	g->silent = true;
+	const bookcast_message *m = next(5);
+	cr_assert(m != NULL, "that its gateway is gone");
+	cr_expect_eq(m->source, BOOKCAST_FROM_HERE);
+	cr_expect_eq(m->state, BOOKCAST_STALE);
+	cr_expect_eq(m->reason, BOOKCAST_REASON_GATEWAY);
+	cr_expect_eq(m->seq, 1, "what it was");
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 0);
+	bookcast_condition c;
+	cr_expect_eq(bookcast_state(bus, "upbit", "KRW-BTC", "book", &c), BOOKCAST_OK);
+	cr_expect_eq(c.state, BOOKCAST_STALE);
+	cr_expect_geq(c.proven_ns, 3 * BEAT_NS);
+	cr_expect_eq(count().gone, 1);
+	g->silent = false;
+	m = next(5);
+	cr_assert(m != NULL, "that it is back, by its welcome");
+	cr_expect_eq(m->state, BOOKCAST_LIVE);
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
+}
+
+BUS_TEST(it_follows_a_gateway_that_restarts_elsewhere)
+{
+	begin();
+	close_gateway(&gateways[0]);
+	const bookcast_message *m = next(5);
+	cr_assert(m != NULL);
+	cr_expect_eq(m->state, BOOKCAST_STALE);
+	struct gateway *g = open_gateway(&gateways[1], "0", 200);
+	book(g, 1);
+	m = next(5);
+	cr_assert(m != NULL, "found at its new address");
+	cr_expect_eq(m->epoch, 200);
+	cr_expect_eq(m->seq, 1);
+	cr_expect_eq(m->n_lost, 0);
+	cr_expect_eq(m->state, BOOKCAST_LIVE);
+	cr_expect_eq(count().gateways, 1, "the old one is no more");
+}
+
+BUS_TEST(of_two_lines_each_message_is_heard_once)
+{
+	struct gateway *a = open_gateway(&gateways[0], "a", 100);
+	struct gateway *b = open_gateway(&gateways[1], "b", 200);
+	struct gateway *both[2] = { a, b };
+	subscribe("KRW-BTC", "book");
+	int64_t end = test_in(5);
+	while (count().gateways < 2 && test_now_ns() < end)
+		next(0.001);
+	cr_assert_eq(count().gateways, 2);
+	for (uint64_t n = 1; n <= 20; n++)
+		for (size_t i = 0; i < 2; i++) {
+			bc_level levels[2];
+			struct gateway *g = both[(n + i) % 2];
+			struct bc_envelope e = bus_envelope(g->epoch, n, BC_STATE_LIVE);
+			e.exchange_seq = 1000 + n;
+			publish(g, "upbit.KRW-BTC.book", bus_book(e, (int64_t)n, levels), TO_ALL);
+			const bookcast_message *m = next(i == 0 ? 5 : 0.02);
+			cr_assert_eq(m != NULL, i == 0, "%lu, the %s line", (unsigned long)n,
+				     i == 0 ? "faster" : "slower");
+			if (m != NULL)
+				cr_expect_eq(m->exchange_seq, 1000 + n);
+		}
+	a->silent = true;
+	close_gateway(a);
+	cr_expect(next(6 * BEAT_NS / 1e9) == NULL, "the other one still stands for it");
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
+}
+
+static void publish_instrument(struct gateway *g)
+{
+	struct bc_message m = { .envelope = bus_envelope(g->epoch, 1, BC_STATE_LIVE) };
+	m.body.instrument = (struct bc_instrument){ .base = BC_STR("BTC"),
+						    .quote = BC_STR("KRW"),
+						    .unified = BC_STR("BTC/KRW"),
+						    .tick = { 1, 3 },
+						    .lot = BC_DECIMAL_NONE,
+						    .contract_size = BC_DECIMAL_NONE,
+						    .status = BC_LISTING_TRADING };
+	publish(g, "upbit.KRW-BTC.instrument", m, TO_ALL);
+}
+
+/* bookcast_subscribe() and bookcast_latest() wait for the cache, so it stands in a thread. */
+static void serve(void *stop)
+{
+	while (!*(volatile bool *)stop) {
+		zmq_pollitem_t item = { bc_rpc_server_socket(server), 0, ZMQ_POLLIN, 0 };
+		zmq_poll(&item, 1, 1);
+		cache_desk_serve(desk, bc_boot_now(), 10);
+	}
+}
+
+BUS_TEST(names_and_questions_to_the_cache)
+{
+	volatile bool stop = false;
+	const bookcast_message *m;
+	struct gateway *g = open_gateway(&gateways[0], "0", 100);
+	publish_instrument(g);
+	book(g, 7);
+	void *thread = zmq_threadstart(serve, (void *)&stop);
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-BTC", "book", &m), BOOKCAST_OK);
+	cr_expect_eq(m->seq, 7);
+	cr_expect_eq(m->state, BOOKCAST_LIVE);
+	cr_expect_eq(m->source, BOOKCAST_FROM_CACHE);
+	cr_expect_eq(bookcast_latest(bus, "upbit", "BTC/KRW", "instrument", &m), BOOKCAST_OK);
+	cr_expect_str_eq(m->symbol, "KRW-BTC");
+	cr_expect_str_eq(m->body.instrument.unified, "BTC/KRW");
+	cr_expect_str_eq(m->body.instrument.status, "trading");
+	cr_expect_eq(m->body.instrument.lot.exponent, INT32_MIN);
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-ETH", "book", &m), BOOKCAST_ENODATA);
+	cr_expect_str_eq(bookcast_error(bus), "upbit.KRW-ETH.book has no data yet");
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-XRP", "book", &m), BOOKCAST_ENOTFOUND);
+	cr_expect_str_eq(bookcast_error(bus), "nobody serves upbit.KRW-XRP.book");
+	cr_expect_eq(bookcast_subscribe(bus, "upbit", "XRP/KRW", "book"), BOOKCAST_ENOTFOUND);
+	cr_expect_eq(bookcast_subscribe(bus, "upbit", "BTC/KRW", "book"), BOOKCAST_OK);
+	cr_expect_eq(bookcast_unsubscribe(bus, "upbit", "KRW-BTC", "book"), BOOKCAST_OK);
+	cr_expect_eq(bookcast_unsubscribe(bus, "upbit", "KRW-BTC", "book"), BOOKCAST_ENOTFOUND);
+	stop = true;
+	zmq_threadclose(thread);
+}
+
+static const struct {
+	const char *exchange, *symbol, *channel;
+} impossible[] = {
+	{ NULL, "KRW-BTC", "book" },      { "upbit", NULL, "book" },
+	{ "upbit", "KRW-BTC", NULL },     { "upbit", "KRW-BTC", "depth" },
+	{ "upbit", "KRW-BTC", "candle" }, { "upbit", "KRW-BTC", "heartbeat" },
+	{ "upbit", "KRW-BTC", "delta" },  { "upbit", "@0", "state" },
+	{ "upbit", "", "book" },          { "", "KRW-BTC", "book" },
+	{ "up.bit", "KRW-BTC", "book" },  { "upbit", "\xff\xfe", "book" },
+};
+
+BUS_TEST(what_cannot_be_is_refused_with_words)
+{
+	for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+		cr_expect_eq(bookcast_subscribe(bus, impossible[i].exchange, impossible[i].symbol,
+						impossible[i].channel),
+			     BOOKCAST_EINVAL, "row %zu", i);
+		cr_expect_neq(bookcast_error(bus)[0], '\0');
+	}
+	char longest[300];
+	memset(longest, 'x', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	cr_expect_eq(bookcast_subscribe(bus, "upbit", longest, "book"), BOOKCAST_EINVAL);
+	cr_expect_null(bookcast_connect("nonsense"));
+	cr_expect_str_eq(bookcast_error(NULL), "not connected");
+	bookcast_close(NULL);
+}
+
+BUS_TEST(a_dead_cache_costs_questions_not_the_stream)
+{
+	const bookcast_message *m;
+	struct gateway *g = begin();
+	cache_is_dead = true;
+	int64_t before = test_now_ns();
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-ETH", "book", &m), BOOKCAST_ENOANSWER);
+	cr_expect_lt(test_now_ns() - before, 3 * BC_NS_PER_S);
+	cr_expect_eq(bookcast_subscribe(bus, "upbit", "BTC/KRW", "book"), BOOKCAST_ENOANSWER);
+	while (next(0.3) != NULL) /* heartbeats were not heard meanwhile: stale, then back */
+		continue;
+	for (uint64_t seq = 2; seq <= 50; seq++) {
+		book(g, seq);
+		m = next(5);
+		cr_assert(m != NULL);
+		cr_assert_eq(m->seq, seq);
+	}
+	cache_is_dead = false;
+}
+
+BUS_TEST(one_descriptor_tells_when_to_look)
+{
+	struct gateway *g = begin();
+	struct pollfd item = { .fd = bookcast_fd(bus), .events = POLLIN };
+	const bookcast_message *m;
+	for (uint64_t seq = 2; seq <= 50; seq++) {
+		book(g, seq);
+		int64_t end = test_in(5);
+		int rc = 0;
+		while (rc == 0 && test_now_ns() < end) {
+			turn_world();
+			cr_assert_eq(poll(&item, 1, 1000), 1, "readable in time");
+			rc = bookcast_recv(bus, 0, &m);
+		}
+		cr_assert_eq(rc, BOOKCAST_MESSAGE);
+		cr_assert_eq(m->seq, seq);
+		while (bookcast_recv(bus, 0, &m) == BOOKCAST_MESSAGE)
+			cr_assert_fail("one message only");
+	}
+	int n = 0;
+	for (int64_t end = test_in(0.5); test_now_ns() < end;) {
+		turn_world();
+		if (poll(&item, 1, 5) == 0)
+			continue;
+		n++;
+		cr_expect_eq(bookcast_recv(bus, 0, &m), BOOKCAST_OK);
+	}
+	cr_expect_lt(n, 60, "%d wakes in half a second of nothing but heartbeats", n);
+}
+
+static const struct {
+	bookcast_decimal value;
+	const char *text;
+	double number;
+} decimals[] = {
+	{ { 12345, -2 }, "123.45", 123.45 },
+	{ { -1, -8 }, "-0.00000001", -1e-8 },
+	{ { 137, 6 }, "137000000", 137e6 },
+	{ { 0, 0 }, "0", 0 },
+	{ { 9007199254740993, 0 }, "9007199254740993", 9007199254740992.0 },
+};
+
+Test(libbookcast, decimals_are_exact_and_doubles_the_nearest)
+{
+	char text[BOOKCAST_DECIMAL_MAX];
+	setlocale(LC_ALL, "de_DE.UTF-8"); /* a decimal comma, where it is installed */
+	for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++) {
+		cr_expect_str_eq(bookcast_decimal_text(decimals[i].value, text), decimals[i].text);
+		cr_expect_eq(bookcast_decimal_double(decimals[i].value), decimals[i].number, "%s",
+			     decimals[i].text);
+	}
+	const bookcast_decimal none = { 0, INT32_MIN }, wild = { 1, 1000 };
+	cr_expect_str_eq(bookcast_decimal_text(none, text), "");
+	cr_expect_str_eq(bookcast_decimal_text(wild, text), "");
+	cr_expect(isnan(bookcast_decimal_double(none)));
+	cr_expect_lt(bookcast_decimal_compare((bookcast_decimal){ 1, 0 },
+					      (bookcast_decimal){ 11, -1 }),
+		     0);
+	cr_expect_eq(bookcast_decimal_compare((bookcast_decimal){ 10, -1 },
+					      (bookcast_decimal){ 1, 0 }),
+		     0);
+	cr_expect_lt(bookcast_decimal_compare(none, (bookcast_decimal){ -5, 0 }), 0);
+	cr_expect_eq(bookcast_decimal_compare(none, none), 0);
+}
+
+Test(libbookcast, every_number_has_its_word)
+{
+	cr_expect_str_eq(bookcast_state_word(BOOKCAST_QUIET), "quiet");
+	cr_expect_str_eq(bookcast_reason_word(BOOKCAST_REASON_DELISTED), "delisted");
+	cr_expect_str_eq(bookcast_channel_word(BOOKCAST_TICKER), "ticker");
+	cr_expect_str_eq(bookcast_state_word(-1), "?");
+	cr_expect_str_eq(bookcast_state_word(99), "?");
+}
