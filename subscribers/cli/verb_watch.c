@@ -3,24 +3,19 @@
  * What was lost on the way is told on stderr; a gateway that falls silent is shown as a line of its
  * topic <exchange>.@<instance>.state, since nothing else of it would come. */
 #include "subscribers/cli/output.h"
+#include "subscribers/cli/sources.h"
 #include "subscribers/cli/verbs.h"
 #include "subscribers/cli/watch_filter.h"
 #include "subscribers/cli/watch_losses.h"
 
-#include "common/bus_sub.h"
 #include "common/clock.h"
 #include "common/gateways.h"
 #include "proto/codec.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #define MAX_GATEWAYS    256
-#define ASK_EVERY       (10 * BC_NS_PER_S)
-#define ASK_AGAIN_AFTER BC_NS_PER_S /* while a gateway is missing */
 #define LOOK_AROUND_MS  250
 #define MESSAGES_A_TURN 1000
 
@@ -34,92 +29,27 @@ struct watch {
 	bc_level *levels;
 	uint64_t told_gone[MAX_GATEWAYS]; /* epochs whose silence has been shown */
 	size_t n_told_gone;
-	bc_mono_time next_ask;
+	struct cli_sources sources;
 	int64_t count, n_shown; /* count 0: no end */
 	bool failed;
 };
 
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
-{
-	stop_signal = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal }; /* without SA_RESTART: ends a wait */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 static bool done(const struct watch *w)
 {
-	return stop_signal != 0 || w->failed || (w->count > 0 && w->n_shown >= w->count);
+	return cli_signal() != 0 || w->failed || (w->count > 0 && w->n_shown >= w->count);
 }
 
 /* ------------------------------------------------------------------ where the gateways are */
 
-static bool of_interest(const struct watch *w, const char *exchange)
+static bool of_interest(const void *self, const char *exchange)
 {
+	const struct watch *w = self;
 	for (size_t i = 0; i < w->n_filters; i++) {
 		bc_str wanted = watch_filter_exchange(&w->filters[i]);
 		if (wanted.n == 0 || bc_str_is(wanted, exchange))
 			return true;
 	}
 	return false;
-}
-
-/* Connects to what a GATEWAYS answer names; returns how many of them are of interest. */
-static size_t connect_all(struct watch *w, const struct bc_rpc_reply *reply)
-{
-	size_t n = 0, i;
-	json_t *gateway;
-	json_t *report = reply->n_answers == 1
-				 ? json_loadb(reply->answers[0].p, reply->answers[0].n, 0, NULL)
-				 : NULL;
-	json_array_foreach(json_object_get(report, "gateways"), i, gateway)
-	{
-		const char *exchange = json_string_value(json_object_get(gateway, "exchange"));
-		const char *endpoint = json_string_value(json_object_get(gateway, "endpoint"));
-		if (exchange == NULL || !of_interest(w, exchange))
-			continue;
-		n++;
-		if (endpoint != NULL && bc_sub_connect(w->sub, endpoint) != BC_OK)
-			cli_complain(w->cli, CLI_ERROR, "cannot connect to %s, the gateway of %s",
-				     endpoint, exchange);
-	}
-	json_decref(report);
-	return n;
-}
-
-static enum cli_status find_gateways(struct watch *w)
-{
-	struct bc_rpc_reply reply;
-	enum cli_status status = cli_ask(w->cli, "GATEWAYS", NULL, 0, &reply);
-	if (status == CLI_OK && connect_all(w, &reply) == 0)
-		status = cli_complain(
-			w->cli, CLI_NOT_FOUND,
-			"the cache knows no gateway for this; `bookcast gateways` shows "
-			"who is there");
-	w->next_ask.ns = bc_mono_now().ns + ASK_EVERY;
-	return status;
-}
-
-/* Later questions go beside the stream; a cache that is away costs nothing but new gateways. */
-static void ask_again(struct watch *w, bc_mono_time now)
-{
-	struct bc_rpc_reply reply;
-	if (bc_rpc_pending(w->cli->cache)) {
-		bc_status rc = bc_rpc_poll(w->cli->cache, now, &reply);
-		if (rc == BC_OK && reply.status == BC_RPC_OK)
-			connect_all(w, &reply);
-		return;
-	}
-	if (now.ns < w->next_ask.ns)
-		return;
-	bc_rpc_send(w->cli->cache, BC_STR("GATEWAYS"), NULL, 0, now, w->cli->timeout_ns);
-	w->next_ask.ns = now.ns + (w->n_told_gone > 0 ? ASK_AGAIN_AFTER : ASK_EVERY);
 }
 
 /* ------------------------------------------------------------------ gateways that fell silent */
@@ -171,7 +101,6 @@ static void look_for_silence(struct watch *w, bc_mono_time now)
 		if (known || !gone || w->n_told_gone == MAX_GATEWAYS)
 			continue;
 		w->told_gone[w->n_told_gone++] = g->epoch;
-		w->next_ask = now;
 		show_gone(w, g);
 	}
 }
@@ -234,18 +163,14 @@ static void tell_losses(struct watch *w, bc_mono_time now)
 static enum cli_status follow(struct watch *w)
 {
 	while (!done(w)) {
-		zmq_pollitem_t items[] = {
-			{ .socket = bc_sub_socket(w->sub), .events = ZMQ_POLLIN },
-			{ .socket = bc_rpc_client_socket(w->cli->cache), .events = ZMQ_POLLIN },
-		};
-		if (zmq_poll(items, bc_rpc_pending(w->cli->cache) ? 2 : 1, LOOK_AROUND_MS) < 0 &&
-		    errno != EINTR)
-			return cli_complain(w->cli, CLI_ERROR, "zmq_poll: %s", zmq_strerror(errno));
+		enum cli_status status = cli_sources_wait(&w->sources, LOOK_AROUND_MS);
+		if (status != CLI_OK)
+			return status;
 		drain(w);
 		bc_mono_time now = bc_mono_now();
 		if (!done(w))
 			look_for_silence(w, now);
-		ask_again(w, now);
+		cli_sources_look(&w->sources, now, w->n_told_gone > 0);
 		tell_losses(w, now);
 	}
 	return w->failed ? CLI_ERROR : CLI_OK;
@@ -294,7 +219,8 @@ static enum cli_status start(struct watch *w)
 		status = watch_filter_read(cli, cli->args[i], &w->filters[i]);
 	if (status == CLI_OK && subscribe(w) != BC_OK)
 		status = cli_complain(cli, CLI_ERROR, "cannot subscribe");
-	return status == CLI_OK ? find_gateways(w) : status;
+	w->sources = (struct cli_sources){ cli, w->sub, of_interest, w, { 0 } };
+	return status == CLI_OK ? cli_sources_find(&w->sources) : status;
 }
 
 static enum cli_status run_watch(struct cli *cli)
@@ -302,7 +228,7 @@ static enum cli_status run_watch(struct cli *cli)
 	struct watch w = { .cli = cli };
 	enum cli_status status = start(&w);
 	if (status == CLI_OK) {
-		catch_signals();
+		cli_signals_catch();
 		status = follow(&w);
 	}
 	bc_sub_free(&w.sub);

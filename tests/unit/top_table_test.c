@@ -1,0 +1,173 @@
+#include "subscribers/cli/top_table.h"
+
+#include "proto/codec.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define SECOND(n) ((bc_mono_time){ INT64_C(1000000000) * (n) })
+
+static struct top_table *table;
+static char screen_text[8192];
+
+static void set_up(void)
+{
+	table = top_table_new(4);
+}
+
+static void tear_down(void)
+{
+	top_table_free(&table);
+}
+
+TestSuite(top_table, .init = set_up, .fini = tear_down);
+
+static void take(const char *text, struct bc_message *m, bc_mono_time now)
+{
+	struct bc_topic topic;
+	m->envelope.epoch = 7;
+	cr_assert_eq(bc_topic_split(bc_str_of(text), &topic), BC_OK);
+	top_table_take(table, &topic, m, now);
+}
+
+static void take_book(const char *topic, int64_t bid, int64_t ask, enum bc_state state,
+		      enum bc_reason reason, bc_mono_time now)
+{
+	const bc_level bids[] = { { { bid, 0 }, { 15, -1 } } };
+	const bc_level asks[] = { { { ask, 0 }, { 25, -2 } } };
+	struct bc_message m = {
+		.envelope = { .channel = BC_CHANNEL_BOOK, .state = state, .reason = reason },
+		.body.book = { bids, asks, bid != 0, ask != 0 }
+	};
+	take(topic, &m, now);
+}
+
+static void take_heartbeat(bc_mono_time now)
+{
+	struct bc_message m = {
+		.envelope = { .channel = BC_CHANNEL_HEARTBEAT, .state = BC_STATE_LIVE },
+		.body.heartbeat = { .instance = BC_STR("0"), .interval_ns = BC_NS_PER_S }
+	};
+	take("upbit.@0.heartbeat", &m, now);
+}
+
+static void take_list(const bc_str *symbols, uint32_t n, bc_mono_time now)
+{
+	uint8_t bytes[64];
+	struct bc_message m = { .envelope = { .channel = BC_CHANNEL_STATE, .state = BC_STATE_LIVE },
+				.body.state = { .symbols_version = 1 } };
+	cr_assert_eq(bc_list_encode(symbols, n, bytes, sizeof bytes, &m.body.state.symbols), BC_OK);
+	take("upbit.@0.state", &m, now);
+}
+
+static const char *draw(bc_mono_time now, size_t lines, bool color)
+{
+	struct bc_text out = bc_text_on(screen_text, sizeof screen_text);
+	const struct top_screen screen = {
+		.title = "upbit", .lines = lines, .color = color, .now = now
+	};
+	top_table_draw(table, &screen, &out);
+	cr_expect_not(out.cut);
+	return screen_text;
+}
+
+static size_t n_lines(const char *text)
+{
+	size_t n = 0;
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+Test(top_table, shows_best_prices_in_the_order_of_names)
+{
+	take_book("upbit.KRW-ETH.book", 4311, 4313, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	take_book("upbit.KRW-BTC.book", 116485, 116488, BC_STATE_QUIET, BC_REASON_NONE, SECOND(1));
+	const char *text = draw(SECOND(2), 0, false);
+	cr_expect_eq(text, strstr(text, "upbit  2 symbols, 2 fit to trade on\n"));
+	const char *btc = strstr(text, "KRW-BTC             1.5      116485      116488"
+				       "       0.25          3  quiet\n");
+	const char *eth = strstr(text, "KRW-ETH ");
+	cr_assert_not_null(btc, "%s", text);
+	cr_assert_not_null(eth);
+	cr_expect_lt(btc, eth);
+	cr_expect_eq(n_lines(text), 4);
+	cr_expect_null(strchr(text, '\033'));
+}
+
+Test(top_table, an_empty_side_and_a_long_number_are_marked)
+{
+	take_book("upbit.KRW-BTC.book", 0, 1234567890123456789, BC_STATE_LIVE, BC_REASON_NONE,
+		  SECOND(1));
+	const char *text = draw(SECOND(1), 0, false);
+	cr_expect_not_null(strstr(text, "           - 1234567890~"), "%s", text);
+}
+
+Test(top_table, what_is_not_fit_is_told_with_its_reason)
+{
+	take_book("upbit.KRW-BTC.book", 5, 6, BC_STATE_STALE, BC_REASON_DISCONNECTED, SECOND(1));
+	const char *text = draw(SECOND(1), 0, false);
+	cr_expect_not_null(strstr(text, "1 symbols, 0 fit"), "%s", text);
+	cr_expect_not_null(strstr(text, "  stale disconnected\n"), "%s", text);
+}
+
+Test(top_table, three_missed_heartbeats_make_everything_stale)
+{
+	take_heartbeat(SECOND(1));
+	take_book("upbit.KRW-BTC.book", 5, 6, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	cr_expect_not_null(strstr(draw(SECOND(4), 0, false), "  live\n"));
+	cr_expect_not_null(strstr(draw(SECOND(5), 0, false), "  stale gateway\n"));
+	cr_expect_not_null(strstr(screen_text, "0 fit"));
+	take_heartbeat(SECOND(6));
+	cr_expect_not_null(strstr(draw(SECOND(6), 0, false), "  live\n"));
+}
+
+Test(top_table, knows_how_many_symbols_are_to_come)
+{
+	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
+	cr_expect_eq(top_table_n_listed(table, SECOND(1)), 0);
+	take_heartbeat(SECOND(1));
+	take_list(symbols, 2, SECOND(1));
+	cr_expect_eq(top_table_n_listed(table, SECOND(1)), 2);
+	cr_expect_eq(top_table_n_listed(table, SECOND(9)), 0, "its gateway is gone");
+	cr_expect_eq(top_table_n_filled(table), 0);
+}
+
+Test(top_table, a_short_screen_says_what_it_hides)
+{
+	take_book("upbit.A.book", 1, 2, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	take_book("upbit.B.book", 1, 2, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	take_book("upbit.C.book", 1, 2, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	const char *text = draw(SECOND(1), 4, false);
+	cr_expect_not_null(strstr(text, "... and 2 more"), "%s", text);
+	cr_expect_leq(n_lines(text), 4);
+}
+
+Test(top_table, more_symbols_than_there_is_room_for_are_counted)
+{
+	char topic[] = "upbit.A.book";
+	for (int c = 'A'; c < 'F'; c++) {
+		topic[6] = (char)c;
+		take_book(topic, 1, 2, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	}
+	cr_expect_eq(top_table_n_filled(table), 4);
+	cr_expect_not_null(strstr(draw(SECOND(1), 0, false), "there is room for 4"));
+}
+
+Test(top_table, bytes_that_could_harm_a_terminal_are_escaped)
+{
+	take_book("upbit.KRW-\033[2J.book", 1, 2, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	const char *text = draw(SECOND(1), 0, false);
+	cr_expect_null(strchr(text, '\033'));
+	cr_expect_not_null(strstr(text, "KRW-\\x1b[2J "), "%s", text);
+}
+
+Test(top_table, a_price_that_rose_is_painted)
+{
+	take_book("upbit.A.book", 5, 9, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	take_book("upbit.A.book", 6, 9, BC_STATE_LIVE, BC_REASON_NONE, SECOND(2));
+	cr_expect_not_null(strstr(draw(SECOND(2), 0, true), "\033[32m           6"), "%s",
+			   screen_text);
+	cr_expect_null(strstr(draw(SECOND(4), 0, true), "\033[32m           6"));
+	cr_expect_null(strstr(draw(SECOND(2), 0, false), "\033"));
+}
