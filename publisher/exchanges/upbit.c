@@ -33,7 +33,7 @@ static bc_status start(void *state, const struct bc_feed_options *options, const
 		if (strcmp(formats[i], wanted) == 0)
 			u->format = formats[i];
 	if (u->format == NULL) {
-		*why = "format: UPBIT_DEFAULT, UPBIT_SIMPLE, JSON_LIST or SIMPLE_LIST";
+		*why = "format: DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST";
 		return BC_EINVAL;
 	}
 	u->group_by = options->group_by;

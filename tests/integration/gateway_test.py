@@ -10,6 +10,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+import zmq
+
 import bookcast_test
 from bookcast_test import FIT, ask, control, holes, truth, wait_until
 
@@ -124,10 +126,16 @@ class Faults(bookcast_test.Case):
         gateway.wait_log("level=info .*event=log.level")
 
     def test_terminated_says_so_and_leaves_at_once(self):
-        sim = self.start_sim("--symbols", "10", "--rate", "100")
-        gateway = self.start_gateway(sim, symbols="KRW-BTC")
+        sim = self.start_sim("--symbols", "10", "--rate", "1000")
+        gateway = self.start_gateway(sim, symbols="KRW-*")
         everything = self.subscribe("upbit.")
-        everything.wait(lambda m: is_book(m) and m.state == "live", "a live book")
+        deaf = self.context.socket(zmq.SUB)  # what it does not take must not hold the end up
+        self.addCleanup(deaf.close, 0)
+        deaf.setsockopt(zmq.RCVHWM, 1)
+        deaf.setsockopt(zmq.RCVBUF, 4096)
+        deaf.subscribe(b"")
+        deaf.connect(f"ipc://{self.run_dir}/upbit.0.pub")
+        everything.wait(lambda m: is_book(m) and m.seq > 100, "100 books")
         began = time.monotonic()
         self.assertEqual(gateway.stop(), 0)
         self.assertLess(time.monotonic() - began, 1.5)  # one second, and what a busy machine adds
