@@ -3,7 +3,8 @@
  *   WAITING --retry_at--> CONNECTING --opened--> OPEN --silence, errors--> CLOSING
  *      ^-------------------closed-----------------+----------closed----------'
  *
- * A connection has proven itself when market data came through it: only that resets its back-off.
+ * A connection has proven itself when market data came through it. Only data that has lasted resets
+ * its back-off: an exchange that greets everybody and hangs up is not called all day.
  */
 #include "publisher/session_private.h"
 
@@ -86,10 +87,11 @@ void connection_proven(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	c->proof_at = s->now.mono;
-	if (c->proven)
+	if (c->proven) {
+		c->lasted = c->lasted || s->now.mono.ns >= mono_plus(c->since, PROVEN_FOR_NS).ns;
 		return;
+	}
 	c->proven = c->was_proven = true;
-	c->failures = 0;
 	session_log(s, BC_LOG_INFO, "feed.proven", BC_LOG_S("line", s->x->lines[c->line].name),
 		    BC_LOG_U("connection", c->index),
 		    BC_LOG_T("after", s->now.mono.ns - c->since.ns));
@@ -156,6 +158,8 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	struct connection *c = &s->connections[connection];
 	bool ours = c->phase == PHASE_CLOSING;
 	bool open = c->phase == PHASE_OPEN;
+	if (c->lasted)
+		c->failures = 0;
 	int64_t wait = backoff_wait_ns(c->failures, s->o.backoff_max_ns, &s->random);
 	int64_t asked = asked_wait_ns(s, how);
 	if (wait < asked)
@@ -163,6 +167,7 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	s->count.connect_failures += c->phase == PHASE_CONNECTING;
 	s->count.rate_limited += how->http_status == 429 || how->http_status == 418;
 	c->failures++;
+	c->lasted = false;
 	c->phase = PHASE_WAITING;
 	c->since = now.mono;
 	c->retry_at = mono_plus(now.mono, wait);

@@ -156,12 +156,19 @@ static const char *nearest_listed(const struct session *s, const char *name)
 	return nearest;
 }
 
-/* A symbol that is not listed and sends nothing; one that sends is right and the list is not. */
+/* A symbol that is not listed and sends nothing, now or when it falls silent; one that sends is
+ * right and the list is not. */
 static void not_listed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
-	if (bc_state_fit(sym->state) || sym->state == BC_STATE_HALTED)
-		return;
+	sym->unlisted = sym->unlisted || sym->state != BC_STATE_HALTED;
+	if (sym->state != BC_STATE_LIVE && sym->state != BC_STATE_HALTED)
+		symbol_halt_unlisted(s, id);
+}
+
+void symbol_halt_unlisted(struct session *s, uint32_t id)
+{
+	const struct symbol *sym = &s->symbols[id];
 	const char *nearest = nearest_listed(s, sym->name.p);
 	session_log(s, BC_LOG_WARN, sym->was_listed ? "symbol.delisted" : "symbol.unknown",
 		    BC_LOG_B("symbol", sym->name), BC_LOG_S("exchange", s->x->id),

@@ -15,22 +15,53 @@ static bool clock_implausible(const struct session *s, bc_wall_time exchange)
 					   exchange.ns < s->received.ns - CLOCK_BEHIND_NS);
 }
 
-/* A subscription is answered with the last trade, which we have if nothing was missed. */
+/* A trade happens once, however often it is told: a subscription is answered with the last one,
+ * which we have if nothing was missed, and an exchange may repeat itself. */
 static bool trade_seen(struct session *s, struct symbol *sym, const struct bc_event *event)
 {
 	bc_str id = event->body.trade.trade_id;
-	bool same =
-		id.n > 0 && id.n == sym->n_last_trade && memcmp(id.p, sym->last_trade, id.n) == 0;
-	if (same && (event->flags & BC_FLAG_SNAPSHOT) != 0) {
-		s->count.duplicates++;
+	if (id.n == 0 || id.n > TRADE_ID_MAX)
+		return false;
+	for (size_t i = 0; i < TRADES_KNOWN; i++) {
+		const struct known_trade *known = &sym->trades[i];
+		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0) {
+			s->count.duplicates++;
+			return true;
+		}
+	}
+	struct known_trade *known = &sym->trades[sym->next_trade++ % TRADES_KNOWN];
+	memcpy(known->id, id.p, id.n);
+	known->n = (uint8_t)id.n;
+	return false;
+}
+
+/* Where the exchange numbers nothing, its own times are the only order of a symbol's books. One
+ * that is older than what we had came out of order, or from a server that lags; it is not applied,
+ * and which of the two holds is in doubt until the exchange has sent it again. If it insists, its
+ * clock was set back, and it is believed. */
+static bool book_went_back(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol *sym = &s->symbols[id];
+	bool snapshot = (event->flags & BC_FLAG_SNAPSHOT) != 0;
+	if (event->exchange_seq != BC_SEQ_NONE || !bc_wall_known(event->ts_exchange))
+		return false;
+	bool back = bc_wall_known(sym->book_at) && event->ts_exchange.ns < sym->book_at.ns &&
+		    sym->book_at.ns - event->ts_exchange.ns < BOOK_BACK_NS;
+	if (back && snapshot && bc_state_fit(sym->state)) {
+		s->count.duplicates++; /* overtaken by a newer one on its way */
 		return true;
 	}
-	sym->n_last_trade = 0;
-	if (id.n <= TRADE_ID_MAX) {
-		memcpy(sym->last_trade, id.p, id.n);
-		sym->n_last_trade = (uint8_t)id.n;
+	if (!back || (snapshot && sym->went_back)) {
+		sym->book_at = event->ts_exchange;
+		sym->went_back = false;
+		return false;
 	}
-	return false;
+	sym->went_back = true;
+	s->count.gaps++;
+	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	if (s->current != NOBODY)
+		subscribe_resync(s, s->current);
+	return true;
 }
 
 static int top_order(const struct bc_book *book) /* < 0: right, 0: locked, > 0: crossed */
@@ -47,6 +78,8 @@ static void market_data(struct session *s, uint32_t id, struct bc_event *event)
 	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
 	int order = book ? top_order(&event->body.book) : -1;
 	if (event->channel == BC_CHANNEL_TRADE && trade_seen(s, sym, event))
+		return;
+	if (event->channel == BC_CHANNEL_BOOK && book_went_back(s, id, event))
 		return;
 	if (clock_implausible(s, event->ts_exchange))
 		event->flags |= BC_FLAG_CLOCK;
@@ -75,6 +108,7 @@ static void instrument_data(struct session *s, const struct bc_event *event)
 	enum bc_listing status = event->body.instrument.status;
 	bool halted = sym->state == BC_STATE_HALTED;
 	sym->was_listed = true;
+	sym->unlisted = false;
 	if (status == BC_LISTING_DELISTED)
 		symbol_halt(s, id, BC_REASON_DELISTED);
 	else if (status == BC_LISTING_SUSPENDED)
@@ -126,8 +160,19 @@ static void on_control(void *self, const struct bc_control *control)
 	}
 }
 
+static void doubt_all(struct session *s, uint32_t connection)
+{
+	const struct connection *c = &s->connections[connection];
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		const struct symbol *sym = &s->symbols[i];
+		if (sym->name.p != NULL && sym->on[c->line] == connection && sym->had_data)
+			symbol_doubt(s, i, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	}
+}
+
 /* A refused message may have been the last change of some book: that symbol is in doubt, or, where
- * nobody can say whose it was, all of the connection is asked for again without leaving live. */
+ * nobody can say whose it was, every one of the connection, until the exchange has sent it again.
+ */
 static void on_reject(void *self, const struct bc_reject *reject)
 {
 	struct session *s = self;
@@ -137,11 +182,15 @@ static void on_reject(void *self, const struct bc_reject *reject)
 	session_log(s, BC_LOG_WARN, range ? "feed.range" : "feed.refused",
 		    BC_LOG_B("symbol", reject->symbol), BC_LOG_B("what", reject->what),
 		    BC_LOG_B("value", reject->value), BC_LOG_U("offset", reject->offset));
+	if (reject->foreign || s->current == NOBODY ||
+	    s->connections[s->current].phase != PHASE_OPEN)
+		return;
 	uint32_t id = bc_name_find(&s->by_name, reject->symbol);
-	if (id != BC_NAME_NONE && s->current != NOBODY)
+	if (id != BC_NAME_NONE)
 		symbol_doubt(s, id, range ? BC_REASON_RANGE : BC_REASON_GAP, SESSION_BOOK_ONLY);
-	if (s->current != NOBODY)
-		subscribe_resync(s, s->current);
+	else if (reject->symbol.n == 0)
+		doubt_all(s, s->current);
+	subscribe_resync(s, s->current);
 }
 
 static void request_send(struct session *s, const struct bc_request *request)

@@ -22,6 +22,7 @@
 #define TICK_AT_LEAST_NS   (500 * BC_NS_PER_MS)
 #define STALL_NS           (2 * BC_NS_PER_S)
 #define SLEEP_NS           BC_NS_PER_S
+#define PROVEN_FOR_NS      (5 * BC_NS_PER_S)
 #define HANDSHAKE_MAX_NS   (20 * BC_NS_PER_S)
 #define RESYNC_SPACING_NS  (5 * BC_NS_PER_S)
 #define REST_WAIT_MIN_NS   BC_NS_PER_S
@@ -35,6 +36,8 @@
 #define SYMBOLS_MAX        20000
 #define LISTED_MAX         65536
 #define TRADE_ID_MAX       40
+#define TRADES_KNOWN       8
+#define BOOK_BACK_NS       (60 * BC_NS_PER_S)
 
 /* ------------------------------------------------------------------ symbols */
 
@@ -64,8 +67,14 @@ struct symbol {
 	enum wait wait;
 	uint32_t prev, next; /* in the queue of `wait` */
 	bc_mono_time waits_since;
-	char last_trade[TRADE_ID_MAX];
-	uint8_t n_last_trade;
+	bool unlisted;        /* stands in no list: fit only while it sends */
+	bool went_back;       /* its last book was older than the one before, and refused */
+	bc_wall_time book_at; /* the exchange's time of the newest book */
+	struct known_trade {
+		char id[TRADE_ID_MAX];
+		uint8_t n;      /* 0: none */
+	} trades[TRADES_KNOWN]; /* the last ones, a ring */
+	unsigned next_trade;
 };
 
 /* ------------------------------------------------------------------ connections */
@@ -83,8 +92,9 @@ struct connection {
 	enum phase phase;
 	bool proven;           /* data came since it opened */
 	bool was_proven;       /* data came once */
+	bool lasted;           /* data came still some time after it opened */
 	enum bc_reason doubt;  /* why it was lost */
-	unsigned failures;     /* in a row without data */
+	unsigned failures;     /* in a row without data that lasted */
 	bc_mono_time retry_at; /* WAITING */
 	bc_mono_time since;    /* of this phase */
 	bc_mono_time proof_at; /* last data frame, or the opening */
@@ -228,7 +238,8 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason); /* its 
 void symbol_subscribed(struct session *s, uint32_t id);
 void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel);
 void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason);
-void symbol_resume(struct session *s, uint32_t id); /* from halted */
+void symbol_halt_unlisted(struct session *s, uint32_t id); /* session_directory.c */
+void symbol_resume(struct session *s, uint32_t id);        /* from halted */
 void symbols_tick(struct session *s);
 bc_mono_time symbols_deadline(const struct session *s);
 

@@ -93,7 +93,8 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	*sym = (struct symbol){ .name = { copy, name.n },
 				.state = BC_STATE_CONNECTING,
 				.since = s->now.wall,
-				.wait = WAIT_NOTHING };
+				.wait = WAIT_NOTHING,
+				.book_at = { BC_TIME_UNKNOWN } };
 	for (size_t line = 0; line < MAX_LINES; line++)
 		sym->on[line] = NOBODY;
 	s->n_symbols++;
@@ -207,8 +208,8 @@ static bool connected(const struct session *s, const struct symbol *sym)
 void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel)
 {
 	struct symbol *sym = &s->symbols[id];
-	if (sym->state == BC_STATE_HALTED && sym->reason != BC_REASON_UNKNOWN_SYMBOL)
-		return;
+	if (sym->state == BC_STATE_HALTED && !sym->unlisted)
+		return; /* by its word; who is only missing in the list may prove it wrong */
 	if (!bc_state_fit(sym->state) &&
 	    ((s->proof_channels & BC_CHANNEL_BIT(channel)) == 0 || !connected(s, sym)))
 		return;
@@ -252,6 +253,10 @@ static void no_first_data(struct session *s, uint32_t id)
 static void no_change(struct session *s, uint32_t id)
 {
 	wait_leave(s, id);
+	if (s->symbols[id].unlisted) {
+		symbol_halt_unlisted(s, id);
+		return;
+	}
 	symbol_set(s, id, BC_STATE_QUIET, BC_REASON_NONE, SESSION_ALL_CHANNELS);
 }
 

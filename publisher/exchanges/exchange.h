@@ -76,7 +76,8 @@ struct bc_control {
 /* A message, or one symbol's part of it, that was refused. */
 struct bc_reject {
 	bc_status why;	 /* BC_EPARSE: not this exchange's language; BC_ERANGE: a value does not fit */
-	bc_str symbol;	 /* whose data is in doubt now; empty: nobody's in particular */
+	bc_str symbol;	 /* whose data is in doubt now; empty: nobody knows, so everybody's */
+	bool foreign;	 /* of a kind we do not ask for: nobody's data is in doubt */
 	bc_str what;	 /* the thing: "orderbook_units.ask_price", "not JSON" */
 	bc_str value;	 /* the offending token, cut by whoever prints it; may be empty */
 	size_t offset;	 /* of the value in the input */

@@ -268,7 +268,7 @@ static const struct bc_field ticker_rows[] = {
 	KNOWN("highest_52_week_date", "h52wdt"),
 	KNOWN("lowest_52_week_price", "l52wp"),
 	KNOWN("lowest_52_week_date", "l52wdt"),
-	KNOWN("market_state", "ms"),
+	ROW("market_state", "ms", bc_read_text, market, BC_OPTIONAL),
 	KNOWN("is_trading_suspended", "its"),
 	KNOWN("delisting_date", "dd"),
 	KNOWN("market_warning", "mw"),

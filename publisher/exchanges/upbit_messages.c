@@ -45,10 +45,26 @@ static void tell_trade(struct upbit *u, const struct bc_input *in, const struct 
 	sink->event(sink->self, &e);
 }
 
+/* The stream tells it long before the list of markets is asked for again. */
+static void tell_delisted(struct upbit *u, const struct bc_input *in,
+			  const struct bc_feed_sink *sink)
+{
+	struct bc_event e;
+
+	begin_event(u, BC_CHANNEL_INSTRUMENT, in, &e);
+	e.body.instrument = (struct bc_instrument){ .tick = BC_DECIMAL_NONE,
+						    .lot = BC_DECIMAL_NONE,
+						    .contract_size = BC_DECIMAL_NONE,
+						    .status = BC_LISTING_DELISTED };
+	sink->event(sink->self, &e);
+}
+
 static void tell_ticker(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
 	struct bc_event e;
 
+	if (bc_str_equal(u->m.market, BC_STR("DELISTED")))
+		tell_delisted(u, in, sink);
 	begin_event(u, BC_CHANNEL_TICKER, in, &e);
 	e.body.ticker = (struct bc_ticker){
 		.last = u->m.price,
@@ -148,6 +164,7 @@ static void tell_unknown(struct upbit *u, const struct bc_input *in,
 		bc_reader_refuse(&u->reader, BC_EPARSE, BC_STR("type"), u->m.name);
 	else
 		bc_reader_refuse_words(&u->reader, "type", " is missing");
+	u->reader.problem.foreign = u->m.name.n > 0;
 }
 
 /* ------------------------------------------------------------------ which object it is */
@@ -301,7 +318,8 @@ static bc_status reject(struct upbit *u, bc_str symbol, const struct bc_feed_sin
 	return u->reader.problem.why;
 }
 
-/* Nothing in a text that is not JSON is believed, not even whose it is. */
+/* Nothing in a text that is not JSON is believed, not even whose it is: what follows the mistake
+ * may speak of others. */
 static bc_status reject_text(struct upbit *u, const struct bc_feed_sink *sink)
 {
 	struct bc_reader *r = &u->reader;

@@ -1,6 +1,7 @@
 #include "tests/support/fake_exchange.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reading {
@@ -55,6 +56,28 @@ static bc_status on_bbo(struct reading *r)
 	return say_book(r, BC_CHANNEL_BBO);
 }
 
+/* "at MS BID ASK" and "whole MS BID ASK" of a symbol: a book, a snapshot, of that exchange time. */
+static bc_status say_timed(struct reading *r, uint32_t flags)
+{
+	bc_level bid = { number(r->words[3]), { 1, 0 } }, ask = { number(r->words[4]), { 2, 0 } };
+	struct bc_event e = event(r, BC_CHANNEL_BOOK);
+	e.flags = flags;
+	e.ts_exchange.ns = strtoll(r->words[2].p, NULL, 10) * BC_NS_PER_MS; /* ends at the blank */
+	e.body.book = (struct bc_book){ &bid, &ask, 1, 1 };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+static bc_status on_at(struct reading *r)
+{
+	return say_timed(r, 0);
+}
+
+static bc_status on_whole(struct reading *r)
+{
+	return say_timed(r, BC_FLAG_SNAPSHOT);
+}
+
 static bc_status say_trade(struct reading *r, uint32_t flags)
 {
 	struct bc_event e = event(r, BC_CHANNEL_TRADE);
@@ -97,6 +120,14 @@ static bc_status on_ticker(struct reading *r)
 static bc_status on_future(struct reading *r)
 {
 	return say_ticker(r, 3600 * BC_NS_PER_S);
+}
+
+static bc_status on_foreign(struct reading *r)
+{
+	r->sink->reject(r->sink->self, &(struct bc_reject){ .why = BC_EPARSE,
+							    .what = BC_STR("type"),
+							    .foreign = true });
+	return BC_EPARSE;
 }
 
 static bc_status refuse(struct reading *r, bc_status why)
@@ -189,11 +220,12 @@ static const struct {
 	bc_status (*understand)(struct reading *r);
 	size_t n_words; /* at least */
 } words[] = {
-	{ "book", on_book, 4 },   { "bbo", on_bbo, 4 },       { "trade", on_trade, 3 },
-	{ "again", on_again, 3 }, { "ticker", on_ticker, 2 }, { "future", on_future, 2 },
-	{ "range", on_range, 2 }, { "refuse", on_refuse, 2 }, { "resync", on_resync, 2 },
-	{ "limit", on_limit, 1 }, { "up", on_up, 1 },         { "list", on_list, 1 },
-	{ "ticks", on_ticks, 1 },
+	{ "book", on_book, 4 },       { "bbo", on_bbo, 4 },       { "trade", on_trade, 3 },
+	{ "again", on_again, 3 },     { "ticker", on_ticker, 2 }, { "future", on_future, 2 },
+	{ "range", on_range, 2 },     { "refuse", on_refuse, 2 }, { "resync", on_resync, 2 },
+	{ "limit", on_limit, 1 },     { "up", on_up, 1 },         { "list", on_list, 1 },
+	{ "ticks", on_ticks, 1 },     { "at", on_at, 5 },         { "whole", on_whole, 5 },
+	{ "foreign", on_foreign, 1 },
 };
 
 static bc_status fake_input(void *state, const struct bc_input *input,

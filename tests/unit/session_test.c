@@ -92,10 +92,23 @@ Test(session, snapshot_trade_that_was_seen_is_dropped)
 	says(r, "trade AAA 7");
 	says(r, "again AAA 7");
 	says(r, "again AAA 8");
-	says(r, "trade AAA 8");
-	cr_expect_str_eq(r->seen, "AAA trade; AAA trade; AAA trade; ",
-			 "only a repeated snapshot is a duplicate");
+	says(r, "trade AAA 9");
+	cr_expect_str_eq(r->seen, "AAA trade; AAA trade; AAA trade; ");
 	cr_expect_eq(session_counters(r->session)->duplicates, 1);
+	done(r);
+}
+
+Test(session, trade_is_told_once_however_often_it_comes)
+{
+	struct rig *r = live_rig("AAA BBB");
+	says(r, "trade AAA 1");
+	says(r, "trade BBB 1");
+	says(r, "trade AAA 1");
+	says(r, "trade AAA 2");
+	says(r, "trade AAA 3");
+	says(r, "again AAA 2"); /* overtaken on its way */
+	cr_expect_str_eq(r->seen, "AAA trade; BBB trade; AAA trade; AAA trade; ");
+	cr_expect_eq(session_counters(r->session)->duplicates, 2);
 	done(r);
 }
 
@@ -228,6 +241,28 @@ Test(session, unlisted_symbols_are_halted_with_a_hint)
 	opened(r);
 	says(r, "book BBBB 1 2");
 	expect_state(r, "BBBB", BC_STATE_HALTED, BC_REASON_DELISTED);
+	done(r);
+}
+
+Test(session, symbol_that_left_the_list_is_halted_when_it_falls_silent)
+{
+	struct rig *r = live_rig("AAA BBB");
+	answers(r, "list AAA BBB");
+	pass(r, S);
+	r->get_number = 0; /* of the list */
+	says(r, "book AAA 1 3");
+	answers(r, "list BBB");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	for (int i = 0; i < 4; i++) { /* the canary proves the connection */
+		pass(r, S);
+		says(r, "ticker CANARY");
+	}
+	expect_state(r, "AAA", BC_STATE_HALTED, BC_REASON_DELISTED);
+	expect_state(r, "BBB", BC_STATE_QUIET, BC_REASON_NONE);
+	says(r, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	answers(r, "list AAA");
+	expect_state(r, "BBB", BC_STATE_HALTED, BC_REASON_DELISTED);
 	done(r);
 }
 
