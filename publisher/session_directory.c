@@ -56,7 +56,7 @@ static struct listed *entry_of(struct session *s, bc_str name)
 
 static bc_status room_for_one(struct directory *d)
 {
-	if (d->n < d->capacity)
+	if (d->entries != NULL && d->n < d->capacity)
 		return BC_OK;
 	if (d->n >= LISTED_MAX)
 		return BC_ERANGE;
@@ -146,6 +146,8 @@ void directory_round_begins(struct session *s)
 static const char *nearest_listed(const struct session *s, const char *name)
 {
 	const struct directory *d = &s->directory;
+	if (d->entries == NULL)
+		return NULL;
 	const char **known = malloc(d->n * sizeof *known);
 	if (known == NULL)
 		return NULL;
