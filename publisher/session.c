@@ -52,7 +52,11 @@ bc_status session_new(struct session **out, const struct session_options *option
 {
 	const struct bc_exchange *x = options->exchange;
 	bc_status rc = BC_ENOMEM;
-	const char *reason = NULL;
+	const char *reason = "";
+	if (x->n_lines > MAX_LINES) {
+		snprintf(why, cap, "%s has more than %d lines", x->id, MAX_LINES);
+		return BC_EINVAL;
+	}
 	snprintf(why, cap, "%s", bc_status_text(rc));
 	struct session *s = calloc(1, sizeof *s);
 	if (s == NULL)
@@ -71,9 +75,9 @@ bc_status session_new(struct session **out, const struct session_options *option
 	    (s->adapter = calloc(1, x->state_size + 1)) == NULL || (rc = lines_new(s)) != BC_OK ||
 	    (rc = rest_new(s)) != BC_OK)
 		goto fail;
-	if (x->n_lines > MAX_LINES || (rc = x->start(s->adapter, &s->o.feed, &reason)) != BC_OK) {
+	if (x->start(s->adapter, &s->o.feed, &reason) != BC_OK) {
 		rc = BC_EINVAL;
-		snprintf(why, cap, "%s", reason != NULL ? reason : "too many lines");
+		snprintf(why, cap, "%s", reason);
 		goto fail;
 	}
 	*out = s;
