@@ -9,11 +9,14 @@
 
 #define ASK_EVERY       (10 * BC_NS_PER_S)
 #define ASK_AGAIN_AFTER BC_NS_PER_S /* while a gateway is missing */
+#define ASK_SOON \
+	(200 * BC_NS_PER_MS) /* before a gateway's first heartbeat nobody knows where it is */
 
 /* Connects to what a GATEWAYS answer names; returns how many of them are wanted. */
 static size_t connect_all(struct cli_sources *s, const struct bc_rpc_reply *reply)
 {
 	size_t n = 0, i;
+	bool all_known = true;
 	json_t *gateway;
 	json_t *report = reply->n_answers == 1
 				 ? json_loadb(reply->answers[0].p, reply->answers[0].n, 0, NULL)
@@ -25,11 +28,13 @@ static size_t connect_all(struct cli_sources *s, const struct bc_rpc_reply *repl
 		if (exchange == NULL || !s->wanted(s->self, exchange))
 			continue;
 		n++;
+		all_known = all_known && endpoint != NULL;
 		if (endpoint != NULL && bc_sub_connect(s->sub, endpoint) != BC_OK)
 			cli_complain(s->cli, CLI_ERROR, "cannot connect to %s, the gateway of %s",
 				     endpoint, exchange);
 	}
 	json_decref(report);
+	s->next_ask.ns = bc_mono_now().ns + (all_known ? ASK_EVERY : ASK_SOON);
 	return n;
 }
 
@@ -42,7 +47,6 @@ enum cli_status cli_sources_find(struct cli_sources *s)
 			s->cli, CLI_NOT_FOUND,
 			"the cache knows no gateway for this; `bookcast gateways` shows "
 			"who is there");
-	s->next_ask.ns = bc_mono_now().ns + ASK_EVERY;
 	return status;
 }
 

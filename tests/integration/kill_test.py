@@ -1,11 +1,14 @@
 """kill -9 of the cache, the gateway, the exchange and a subscriber, in turn: the others go on, say what
 is not true any more, and are whole again by themselves when it returns."""
-import json
 import signal
+import sys
 import time
 
 import bookcast_test
 from bookcast_test import FIT, HEARTBEAT, wait_until
+
+sys.path.insert(0, str(bookcast_test.SOURCE / "subscribers" / "python"))
+import bookcast  # noqa: E402: the client as a user has it
 
 N = 5
 # Three heartbeats are the promise; the rest is for a busy machine under sanitizers.
@@ -45,6 +48,11 @@ class KillTest(bookcast_test.Case):
         subscriber.wait(lambda m: len([x for x in subscriber.heard if x.state in FIT]) >= 5, what)
         self.assertEqual(bookcast_test.holes(subscriber.heard), [], what)
 
+    def connect(self):
+        client = bookcast.connect(f"ipc://{self.run_dir}/cache.rpc")
+        self.addCleanup(client.close)
+        return client
+
     def test_the_cache(self):
         everything = self.subscribe("upbit.")
         self.assert_flows(everything, "books before")
@@ -61,21 +69,34 @@ class KillTest(bookcast_test.Case):
 
     def test_the_gateway(self):
         epoch = self.exact.heard[-1].epoch
-        # How long its heartbeats are apart the cache knows from the first one.
-        wait_until(lambda: json.loads(self.ask_cache("BC1", "GATEWAYS")[2])["gateways"][0]["pid"], "a heartbeat")
+        client = self.connect()
+        client.subscribe("upbit", "KRW-BTC", "book")
+        wait_until(lambda: client.recv(0.1) and client.fit("upbit", "KRW-BTC"), "a fit book at the client")
+        # How far its heartbeats are apart everybody knows from the first one he hears.
+        beats = self.subscribe("upbit.@0.heartbeat\0")
+        beats.wait(lambda m: True, "a heartbeat")
+        client.recv(0.1)
         self.gateway.kill()
+        killed = time.monotonic()
+        told = wait_until(lambda: (m := client.recv(0.1)) and m.state == "stale" and m,
+                          "the client of one exact topic that it is stale")
+        self.assertEqual((told.symbol, told.reason), ("KRW-BTC", "gateway"))
+        self.assertLess(time.monotonic() - killed, MISSED)
+        self.assertFalse(client.fit("upbit", "KRW-BTC"))
+        print(f"a client of one exact topic was told {time.monotonic() - killed:.2f} s after kill -9")
         self.exact.forget()
         status, took = self.wait_states(("stale", "gateway"))
         self.assertEqual(status, 3, "found, but not fit")
+        took = time.monotonic() - killed
         self.assertLess(took, MISSED)
-        print(f"the cache called every book stale (gateway) {took:.2f} s after kill -9, "
-              f"heartbeat {HEARTBEAT} s")
+        print(f"the cache called every book stale (gateway) at most {took:.2f} s after it, heartbeat {HEARTBEAT} s")
         self.assertNotEqual(self.cli("health")[0], 0)
 
         self.gateway = self.start_gateway(self.sim)
         self.wait_fit(N)
         heard = self.exact.wait(lambda m: m.state in FIT, "the exact topic from the new gateway")
         self.assertGreater(heard.epoch, epoch)
+        wait_until(lambda: client.recv(0.1) and client.fit("upbit", "KRW-BTC"), "fit again at the client")
         self.assertEqual(bookcast_test.holes(self.exact.heard), [])
 
     def test_the_exchange(self):
