@@ -56,6 +56,7 @@ FIT = ("live", "quiet")
 
 NEVER = 2**63 - 1  # an age: it was never known to be true
 GATEWAYS_EVERY = 10.0  # seconds between questions where the gateways are
+ASK_SOON = 0.25  # while the cache does not know it of all of them
 MISSED_HEARTBEATS = 3
 MAX_FRAME = 16 << 20
 READY_MAX = 100_000  # messages kept for recv(); then the socket's own limit holds, and it drops
@@ -471,12 +472,14 @@ class Bus:
         now = time.monotonic()
         # A cache that has just started does not know who is heard here: that goes first.
         heard = {e for g in self._gateways.values() if not g.gone(now) for e in g.endpoints}
-        for endpoint in self._connected - set(listed) - heard:
+        # Until its first heartbeat the cache does not know where a gateway is: perhaps where it was.
+        all_known = all(g.get("endpoint") for g in gateways)
+        for endpoint in self._connected - set(listed) - heard if all_known else ():
             self._sub.disconnect(endpoint)
             self._connected.discard(endpoint)
         self._endpoints = listed
         self._connect_known()
-        self._next_ask = now + GATEWAYS_EVERY
+        self._next_ask = now + (GATEWAYS_EVERY if all_known else ASK_SOON)
 
     # ------------------------------------------------------------------ receiving
 
