@@ -63,8 +63,8 @@ bc_status bc_bus_bind(void *socket, const char *endpoint, unsigned mode, char *r
 	/* libzmq binds in the calling thread, so the umask decides the mode without a window in
 	 * which a stranger could connect, as there would be before a chmod. */
 	mode_t before = umask((mode_t)(~mode & 0777));
-	/* With IPv6 on, an IPv4 address is bound, and told, as [::ffff:127.0.0.1], which subscribers
-	 * without IPv6 cannot connect to. */
+	/* With IPv6 on, an IPv4 address is bound, and told, as [::ffff:127.0.0.1], which
+	 * subscribers without IPv6 cannot connect to. */
 	set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
 	int rc = zmq_bind(socket, endpoint);
 	int why = errno;

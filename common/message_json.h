@@ -29,8 +29,8 @@ struct bc_message_view {
 	bool with_ages;
 	int64_t age_ns, proven_ns; /* negative: null */
 
-	/* State of a cache answer or a rebuilt book: replaces the message's. Where it differs from the message's,
-	 * reason and since are null unless they are given too. */
+	/* State of a cache answer or a rebuilt book: replaces the message's. Where it differs from
+	 * the message's, reason and since are null unless they are given too. */
 	bool with_state;
 	enum bc_state state;
 	bool with_reason;

@@ -16,16 +16,16 @@
 /* ------------------------------------------------------------------ what comes in */
 
 enum bc_input_kind {
-	BC_INPUT_OPEN,	 /* the connection is up; nothing was received yet */
-	BC_INPUT_TEXT,	 /* one whole text message */
+	BC_INPUT_OPEN,   /* the connection is up; nothing was received yet */
+	BC_INPUT_TEXT,   /* one whole text message */
 	BC_INPUT_BINARY, /* one whole binary message */
 	BC_INPUT_CLOSED, /* the connection is gone; forget what belonged to it */
-	BC_INPUT_REST,	 /* the body of an answer this adapter asked for (or the tool was given) */
+	BC_INPUT_REST,   /* the body of an answer this adapter asked for (or the tool was given) */
 };
 
 enum bc_rest_kind {
 	BC_REST_INSTRUMENTS, /* symbol list and what is known of each */
-	BC_REST_TICKS,	     /* tick sizes, where the exchange serves them apart */
+	BC_REST_TICKS,       /* tick sizes, where the exchange serves them apart */
 	BC_REST_SNAPSHOT,    /* whole book of one symbol */
 	BC_REST_TRADES,
 	BC_REST_CANDLES,
@@ -34,7 +34,7 @@ enum bc_rest_kind {
 
 struct bc_input {
 	enum bc_input_kind kind;
-	uint16_t line;	     /* index into bc_exchange.lines */
+	uint16_t line;       /* index into bc_exchange.lines */
 	uint16_t connection; /* of that line, from 0 */
 	const char *bytes;
 	size_t n_bytes;
@@ -51,9 +51,9 @@ struct bc_input {
 struct bc_event {
 	enum bc_channel channel;
 	bc_str symbol;
-	uint64_t exchange_seq;	  /* BC_SEQ_NONE */
+	uint64_t exchange_seq;    /* BC_SEQ_NONE */
 	bc_wall_time ts_exchange; /* BC_TIME_UNKNOWN */
-	uint32_t flags;		  /* SNAPSHOT, REST, CHECKSUM, RANGE as the adapter knows */
+	uint32_t flags;           /* SNAPSHOT, REST, CHECKSUM, RANGE as the adapter knows */
 	union {
 		struct bc_book book; /* BOOK: the whole book as sent; BBO: one level a side */
 		struct bc_trade trade;
@@ -63,29 +63,35 @@ struct bc_event {
 	} body;
 };
 
-enum bc_control_kind { BC_CONTROL_ACK, BC_CONTROL_ERROR, BC_CONTROL_PONG, BC_CONTROL_SUBSCRIPTIONS };
+enum bc_control_kind {
+	BC_CONTROL_ACK,
+	BC_CONTROL_ERROR,
+	BC_CONTROL_PONG,
+	BC_CONTROL_SUBSCRIPTIONS
+};
 
 /* What is not market data: acknowledgements, errors, keepalives. Borrowed for the call. */
 struct bc_control {
 	enum bc_control_kind kind;
 	bc_str id, code, message; /* empty where the exchange gives none */
-	bool closing;		  /* the exchange closes the connection after this */
-	bool back_off;		  /* a rate limit was hit */
+	bool closing;             /* the exchange closes the connection after this */
+	bool back_off;            /* a rate limit was hit */
 };
 
 /* A message, or one symbol's part of it, that was refused. */
 struct bc_reject {
-	bc_status why;	 /* BC_EPARSE: not this exchange's language; BC_ERANGE: a value does not fit */
-	bc_str symbol;	 /* whose data is in doubt now; empty: nobody knows, so everybody's */
-	bool foreign;	 /* of a kind we do not ask for: nobody's data is in doubt */
-	bc_str what;	 /* the thing: "orderbook_units.ask_price", "not JSON" */
-	bc_str value;	 /* the offending token, cut by whoever prints it; may be empty */
-	size_t offset;	 /* of the value in the input */
+	bc_status
+		why; /* BC_EPARSE: not this exchange's language; BC_ERANGE: a value does not fit */
+	bc_str symbol; /* whose data is in doubt now; empty: nobody knows, so everybody's */
+	bool foreign;  /* of a kind we do not ask for: nobody's data is in doubt */
+	bc_str what;   /* the thing: "orderbook_units.ask_price", "not JSON" */
+	bc_str value;  /* the offending token, cut by whoever prints it; may be empty */
+	size_t offset; /* of the value in the input */
 };
 
 enum bc_request_kind {
 	BC_REQUEST_SEND,   /* send `text` on `line`, `connection` */
-	BC_REQUEST_GET,	   /* GET `text` (path and query); the body comes back as BC_INPUT_REST */
+	BC_REQUEST_GET,    /* GET `text` (path and query); the body comes back as BC_INPUT_REST */
 	BC_REQUEST_RESYNC, /* `symbol` cannot be trusted any more, for `reason` */
 };
 
@@ -116,21 +122,21 @@ enum bc_subscribe_mode {
 
 /* A line is a kind of WebSocket connection: where it goes and what it may carry. 0: no limit. */
 struct bc_line {
-	const char *name; /* "public": for logs and metrics */
-	const char *path; /* "/websocket/v1" */
+	const char *name;  /* "public": for logs and metrics */
+	const char *path;  /* "/websocket/v1" */
 	uint32_t channels; /* BC_CHANNEL_BIT() of what it carries */
 	enum bc_subscribe_mode mode;
-	uint32_t max_streams; /* symbol x channel, a connection */
+	uint32_t max_streams;                /* symbol x channel, a connection */
 	uint32_t sends_per_s, sends_per_min; /* messages we may send, a connection */
 	uint32_t connects_per_s;
 	int64_t ping_interval_ns; /* we send control pings; 0: the exchange pings us */
-	int64_t life_ns;	  /* the exchange closes connections older than this */
+	int64_t life_ns;          /* the exchange closes connections older than this */
 	size_t max_message_bytes; /* larger ones are refused */
 };
 
 struct bc_rest_endpoint {
 	enum bc_rest_kind kind;
-	uint32_t per_s;	      /* requests a second */
+	uint32_t per_s;       /* requests a second */
 	uint32_t max_symbols; /* a request; 0: the request names none */
 };
 
@@ -139,28 +145,28 @@ struct bc_subscription {
 	uint16_t line, connection;
 	const bc_str *symbols;
 	size_t n_symbols;
-	uint32_t channels; /* BC_CHANNEL_BIT() */
+	uint32_t channels;  /* BC_CHANNEL_BIT() */
 	uint32_t intervals; /* 1u << enum bc_interval, for candles */
 	uint32_t levels;    /* wanted a side; the adapter rounds up to what its exchange offers */
-	uint64_t nonce;	    /* unique a request: tickets, ids */
+	uint64_t nonce;     /* unique a request: tickets, ids */
 };
 
 /* What the operator set for this exchange. */
 struct bc_feed_options {
-	const char *format;   /* exchange's own word, NULL: the adapter's default */
-	bc_decimal group_by;  /* price grouping of books (Upbit `level`); 0: none */
-	bool trade_from_agg;  /* `trade_source` */
+	const char *format;  /* exchange's own word, NULL: the adapter's default */
+	bc_decimal group_by; /* price grouping of books (Upbit `level`); 0: none */
+	bool trade_from_agg; /* `trade_source` */
 };
 
 struct bc_exchange {
-	const char *id;	  /* "upbit": config value and first part of topics */
-	const char *title; /* "Upbit (KRW, BTC and USDT markets)" */
+	const char *id;                /* "upbit": config value and first part of topics */
+	const char *title;             /* "Upbit (KRW, BTC and USDT markets)" */
 	const char *ws_url, *rest_url; /* scheme, host, port */
-	const char *canary;	       /* a symbol that always trades; proves the feed */
+	const char *canary;            /* a symbol that always trades; proves the feed */
 	const char *example_symbols;   /* "KRW-BTC, KRW-ETH": for error messages */
-	uint32_t channels;	       /* all it sends; bbo only where it has a channel of its own */
-	uint32_t intervals;	       /* candle intervals it can serve */
-	uint32_t max_levels;	       /* a side of a book it sends */
+	uint32_t channels;   /* all it sends; bbo only where it has a channel of its own */
+	uint32_t intervals;  /* candle intervals it can serve */
+	uint32_t max_levels; /* a side of a book it sends */
 	const struct bc_line *lines;
 	size_t n_lines;
 	const struct bc_rest_endpoint *rest;
@@ -170,7 +176,8 @@ struct bc_exchange {
 	/* Takes the options. BC_EINVAL: one is not for this exchange; *why says which. */
 	bc_status (*start)(void *state, const struct bc_feed_options *options, const char **why);
 
-	/* BC_OK, or BC_EINVAL with a hint a person can act on in hint[cap] ("upper case: KRW-BTC"). */
+	/* BC_OK, or BC_EINVAL with a hint a person can act on in hint[cap] ("upper case: KRW-BTC").
+	 */
 	bc_status (*check_symbol)(bc_str symbol, char *hint, size_t cap);
 
 	/* The exchange's spelling of a unified name ("BTC/KRW" -> "KRW-BTC"), where it follows from

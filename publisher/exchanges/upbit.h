@@ -49,7 +49,7 @@ struct upbit_message { /* what one object said; strings are borrowed */
 	bc_decimal price, quantity, open, high, low, change, volume, quote_volume, tick;
 	enum bc_side side;
 	bc_str id, stream, market; /* market: state of the market, in tickers */
-	bc_str name, text; /* of control messages */
+	bc_str name, text;         /* of control messages */
 };
 
 struct upbit_channel; /* upbit_messages.c */

@@ -220,7 +220,8 @@ static void put_row(const struct top_table *table, size_t i, const struct top_sc
 		    const struct top_paint *paint, struct bc_text *out)
 {
 	struct top_best best;
-	top_table_row(table, i, screen->now, &best);
+	if (!top_table_row(table, i, screen->now, &best))
+		return;
 	const struct top_row *row = &table->rows[i];
 	const char *price = paint_price(row, screen->now, paint);
 
