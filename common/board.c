@@ -8,44 +8,44 @@
 
 struct bc_board *bc_board_new(const struct bc_board_limits *limits)
 {
-	struct bc_board *s = calloc(1, sizeof *s);
-	if (s == NULL)
+	struct bc_board *board = calloc(1, sizeof *board);
+	if (board == NULL)
 		return NULL;
-	s->limits = *limits;
-	if ((s->gateways = bc_gateways_new(BOARD_MAX_GATEWAYS)) == NULL) {
-		free(s);
+	board->limits = *limits;
+	if ((board->gateways = bc_gateways_new(BOARD_MAX_GATEWAYS)) == NULL) {
+		free(board);
 		return NULL;
 	}
-	return s;
+	return board;
 }
 
 /* ---- topics and their lines ---- */
 
-struct board_entry *board_find(const struct bc_board *s, bc_str topic)
+struct board_entry *board_find(const struct bc_board *board, bc_str topic)
 {
 	struct board_entry *e = NULL;
 	if (topic.n > 0 && topic.n <= BC_TOPIC_MAX)
-		HASH_FIND(hh, s->entries, topic.p, topic.n, e);
+		HASH_FIND(hh, board->entries, topic.p, topic.n, e);
 	return e;
 }
 
-static void forget_names(struct bc_board *s, const struct board_entry *e)
+static void forget_names(struct bc_board *board, const struct board_entry *e)
 {
 	struct board_name *name, *next;
 	if (e->channel != BC_CHANNEL_INSTRUMENT)
 		return;
-	HASH_ITER (hh, s->names, name, next)
+	HASH_ITER (hh, board->names, name, next)
 		if (name->entry == e) {
-			HASH_DEL(s->names, name);
+			HASH_DEL(board->names, name);
 			free(name);
 		}
 }
 
-static void free_line(struct bc_board *s, struct board_line *line)
+static void free_line(struct bc_board *board, struct board_line *line)
 {
 	line->gateway->n_users--;
-	s->n_unlisted -= line->is_unlisted;
-	s->n_bytes -= line->cap_payload;
+	board->n_unlisted -= line->is_unlisted;
+	board->n_bytes -= line->cap_payload;
 	free(line->payload);
 	free(line);
 }
@@ -53,7 +53,7 @@ static void free_line(struct bc_board *s, struct board_line *line)
 typedef bool line_test(const struct board_line *line, const void *what);
 
 /* Frees the lines of one topic that pass the test, and the topic with its last line. */
-static void forget_lines(struct bc_board *s, struct board_entry *e, line_test *test,
+static void forget_lines(struct bc_board *board, struct board_entry *e, line_test *test,
 			 const void *what)
 {
 	struct board_line **at = &e->lines;
@@ -64,20 +64,20 @@ static void forget_lines(struct bc_board *s, struct board_entry *e, line_test *t
 			continue;
 		}
 		*at = line->next;
-		free_line(s, line);
+		free_line(board, line);
 	}
 	if (e->lines == NULL) {
-		forget_names(s, e);
-		HASH_DEL(s->entries, e);
+		forget_names(board, e);
+		HASH_DEL(board->entries, e);
 		free(e);
 	}
 }
 
-static void forget(struct bc_board *s, line_test *test, const void *what)
+static void forget(struct bc_board *board, line_test *test, const void *what)
 {
 	struct board_entry *e, *next;
-	HASH_ITER (hh, s->entries, e, next)
-		forget_lines(s, e, test, what);
+	HASH_ITER (hh, board->entries, e, next)
+		forget_lines(board, e, test, what);
 }
 
 static bool is_any(const struct board_line *line, const void *unused)
@@ -110,25 +110,27 @@ void bc_board_free(struct bc_board **board)
 
 /* Frees what is of least use: all of the gateway that is gone longest, else what is listed no
  * more. False: everything is in use. */
-static bool make_room(struct bc_board *s, bc_mono_time now)
+static bool make_room(struct bc_board *board, bc_mono_time now)
 {
 	struct bc_gateway *oldest = NULL;
-	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
-		struct bc_gateway *g = bc_gateways_at(s->gateways, i);
+	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
+		struct bc_gateway *g = bc_gateways_at(board->gateways, i);
 		if (g->n_users > 0 && bc_gateway_gone(g, now) &&
 		    (oldest == NULL || g->heard.ns < oldest->heard.ns))
 			oldest = g;
 	}
-	if (oldest == NULL && s->n_unlisted == 0)
+	if (oldest == NULL && board->n_unlisted == 0)
 		return false;
-	forget(s, oldest != NULL ? is_of : is_unlisted, oldest);
+	forget(board, oldest != NULL ? is_of : is_unlisted, oldest);
 	return true;
 }
 
-static struct board_entry *add_entry(struct bc_board *s, bc_str text, const struct bc_topic *topic,
-				     enum bc_channel channel, bc_mono_time now)
+/* NOLINTNEXTLINE(readability-function-size): uthash is macros */
+static struct board_entry *add_entry(struct bc_board *board, bc_str text,
+				     const struct bc_topic *topic, enum bc_channel channel,
+				     bc_mono_time now)
 {
-	if (HASH_COUNT(s->entries) >= s->limits.max_topics && !make_room(s, now))
+	if (HASH_COUNT(board->entries) >= board->limits.max_topics && !make_room(board, now))
 		return NULL;
 	struct board_entry *e = calloc(1, sizeof *e);
 	if (e == NULL)
@@ -138,7 +140,7 @@ static struct board_entry *add_entry(struct bc_board *s, bc_str text, const stru
 	e->n_exchange = topic->exchange.n;
 	e->n_symbol = topic->symbol.n;
 	e->channel = channel;
-	HASH_ADD_KEYPTR(hh, s->entries, e->topic, e->n_topic, e);
+	HASH_ADD_KEYPTR(hh, board->entries, e->topic, e->n_topic, e);
 	if (e->hh.tbl == NULL) { /* no memory for the table */
 		free(e);
 		return NULL;
@@ -170,16 +172,16 @@ static struct board_line *need_line(struct board_entry *e, struct bc_gateway *ga
 	return line;
 }
 
-static bool keep_payload(struct bc_board *s, struct board_line *line, bc_str payload)
+static bool keep_payload(struct bc_board *board, struct board_line *line, bc_str payload)
 {
 	if (payload.n > line->cap_payload) {
 		size_t cap = (payload.n + payload.n / 4 + 63) & ~(size_t)63;
-		if (s->n_bytes - line->cap_payload + cap > s->limits.max_bytes)
+		if (board->n_bytes - line->cap_payload + cap > board->limits.max_bytes)
 			return false;
 		char *bytes = realloc(line->payload, cap);
 		if (bytes == NULL)
 			return false;
-		s->n_bytes += cap - line->cap_payload;
+		board->n_bytes += cap - line->cap_payload;
 		line->payload = bytes;
 		line->cap_payload = cap;
 	}
@@ -191,36 +193,36 @@ static bool keep_payload(struct bc_board *s, struct board_line *line, bc_str pay
 
 /* ---- news of gateways ---- */
 
-static void want(struct bc_board *s, const struct bc_gateway *g, bool whole_exchange)
+static void want(struct bc_board *board, const struct bc_gateway *g, bool whole_exchange)
 {
 	char prefix[BC_TOPIC_MAX + 1];
 	if (whole_exchange)
 		snprintf(prefix, sizeof prefix, "%s.", g->exchange);
 	else
 		snprintf(prefix, sizeof prefix, "%s.@%s.state", g->exchange, g->instance);
-	for (size_t i = 0; i < s->n_wants; i++)
-		if (strcmp(s->wants[i], prefix) == 0)
+	for (size_t i = 0; i < board->n_wants; i++)
+		if (strcmp(board->wants[i], prefix) == 0)
 			return;
-	if (s->n_wants == BOARD_MAX_WANTS) { /* so many: everything, then */
-		s->n_wants = 0;
+	if (board->n_wants == BOARD_MAX_WANTS) { /* so many: everything, then */
+		board->n_wants = 0;
 		prefix[0] = '\0';
 	}
-	memcpy(s->wants[s->n_wants++], prefix, sizeof prefix);
+	memcpy(board->wants[board->n_wants++], prefix, sizeof prefix);
 }
 
-bool bc_board_wants(struct bc_board *s, char prefix[BC_TOPIC_MAX + 1])
+bool bc_board_wants(struct bc_board *board, char prefix[BC_TOPIC_MAX + 1])
 {
-	if (s->n_wants == 0)
+	if (board->n_wants == 0)
 		return false;
-	memcpy(prefix, s->wants[--s->n_wants], sizeof s->wants[0]);
+	memcpy(prefix, board->wants[--board->n_wants], sizeof board->wants[0]);
 	return true;
 }
 
-static void freeze_lines(struct bc_board *s, const struct bc_gateway *g, bc_mono_time heard,
+static void freeze_lines(struct bc_board *board, const struct bc_gateway *g, bc_mono_time heard,
 			 bool doubt)
 {
 	struct board_entry *e, *next;
-	HASH_ITER (hh, s->entries, e, next)
+	HASH_ITER (hh, board->entries, e, next)
 		for (struct board_line *line = e->lines; line != NULL; line = line->next)
 			if (line->gateway == g) {
 				board_freeze(line, heard);
@@ -228,7 +230,8 @@ static void freeze_lines(struct bc_board *s, const struct bc_gateway *g, bc_mono
 			}
 }
 
-static void set_listed(struct bc_board *s, struct board_line *line, bool listed, bc_mono_time now)
+static void set_listed(struct bc_board *board, struct board_line *line, bool listed,
+		       bc_mono_time now)
 {
 	if (listed == !line->is_unlisted)
 		return;
@@ -237,39 +240,40 @@ static void set_listed(struct bc_board *s, struct board_line *line, bool listed,
 	line->is_unlisted = !listed;
 	line->unlisted = now;
 	if (listed)
-		s->n_unlisted--;
+		board->n_unlisted--;
 	else
-		s->n_unlisted++;
+		board->n_unlisted++;
 }
 
 /* The list of an instance speaks for all its epochs: what a restart dropped is gone, too. */
-static void apply_list(struct bc_board *s, const struct bc_gateway *g, bc_mono_time now)
+static void apply_list(struct bc_board *board, const struct bc_gateway *g, bc_mono_time now)
 {
 	struct board_entry *e, *next;
-	HASH_ITER (hh, s->entries, e, next)
+	HASH_ITER (hh, board->entries, e, next)
 		for (struct board_line *line = e->lines; line != NULL; line = line->next)
 			if (board_symbol(e).p[0] != '@' &&
 			    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
-				set_listed(s, line, bc_gateway_lists(g, board_symbol(e)), now);
+				set_listed(board, line, bc_gateway_lists(g, board_symbol(e)), now);
 }
 
-static void apply_news(struct bc_board *s, const struct bc_gateway_news *news, bc_mono_time now)
+static void apply_news(struct bc_board *board, const struct bc_gateway_news *news, bc_mono_time now)
 {
 	if (news->replaced != NULL)
-		freeze_lines(s, news->replaced, news->replaced->heard, false);
+		freeze_lines(board, news->replaced, news->replaced->heard, false);
 	if (news->revived) {
-		freeze_lines(s, news->gateway, news->heard_before, true);
-		want(s, news->gateway, true);
+		freeze_lines(board, news->gateway, news->heard_before, true);
+		want(board, news->gateway, true);
 	}
 	if (news->symbols_changed)
-		apply_list(s, news->gateway, now);
+		apply_list(board, news->gateway, now);
 	else if (news->symbols_wanted && !news->appeared)
-		want(s, news->gateway, false);
+		want(board, news->gateway, false);
 }
 
 /* ---- messages ---- */
 
-static void learn_name(struct bc_board *s, struct board_entry *e, bc_str unified)
+/* NOLINTNEXTLINE(readability-function-size): uthash is macros */
+static void learn_name(struct bc_board *board, struct board_entry *e, bc_str unified)
 {
 	struct board_name *name = NULL;
 	size_t n = e->n_exchange + 1 + unified.n;
@@ -283,9 +287,9 @@ static void learn_name(struct bc_board *s, struct board_entry *e, bc_str unified
 	memcpy(name->text, e->topic, e->n_exchange + 1);
 	memcpy(name->text + e->n_exchange + 1, unified.p, unified.n);
 	struct board_name *known = NULL;
-	HASH_FIND(hh, s->names, name->text, n, known);
+	HASH_FIND(hh, board->names, name->text, n, known);
 	if (known == NULL)
-		HASH_ADD_KEYPTR(hh, s->names, name->text, n, name);
+		HASH_ADD_KEYPTR(hh, board->names, name->text, n, name);
 	if (known != NULL || name->hh.tbl == NULL)
 		free(name);
 }
@@ -314,15 +318,15 @@ static void note(struct board_line *line, const struct bc_envelope *env, bc_mono
 }
 
 /* Seen before: it still proves what it says. */
-static bc_status take_again(struct bc_board *s, struct board_line *line,
+static bc_status take_again(struct bc_board *board, struct board_line *line,
 			    const struct bc_envelope *env, enum bc_sequence_verdict verdict,
 			    bc_mono_time now)
 {
 	if (verdict == BC_SEQUENCE_OLDER_EPOCH) {
-		s->stats.stragglers++;
+		board->stats.stragglers++;
 		return BC_EGAP;
 	}
-	s->stats.duplicates++;
+	board->stats.duplicates++;
 	if (env->seq == line->sequence.last) {
 		line->doubted = false;
 		prove(line, now);
@@ -343,31 +347,32 @@ static bool is_replaced_by(const struct board_line *line, const void *newer)
 
 /* Where one topic lost messages others may have, too, and one that is quiet now would not show it:
  * the gateway is asked for its current state, but not more than once a second. */
-static void note_loss(struct bc_board *s, struct bc_gateway *g, uint64_t n_lost, bc_mono_time now)
+static void note_loss(struct bc_board *board, struct bc_gateway *g, uint64_t n_lost,
+		      bc_mono_time now)
 {
-	s->stats.gaps++;
-	s->stats.lost += n_lost;
+	board->stats.gaps++;
+	board->stats.lost += n_lost;
 	if (g->renewed.ns != 0 && now.ns - g->renewed.ns < BC_NS_PER_S)
 		return;
 	g->renewed = now;
-	want(s, g, true);
+	want(board, g, true);
 }
 
-static bc_status take_line(struct bc_board *s, struct board_entry *e, struct board_line *line,
+static bc_status take_line(struct bc_board *board, struct board_entry *e, struct board_line *line,
 			   bc_str payload, bc_mono_time now, uint64_t *n_lost)
 {
-	const struct bc_message *m = &s->message;
+	const struct bc_message *m = &board->message;
 	const struct bc_envelope *env = &m->envelope;
 	struct bc_sequence_step step = bc_sequence_next(&line->sequence, env->epoch, env->seq);
 	if (step.verdict == BC_SEQUENCE_DUPLICATE || step.verdict == BC_SEQUENCE_OLDER_EPOCH)
-		return take_again(s, line, env, step.verdict, now);
+		return take_again(board, line, env, step.verdict, now);
 	*n_lost = step.n_lost;
 	if (step.n_lost > 0)
-		note_loss(s, line->gateway, step.n_lost, now);
-	if (!keep_payload(s, line, payload)) {
-		forget_lines(s, e, is_line, line); /* better nothing than the one before */
-		make_room(s, now);                 /* for its next message */
-		s->stats.refused++;
+		note_loss(board, line->gateway, step.n_lost, now);
+	if (!keep_payload(board, line, payload)) {
+		forget_lines(board, e, is_line, line); /* better nothing than the one before */
+		make_room(board, now);                 /* for its next message */
+		board->stats.refused++;
 		return BC_ERANGE;
 	}
 	if (step.verdict != BC_SEQUENCE_NEXT || (env->flags & BC_FLAG_STATE) == 0)
@@ -375,20 +380,20 @@ static bc_status take_line(struct bc_board *s, struct board_entry *e, struct boa
 	note(line, env, now);
 	line->doubted = false;
 	if (env->state != BC_STATE_DOWN && env->state != BC_STATE_HALTED)
-		set_listed(s, line, true, now); /* its list is on its way */
+		set_listed(board, line, true, now); /* its list is on its way */
 	if (env->channel == BC_CHANNEL_INSTRUMENT)
-		learn_name(s, e, m->body.instrument.unified);
+		learn_name(board, e, m->body.instrument.unified);
 	if (e->lines->next != NULL)
-		forget_lines(s, e, is_replaced_by, line);
+		forget_lines(board, e, is_replaced_by, line);
 	return BC_OK;
 }
 
 /* What a topic's newest message says could not be read: what is kept of it may be old. */
-static bc_status refuse(struct bc_board *s, bc_str topic, bc_status why)
+static bc_status refuse(struct bc_board *board, bc_str topic, bc_status why)
 {
-	struct board_entry *e = board_find(s, topic);
-	s->stats.bad++;
-	s->stats.newer_version += why == BC_EVERSION;
+	struct board_entry *e = board_find(board, topic);
+	board->stats.bad++;
+	board->stats.newer_version += why == BC_EVERSION;
 	for (struct board_line *line = e == NULL ? NULL : e->lines; line != NULL;
 	     line = line->next) {
 		board_freeze(line, line->gateway->heard);
@@ -397,69 +402,70 @@ static bc_status refuse(struct bc_board *s, bc_str topic, bc_status why)
 	return why;
 }
 
-/* Reads it into s->message. */
-static bc_status read_message(struct bc_board *s, bc_str text, bc_str payload,
+/* Reads it into board->message. */
+static bc_status read_message(struct bc_board *board, bc_str text, bc_str payload,
 			      struct bc_topic *topic)
 {
 	bc_status rc = bc_topic_split(text, topic);
 	if (rc == BC_OK)
-		rc = bc_message_decode(payload, &s->message, s->levels, BOARD_MAX_LEVELS);
+		rc = bc_message_decode(payload, &board->message, board->levels, BOARD_MAX_LEVELS);
 	if (rc == BC_ENOTFOUND) {
-		s->stats.unknown++;
+		board->stats.unknown++;
 		return rc;
 	}
-	if (rc == BC_OK && bc_channel_of(topic->channel) != (int)s->message.envelope.channel)
+	if (rc == BC_OK && bc_channel_of(topic->channel) != (int)board->message.envelope.channel)
 		rc = BC_EPARSE;
-	return rc == BC_OK ? BC_OK : refuse(s, text, rc);
+	return rc == BC_OK ? BC_OK : refuse(board, text, rc);
 }
 
-static bc_status hear_gateway(struct bc_board *s, const struct bc_topic *topic, bc_mono_time now,
-			      struct bc_gateway_news *news)
+static bc_status hear_gateway(struct bc_board *board, const struct bc_topic *topic,
+			      bc_mono_time now, struct bc_gateway_news *news)
 {
-	bc_status rc = bc_gateways_hear(s->gateways, topic, &s->message, now, news);
+	bc_status rc = bc_gateways_hear(board->gateways, topic, &board->message, now, news);
 	if (rc == BC_EGAP)
-		s->stats.stragglers++;
+		board->stats.stragglers++;
 	else if (rc != BC_OK)
-		s->stats.refused++;
+		board->stats.refused++;
 	else
-		apply_news(s, news, now);
+		apply_news(board, news, now);
 	return rc;
 }
 
-bc_status bc_board_take(struct bc_board *s, bc_str text, bc_str payload, bc_mono_time now,
+bc_status bc_board_take(struct bc_board *board, bc_str text, bc_str payload, bc_mono_time now,
 			struct bc_board_taken *taken)
 {
 	struct bc_topic topic;
 	struct bc_gateway_news news;
 	struct bc_board_taken unused;
 	taken = taken == NULL ? &unused : taken;
-	s->stats.messages++;
-	s->stats.bytes += text.n + 1 + payload.n;
-	bc_status rc = read_message(s, text, payload, &topic);
-	if (rc != BC_OK || (rc = hear_gateway(s, &topic, now, &news)) != BC_OK)
+	board->stats.messages++;
+	board->stats.bytes += text.n + 1 + payload.n;
+	bc_status rc = read_message(board, text, payload, &topic);
+	if (rc != BC_OK || (rc = hear_gateway(board, &topic, now, &news)) != BC_OK)
 		return rc;
-	struct board_entry *e = board_find(s, text);
+	struct board_entry *e = board_find(board, text);
 	if (e == NULL)
-		e = add_entry(s, text, &topic, s->message.envelope.channel, now);
+		e = add_entry(board, text, &topic, board->message.envelope.channel, now);
 	struct board_line *line = e == NULL ? NULL : need_line(e, news.gateway);
 	if (line == NULL) {
-		s->stats.refused++;
+		board->stats.refused++;
 		if (e != NULL && e->lines == NULL)
-			forget_lines(s, e, is_any, NULL);
+			forget_lines(board, e, is_any, NULL);
 		return BC_ERANGE;
 	}
-	*taken = (struct bc_board_taken){ .message = &s->message, .gateway = news.gateway };
-	rc = take_line(s, e, line, payload, now, &taken->n_lost);
+	*taken = (struct bc_board_taken){ .message = &board->message, .gateway = news.gateway };
+	rc = take_line(board, e, line, payload, now, &taken->n_lost);
 	if (rc == BC_OK)
-		taken->answers = e->lines->next == NULL ||
-				 board_choose(e, board_find_states(s, &topic), now).line == line;
+		taken->answers =
+			e->lines->next == NULL ||
+			board_choose(e, board_find_states(board, &topic), now).line == line;
 	return rc;
 }
 
-void bc_board_bad_frame(struct bc_board *s)
+void bc_board_bad_frame(struct bc_board *board)
 {
-	s->stats.messages++;
-	s->stats.bad++;
+	board->stats.messages++;
+	board->stats.bad++;
 }
 
 struct deadline {
@@ -473,9 +479,9 @@ static bool is_due(const struct board_line *line, const void *what)
 	return line->is_unlisted && d->now.ns - line->unlisted.ns > d->retain_ns;
 }
 
-void bc_board_tick(struct bc_board *s, bc_mono_time now)
+void bc_board_tick(struct bc_board *board, bc_mono_time now)
 {
-	const struct deadline d = { now, s->limits.retain_ns };
-	if (s->n_unlisted > 0)
-		forget(s, is_due, &d);
+	const struct deadline d = { now, board->limits.retain_ns };
+	if (board->n_unlisted > 0)
+		forget(board, is_due, &d);
 }

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct board_entry *board_find_states(const struct bc_board *s, const struct bc_topic *topic)
+struct board_entry *board_find_states(const struct bc_board *board, const struct bc_topic *topic)
 {
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
 	if (bc_topic_make(topic->exchange, topic->symbol, BC_CHANNEL_STATE, 0, text, &n) != BC_OK)
 		return NULL;
-	return board_find(s, (bc_str){ text, n });
+	return board_find(board, (bc_str){ text, n });
 }
 
 /* Does it speak for the symbol: is it on its list, or is it the gateway's own name? */
@@ -23,14 +23,14 @@ static bool speaks_for(const struct bc_gateway *g, const struct bc_topic *topic)
 }
 
 /* Its owner may be known though nothing of the topic has been seen. */
-static void answer_without_line(const struct bc_board *s, const struct bc_topic *topic,
+static void answer_without_line(const struct bc_board *board, const struct bc_topic *topic,
 				const struct board_entry *states, bc_mono_time now,
 				struct bc_board_answer *answer)
 {
 	if (bc_channel_of(topic->channel) < 0)
 		return;
-	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
-		const struct bc_gateway *g = bc_gateways_at(s->gateways, i);
+	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
+		const struct bc_gateway *g = bc_gateways_at(board->gateways, i);
 		if (!speaks_for(g, topic))
 			continue;
 		bool gone = bc_gateway_gone(g, now);
@@ -48,7 +48,8 @@ static void answer_without_line(const struct bc_board *s, const struct bc_topic 
 	answer->since = view.since;
 }
 
-void bc_board_get(struct bc_board *s, bc_str text, bc_mono_time now, struct bc_board_answer *answer)
+void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
+		  struct bc_board_answer *answer)
 {
 	struct bc_topic topic;
 	bc_mono_time proven;
@@ -59,13 +60,13 @@ void bc_board_get(struct bc_board *s, bc_str text, bc_mono_time now, struct bc_b
 					    .proven_ns = BC_AGE_NEVER };
 	if (bc_topic_split(text, &topic) != BC_OK)
 		return;
-	const struct board_entry *e = board_find(s, text);
-	const struct board_entry *states = board_find_states(s, &topic);
+	const struct board_entry *e = board_find(board, text);
+	const struct board_entry *states = board_find_states(board, &topic);
 	struct board_view view = { .line = NULL };
 	if (e != NULL)
 		view = board_choose(e, states, now);
 	if (view.line == NULL) {
-		answer_without_line(s, &topic, states, now, answer);
+		answer_without_line(board, &topic, states, now, answer);
 		return;
 	}
 	answer->status = BC_BOARD_OK;
@@ -78,9 +79,9 @@ void bc_board_get(struct bc_board *s, bc_str text, bc_mono_time now, struct bc_b
 	answer->payload = (bc_str){ view.line->payload, view.line->n_payload };
 }
 
-bool bc_board_last_seq(const struct bc_board *s, bc_str topic, uint64_t epoch, uint64_t *seq)
+bool bc_board_last_seq(const struct bc_board *board, bc_str topic, uint64_t epoch, uint64_t *seq)
 {
-	const struct board_entry *e = board_find(s, topic);
+	const struct board_entry *e = board_find(board, topic);
 	for (const struct board_line *line = e == NULL ? NULL : e->lines; line != NULL;
 	     line = line->next)
 		if (line->sequence.epoch == epoch) {
@@ -97,11 +98,11 @@ static int compare_texts(const void *a, const void *b)
 	return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
 }
 
-size_t bc_board_list(struct bc_board *s, bc_str prefix, bc_str *topics, size_t max)
+size_t bc_board_list(struct bc_board *board, bc_str prefix, bc_str *topics, size_t max)
 {
 	size_t n = 0;
 	struct board_entry *e, *next;
-	HASH_ITER (hh, s->entries, e, next) {
+	HASH_ITER (hh, board->entries, e, next) {
 		if (!bc_str_starts(board_topic(e), prefix))
 			continue;
 		if (n < max)
@@ -112,11 +113,11 @@ size_t bc_board_list(struct bc_board *s, bc_str prefix, bc_str *topics, size_t m
 	return n;
 }
 
-bc_status bc_board_resolve(struct bc_board *s, bc_str exchange, bc_str name, bc_str *symbol)
+bc_status bc_board_resolve(struct bc_board *board, bc_str exchange, bc_str name, bc_str *symbol)
 {
 	char text[2 * BC_TOPIC_MAX + 2];
-	for (size_t i = 0; i < bc_gateways_count(s->gateways); i++) {
-		const struct bc_gateway *g = bc_gateways_at(s->gateways, i);
+	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
+		const struct bc_gateway *g = bc_gateways_at(board->gateways, i);
 		if (!g->replaced && bc_str_is(exchange, g->exchange) && bc_gateway_lists(g, name)) {
 			*symbol = name;
 			return BC_OK;
@@ -129,29 +130,29 @@ bc_status bc_board_resolve(struct bc_board *s, bc_str exchange, bc_str name, bc_
 	memcpy(text, exchange.p, exchange.n);
 	text[exchange.n] = '.';
 	memcpy(text + exchange.n + 1, name.p, name.n);
-	HASH_FIND(hh, s->names, text, n, known);
+	HASH_FIND(hh, board->names, text, n, known);
 	if (known == NULL)
 		return BC_ENOTFOUND;
 	*symbol = board_symbol(known->entry);
 	return BC_OK;
 }
 
-const struct bc_board_stats *bc_board_stats(const struct bc_board *s)
+const struct bc_board_stats *bc_board_stats(const struct bc_board *board)
 {
-	return &s->stats;
+	return &board->stats;
 }
 
-const struct bc_gateways *bc_board_gateways(const struct bc_board *s)
+const struct bc_gateways *bc_board_gateways(const struct bc_board *board)
 {
-	return s->gateways;
+	return board->gateways;
 }
 
-size_t bc_board_topics(const struct bc_board *s)
+size_t bc_board_topics(const struct bc_board *board)
 {
-	return HASH_COUNT(s->entries);
+	return HASH_COUNT(board->entries);
 }
 
-size_t bc_board_bytes(const struct bc_board *s)
+size_t bc_board_bytes(const struct bc_board *board)
 {
-	return s->n_bytes;
+	return board->n_bytes;
 }

@@ -7,6 +7,8 @@
 
 /* Until a heartbeat names the real interval. */
 #define DEFAULT_INTERVAL_NS BC_NS_PER_S
+/* Beyond it a heartbeat proves nothing, and the sum of three might overflow. */
+#define MAX_INTERVAL_NS (600 * BC_NS_PER_S)
 
 struct bc_gateways {
 	size_t n, max;
@@ -167,7 +169,7 @@ static void take_heartbeat(struct bc_gateway *g, const struct bc_heartbeat *h, b
 		news->heard_before = g->heard;
 	}
 	g->heard = now;
-	if (h->interval_ns > 0)
+	if (h->interval_ns > 0 && h->interval_ns <= MAX_INTERVAL_NS)
 		g->interval_ns = h->interval_ns;
 	keep_details(g, h);
 	news->symbols_wanted = !g->has_symbols || g->symbols_version != h->symbols_version;

@@ -346,8 +346,11 @@ void cache_service_free(struct cache_service **service)
 	cache_desk_free(&s->desk);
 	bc_board_free(&s->board);
 	bc_bus_context_free(&s->zmq);
-	if (s->lock >= 0)
+	if (s->lock >= 0) { /* while the path is ours; libzmq leaves it */
+		if (s->n_endpoints > 0)
+			unlink(s->endpoints[0] + strlen("ipc://"));
 		close(s->lock);
+	}
 	free(s);
 	*service = NULL;
 }
@@ -360,7 +363,7 @@ bc_status cache_service_say_ready(const struct cache_service *s)
 	bc_json_start(&w, buffer, sizeof buffer, bc_json_to_file, stdout);
 	bc_json_object(&w);
 	bc_json_key(&w, BC_STR("program"));
-	bc_json_string(&w, BC_STR("cache"));
+	bc_json_string(&w, BC_STR("bookcast-cache"));
 	bc_json_key(&w, BC_STR("pid"));
 	bc_json_int(&w, getpid());
 	bc_json_key(&w, BC_STR("run_dir"));

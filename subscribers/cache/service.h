@@ -15,7 +15,7 @@ bc_status cache_service_new(struct cache_service **out, const struct bc_config *
 			    struct bc_log *log);
 void cache_service_free(struct cache_service **service);
 
-/* One line of JSON on stdout: {"program":"cache","pid":...,"run_dir":...,"endpoint":...,
+/* One line of JSON on stdout: {"program":"bookcast-cache","pid":...,"run_dir":...,"endpoint":...,
  * "endpoints":[...],"metrics":"127.0.0.1:9100" or null}. BC_EIO: nobody reads it. */
 bc_status cache_service_say_ready(const struct cache_service *service);
 

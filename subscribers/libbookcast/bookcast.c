@@ -18,6 +18,7 @@ enum { MAX_LEVELS = 4096 };
 
 #define ASK_WITHIN BC_NS_PER_S
 
+/* NOLINTNEXTLINE(misc-redundant-expression): that is what it asserts */
 static_assert(BOOKCAST_UNKNOWN == BC_TIME_UNKNOWN && BOOKCAST_NEVER == BC_AGE_NEVER, "one meaning");
 static_assert(BOOKCAST_STATE == (int)BC_CHANNEL_STATE && BOOKCAST_DOWN == (int)BC_STATE_DOWN &&
 		      BOOKCAST_REASON_GATEWAY == (int)BC_REASON_GATEWAY &&
@@ -126,6 +127,7 @@ static int topic_of(bookcast *bus, const char *exchange, const char *symbol, con
 		    char out[BC_TOPIC_MAX + 1], bc_str *topic)
 {
 	struct bc_rpc_reply reply;
+	*topic = BC_STR("");
 	if (exchange == NULL || symbol == NULL || channel == NULL)
 		return fail(bus, BOOKCAST_EINVAL, "exchange, symbol and channel must be given");
 	bc_str args[2] = { bc_str_of(exchange), bc_str_of(symbol) };

@@ -6,16 +6,10 @@
 #include "proto/codec.h"
 #include "subscribers/libbookcast/finder.h"
 #include "subscribers/libbookcast/follow.h"
+#include "subscribers/libbookcast/waker.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-#include <zmq.h>
 
 enum { MAX_UNWANTED = 1000, MAX_LEVELS = 4096 };
 
@@ -35,9 +29,7 @@ struct bc_client {
 	bool dirty;            /* states may have changed by something else than their message */
 	bc_mono_time scanned, gone_due;
 	uint64_t gone; /* which gateways were gone, mixed */
-	int epoll, timer, watched;
-	int64_t armed;
-	char cache[BC_ENDPOINT_MAX];
+	struct waker waker;
 	struct bc_message message;
 	bc_level levels[MAX_LEVELS];
 };
@@ -144,24 +136,6 @@ static const struct finder_ops finder_ops = { wants_exchange, topics_to_ask, tak
 
 /* ---- opening and closing ---- */
 
-static bc_status open_fd(struct bc_client *c)
-{
-	int fd = -1;
-	size_t n = sizeof fd;
-	struct epoll_event sub = { .events = EPOLLIN }, timer = { .events = EPOLLIN };
-	c->epoll = epoll_create1(EPOLL_CLOEXEC);
-	c->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (c->epoll < 0 || c->timer < 0 ||
-	    zmq_getsockopt(bc_sub_socket(c->sub), ZMQ_FD, &fd, &n) != 0)
-		return BC_EIO;
-	sub.data.fd = fd;
-	timer.data.fd = c->timer;
-	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &sub) != 0 ||
-	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &timer) != 0)
-		return BC_EIO;
-	return BC_OK;
-}
-
 bc_status bc_client_new(struct bc_client **out, const char *cache)
 {
 	const struct bc_board_limits limits = { 200000, (size_t)512 << 20, 600 * BC_NS_PER_S };
@@ -170,17 +144,18 @@ bc_status bc_client_new(struct bc_client **out, const char *cache)
 	if (c == NULL)
 		return BC_ENOMEM;
 	bc_status rc = BC_ENOMEM;
-	c->epoll = c->timer = c->watched = -1;
+	c->waker.epoll = c->waker.timer = -1;
 	if ((c->context = bc_bus_context_new()) == NULL ||
 	    (c->board = bc_board_new(&limits)) == NULL ||
 	    (rc = bc_sub_new(&c->sub, c->context, &sub)) != BC_OK ||
 	    (rc = bc_rpc_client_new(&c->asker, c->context, cache)) != BC_OK ||
 	    (rc = finder_new(&c->finder, c->context, cache, c->sub, &finder_ops, c)) != BC_OK ||
-	    (rc = open_fd(c)) != BC_OK) {
+	    (rc = waker_open(&c->waker)) != BC_OK) {
 		bc_client_free(&c);
 		return rc;
 	}
 	c->follow.sub = c->sub;
+	waker_watch(&c->waker, 0, bc_sub_socket(c->sub));
 	*out = c;
 	return BC_OK;
 }
@@ -195,10 +170,7 @@ void bc_client_free(struct bc_client **client)
 	follow_free(&c->follow);
 	bc_sub_free(&c->sub);
 	bc_board_free(&c->board);
-	if (c->epoll >= 0)
-		close(c->epoll);
-	if (c->timer >= 0)
-		close(c->timer);
+	waker_close(&c->waker);
 	bc_bus_context_free(&c->context);
 	free(c);
 	*client = NULL;
@@ -373,49 +345,17 @@ static void keep_house(struct bc_client *c, bc_mono_time now)
 
 /* ---- waiting ---- */
 
-static bool has_input(void *socket)
+/* When something is to be done though nothing comes. */
+static bc_mono_time due(const struct bc_client *c, bc_mono_time now)
 {
-	int events = 0;
-	size_t n = sizeof events;
-	return socket != NULL && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 &&
-	       (events & ZMQ_POLLIN) != 0;
-}
-
-/* The finder's socket is another one after an answer that did not come. */
-static void watch_finder(struct bc_client *c)
-{
-	void *socket = finder_socket(c->finder);
-	int fd = -1;
-	size_t n = sizeof fd;
-	if (socket != NULL)
-		zmq_getsockopt(socket, ZMQ_FD, &fd, &n);
-	if (fd == c->watched)
-		return;
-	if (c->watched >= 0) /* fails if it is closed already, and that is as good */
-		epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->watched, NULL);
-	struct epoll_event event = { .events = EPOLLIN, .data = { .fd = fd } };
-	c->watched = -1;
-	if (fd >= 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
-		c->watched = fd;
-}
-
-static void arm_timer(struct bc_client *c, bc_mono_time now)
-{
-	int64_t due = finder_due(c->finder).ns;
-	if (c->gone_due.ns < due)
-		due = c->gone_due.ns;
-	if (c->dirty && c->scanned.ns + SCAN_EVERY < due)
-		due = c->scanned.ns + SCAN_EVERY;
-	if (c->follow.n_asks > 0 && now.ns + CATCH_UP / 2 < due)
-		due = now.ns + CATCH_UP / 2;
-	if (due <= now.ns)
-		due = now.ns + BC_NS_PER_MS;
-	if (due == c->armed)
-		return;
-	const struct itimerspec when = { .it_value = { .tv_sec = due / BC_NS_PER_S,
-						       .tv_nsec = due % BC_NS_PER_S } };
-	c->armed = due;
-	timerfd_settime(c->timer, TFD_TIMER_ABSTIME, &when, NULL);
+	int64_t at = finder_due(c->finder).ns;
+	if (c->gone_due.ns < at)
+		at = c->gone_due.ns;
+	if (c->dirty && c->scanned.ns + SCAN_EVERY < at)
+		at = c->scanned.ns + SCAN_EVERY;
+	if (c->follow.n_asks > 0 && now.ns + CATCH_UP / 2 < at)
+		at = now.ns + CATCH_UP / 2;
+	return (bc_mono_time){ at };
 }
 
 /* True: something has come or changed meanwhile, look again. */
@@ -423,8 +363,9 @@ static bool settle(struct bc_client *c, bc_mono_time now)
 {
 	bool again = finder_turn(c->finder, now);
 	keep_house(c, now);
-	watch_finder(c);
-	return again || c->scan != NULL || has_input(finder_socket(c->finder));
+	/* It is another one after an answer that did not come. */
+	waker_watch(&c->waker, 1, finder_socket(c->finder));
+	return again || c->scan != NULL || waker_has_input(finder_socket(c->finder));
 }
 
 bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
@@ -444,13 +385,11 @@ bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 		if (rc == BC_EPARSE)
 			bc_board_bad_frame(c->board);
 		if (rc == BC_EAGAIN && !settle(c, now)) {
-			arm_timer(c, now);
+			waker_at(&c->waker, now, due(c, now));
 			return BC_EAGAIN;
 		}
 	}
-	c->armed = 0; /* many that are not wanted: come again at once */
-	const struct itimerspec soon = { .it_value = { .tv_nsec = 1 } };
-	timerfd_settime(c->timer, 0, &soon, NULL);
+	waker_at_once(&c->waker); /* many that are not wanted: there may be more */
 	return BC_EAGAIN;
 }
 
@@ -464,17 +403,15 @@ bc_status bc_client_wait(struct bc_client *c, int64_t timeout_ns, struct bc_clie
 		int64_t left = end == INT64_MAX ? INT64_MAX : end - bc_boot_now().ns;
 		if (left <= 0)
 			return BC_EAGAIN;
-		int64_t ms = left / BC_NS_PER_MS + 1;
-		struct pollfd item = { .fd = c->epoll, .events = POLLIN };
-		int n = poll(&item, 1, end == INT64_MAX ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
-		if (n < 0) /* a signal: the caller may want to stop */
-			return errno == EINTR ? BC_EAGAIN : BC_EIO;
+		/* After a signal the caller may want to stop. */
+		if ((rc = waker_wait(&c->waker, end == INT64_MAX ? -1 : left)) != BC_OK)
+			return rc;
 	}
 }
 
 int bc_client_fd(const struct bc_client *c)
 {
-	return c->epoll;
+	return c->waker.epoll;
 }
 
 /* ---- questions ---- */

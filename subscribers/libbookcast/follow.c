@@ -12,6 +12,7 @@ struct followed *follow_find(const struct follow *f, bc_str topic)
 	return t;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash is macros */
 static struct followed *need(struct follow *f, bc_str topic)
 {
 	struct followed *t = follow_find(f, topic);

@@ -143,6 +143,17 @@ BOARD_TEST(the_heartbeat_names_its_interval)
 	expect_state(BOOK, BC_STATE_STALE);
 }
 
+BOARD_TEST(an_absurd_interval_is_not_believed)
+{
+	struct bc_message m =
+		bus_heartbeat(bus_envelope(100, 1, BC_STATE_LIVE), "0", 1, "ipc:///x");
+	m.body.heartbeat.interval_ns = INT64_MAX;
+	take("upbit.@0.heartbeat", m);
+	book(100, 1, BC_STATE_LIVE);
+	later(4);
+	expect_state(BOOK, BC_STATE_STALE);
+}
+
 BOARD_TEST(ages_say_when_it_changed_and_when_it_was_last_true)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);

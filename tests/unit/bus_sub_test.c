@@ -191,12 +191,12 @@ struct reader {
 	int n_read, n_calls, n_ticks, want;
 };
 
-static void read_three(void *self)
+static void read_one(void *self)
 {
 	struct reader *r = self;
 	bc_str topic, payload;
 	r->n_calls++;
-	for (int i = 0; i < 3 && bc_sub_receive(sub, &topic, &payload) == BC_OK; i++)
+	if (bc_sub_receive(sub, &topic, &payload) == BC_OK)
 		r->n_read++;
 	if (r->n_read >= r->want)
 		bc_bus_watch_stop(&r->watch);
@@ -213,7 +213,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 }
 
-/* A reader that takes 3 of 10,000 a turn reads all of them, though the socket's descriptor wakes
+/* A reader that takes 1 of 10,000 a turn reads all of them, though the socket's descriptor wakes
  * it for the first only; and a timer gets its turns in between. */
 Test(bus_loop, a_bounded_reader_gets_everything_and_starves_nobody, .init = open_all,
      .fini = close_all)
@@ -221,7 +221,7 @@ Test(bus_loop, a_bounded_reader_gets_everything_and_starves_nobody, .init = open
 	enum { N = 10000 };
 	char filter[64];
 	uv_loop_t loop;
-	struct reader r = { .want = N, .end = test_in(10) };
+	struct reader r = { .want = N, .end = test_in(5) };
 	cr_assert_eq(bc_sub_connect(sub, endpoint), BC_OK);
 	cr_assert_eq(bc_sub_prefix_add(sub, BC_STR("")), BC_OK);
 	cr_assert_eq(heard(filter, sizeof filter), 1);
@@ -232,11 +232,10 @@ Test(bus_loop, a_bounded_reader_gets_everything_and_starves_nobody, .init = open
 	uv_timer_init(&loop, &r.timer);
 	r.timer.data = &r;
 	uv_timer_start(&r.timer, on_tick, 0, 1);
-	cr_assert_eq(bc_bus_watch_start(&r.watch, &loop, bc_sub_socket(sub), read_three, &r),
-		     BC_OK);
+	cr_assert_eq(bc_bus_watch_start(&r.watch, &loop, bc_sub_socket(sub), read_one, &r), BC_OK);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	cr_expect_eq(r.n_read, N);
-	cr_expect_geq(r.n_calls, N / 3);
+	cr_expect_geq(r.n_calls, N);
 	cr_expect_geq(r.n_ticks, 2);
 	cr_expect_eq(uv_loop_close(&loop), 0);
 }
