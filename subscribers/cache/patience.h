@@ -3,7 +3,8 @@
  * While messages wait to be read, an answer would be older than it says. And a process that was
  * stopped, or starved, finds requests in its queue before it has been given the messages that came
  * before them: libzmq's own thread was stopped, too. So after a stall nothing is answered until
- * the messages have come in and there was a pause. Both waits are bounded.
+ * the messages have come in and there was a pause. Both waits are bounded. A stall of less than
+ * three pulses is not noticed: then an answer may be as old as that.
  *
  * Pure: times are arguments. */
 #ifndef CACHE_PATIENCE_H
@@ -11,7 +12,7 @@
 
 #include "proto/value.h"
 
-#define PATIENCE_PULSE_NS (100 * BC_NS_PER_MS) /* how often patience_pulse() is to be called */
+#define PATIENCE_PULSE_NS (50 * BC_NS_PER_MS) /* how often patience_pulse() is to be called */
 
 struct patience { /* zeroed, then pulsed once */
 	bc_mono_time pulse;

@@ -254,7 +254,7 @@ class CacheTest(bookcast_test.Case):
         asker.setsockopt(zmq.LINGER, 0)
         asker.connect(f"ipc://{self.run_dir}/cache.rpc")
         asker.send_multipart([b"BC1", b"GET", b"upbit.KRW-BTC.book"])
-        time.sleep(0.2)  # both queues reach the stopped process
+        time.sleep(0.5)  # a stall worth noticing; both queues reach the stopped process
         cache.process.send_signal(signal.SIGCONT)
         self.assertTrue(asker.poll(10000))
         reply = asker.recv_multipart()

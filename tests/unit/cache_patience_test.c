@@ -11,9 +11,9 @@ static bc_mono_time at(int64_t ms)
 Test(patience, nothing_waits_while_nothing_is_behind)
 {
 	struct patience p = { .pulse = { 0 } };
-	for (int64_t ms = 0; ms < 1000; ms += 100) {
+	for (int64_t ms = 0; ms < 1000; ms += 50) {
 		patience_pulse(&p, at(ms));
-		cr_expect_not(patience_waits(&p, false, at(ms + 50)));
+		cr_expect_not(patience_waits(&p, false, at(ms + 20)));
 	}
 }
 
