@@ -192,6 +192,7 @@ static void loop_close(struct gateway *g)
 	uv_close((uv_handle_t *)&g->turn, NULL);
 	uv_close((uv_handle_t *)&g->again, NULL);
 	uv_close((uv_handle_t *)&g->heartbeat, NULL);
+	uv_update_time(&g->loop); /* the bus has just waited for its queues */
 	uv_timer_start(&g->deadline, on_time_up, SHUTDOWN_TURNS_MS, 0);
 	uv_unref((uv_handle_t *)&g->deadline);
 	uv_run(&g->loop, UV_RUN_DEFAULT);
