@@ -214,7 +214,7 @@ bool grid_print(const struct grid *grid, FILE *out, bool color, const char *inde
 	}
 	if (titled)
 		print_row(grid, out, color, indent, widths, NULL);
-	for (size_t r = 0; r < grid_rows(grid); r++)
-		print_row(grid, out, color, indent, widths, &grid->cells[r * grid->n_columns]);
+	for (size_t at = 0; at + grid->n_columns <= grid->n_cells; at += grid->n_columns)
+		print_row(grid, out, color, indent, widths, &grid->cells[at]);
 	return !grid->failed;
 }

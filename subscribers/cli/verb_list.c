@@ -58,18 +58,21 @@ static bool wanted(const struct bc_topic *t, const char *pattern)
 	return fnmatch(pattern, name, 0) == 0;
 }
 
+static bool same_symbol(const struct bc_topic *a, const struct bc_topic *b)
+{
+	return bc_str_equal(a->symbol, b->symbol) && bc_str_equal(a->exchange, b->exchange);
+}
+
 static void group(struct list *l, const char *pattern)
 {
 	for (size_t i = 0; i < l->n_topics; i++) {
 		struct bc_topic t;
 		if (bc_topic_split(l->topics[i], &t) != BC_OK || !wanted(&t, pattern))
 			continue;
-		struct listing *last = l->n_symbols > 0 ? &l->symbols[l->n_symbols - 1] : NULL;
-		if (last != NULL && bc_str_equal(last->topic.symbol, t.symbol) &&
-		    bc_str_equal(last->topic.exchange, t.exchange))
-			last->n = i + 1 - last->first;
-		else
-			l->symbols[l->n_symbols++] = (struct listing){ t, i, 1, NULL };
+		if (l->n_symbols == 0 || !same_symbol(&l->symbols[l->n_symbols - 1].topic, &t))
+			l->symbols[l->n_symbols++] = (struct listing){ t, i, 0, NULL };
+		struct listing *last = &l->symbols[l->n_symbols - 1];
+		last->n = i + 1 - last->first;
 	}
 }
 

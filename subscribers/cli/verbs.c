@@ -6,7 +6,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_get, &cli_verb_list,   &cli_verb_watch,
 	&cli_verb_top, &cli_verb_health, &cli_verb_gateways,
 };
-const size_t cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
+const size_t cli_n_verbs = sizeof cli_verbs / sizeof cli_verbs[0];
 
 const struct cli_verb *cli_verb_find(const char *name)
 {

@@ -35,9 +35,10 @@ struct watch_losses *watch_losses_new(void)
 
 static void forget_all(struct watch_losses *l)
 {
-	struct tracker *t, *next;
-	HASH_ITER (hh, l->trackers, t, next) {
-		HASH_DEL(l->trackers, t);
+	struct tracker *t = l->trackers, *next;
+	HASH_CLEAR(hh, l->trackers); /* which leaves them linked */
+	for (; t != NULL; t = next) {
+		next = t->hh.next;
 		free(t);
 	}
 }
@@ -49,6 +50,13 @@ void watch_losses_free(struct watch_losses **losses)
 	forget_all(*losses);
 	free(*losses);
 	*losses = NULL;
+}
+
+/* False: uthash had no memory. NOLINTNEXTLINE(readability-function-size): it is one macro */
+static bool insert(struct watch_losses *l, struct tracker *t)
+{
+	HASH_ADD_KEYPTR(hh, l->trackers, t->key, t->n_key, t);
+	return t->hh.tbl != NULL;
 }
 
 static struct tracker *find(struct watch_losses *l, const char *key, size_t n)
@@ -64,8 +72,7 @@ static struct tracker *find(struct watch_losses *l, const char *key, size_t n)
 		return NULL;
 	memcpy(t->key, key, n);
 	t->n_key = n;
-	HASH_ADD_KEYPTR(hh, l->trackers, t->key, n, t);
-	if (t->hh.tbl == NULL) { /* uthash had no memory */
+	if (!insert(l, t)) {
 		free(t);
 		return NULL;
 	}

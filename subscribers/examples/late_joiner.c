@@ -27,7 +27,9 @@ static void print(const bookcast_message *m)
 int main(int argc, char **argv)
 {
 	const bookcast_message *m;
-	if (argc != 4) {
+	char *end = NULL;
+	long left = argc == 4 ? strtol(argv[3], &end, 10) : 0;
+	if (left <= 0 || *end != '\0') {
 		fprintf(stderr, "usage: %s EXCHANGE SYMBOL MESSAGES\n", argv[0]);
 		return EXIT_FAILURE;
 	}
@@ -44,7 +46,7 @@ int main(int argc, char **argv)
 		printf("not yet: %s\n", bookcast_error(bus));
 
 	rc = bookcast_subscribe(bus, argv[1], argv[2], "book");
-	for (int left = atoi(argv[3]); rc >= 0 && left > 0;) {
+	while (rc >= 0 && left > 0) {
 		rc = bookcast_recv(bus, 1000, &m);
 		if (rc == BOOKCAST_MESSAGE) {
 			print(m);

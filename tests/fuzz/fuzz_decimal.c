@@ -87,7 +87,7 @@ static void reference_text(const struct reference *r, bool negative, char *out)
 	for (int64_t i = whole < 0 ? whole : 0; i < (int64_t)r->n_digits || i < whole; i++) {
 		if (i == whole && whole > 0)
 			*out++ = '.';
-		*out++ = i >= 0 && i < (int64_t)r->n_digits ? r->digits[i] : '0';
+		*out++ = (char)(i >= 0 && i < (int64_t)r->n_digits ? r->digits[i] : '0');
 	}
 	*out = '\0';
 }

@@ -182,7 +182,7 @@ static size_t payload_of(const struct held *h, uint8_t *out, size_t cap)
 	if (h->status != 200)
 		return 0;
 	if (h->channel == BC_CHANNEL_DELTA) { /* stands for bytes nobody can read */
-		memcpy(out, "garbage", 7);
+		memset(out, 0xc1, 7);         /* which begins nothing in msgpack */
 		return 7;
 	}
 	return h->bids != NULL ? encode_book(out, cap, 17, h->said, h->reason, h->bids, h->asks)

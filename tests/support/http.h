@@ -50,15 +50,14 @@ static inline int http_get(uint16_t port, const char *method, const char *path, 
 			   char **body)
 {
 	char request[512];
-	int status = 0;
 	snprintf(request, sizeof request,
 		 "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", method, path);
 	*answer = http_raw(port, request);
 	*body = *answer != NULL ? strstr(*answer, "\r\n\r\n") : NULL;
-	if (*body == NULL || sscanf(*answer, "HTTP/1.1 %d", &status) != 1)
+	if (*body == NULL || strncmp(*answer, "HTTP/1.1 ", 9) != 0)
 		return 0;
 	*body += 4;
-	return status;
+	return (int)strtol(*answer + 9, NULL, 10);
 }
 
 #endif

@@ -47,11 +47,12 @@ void *__wrap_realloc(void *p, size_t n)
 #define COUNTS_ALL 1
 void *__libc_malloc(size_t n);
 
-__attribute__((visibility("default"))) void *malloc(size_t n)
+static void *count_malloc(size_t n)
 {
 	all++;
 	return __libc_malloc(n);
 }
+__attribute__((visibility("default"), alias("count_malloc"))) void *malloc(size_t);
 #endif
 
 /* ------------------------------------------------------------------ the whole path */

@@ -68,7 +68,7 @@ static void fill(void)
 static void ask(const char *words, struct bc_rpc_reply *reply)
 {
 	char text[256];
-	bc_str args[16];
+	bc_str args[16] = { { NULL, 0 } };
 	size_t n = 0;
 	snprintf(text, sizeof text, "%s", words);
 	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))

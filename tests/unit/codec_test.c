@@ -491,6 +491,7 @@ Test(codec, nothing_is_written_past_a_buffer_that_ends_anywhere)
 Test(codec, a_count_is_believed_only_as_far_as_there_are_bytes)
 {
 	/* The bids' header becomes one of 2^31 - 2 numbers; the room is said to be endless. */
+	static const uint8_t header[] = { 0xdd, 0x7f, 0xff, 0xff, 0xfe };
 	struct samples samples;
 	struct bc_message got;
 	bc_level levels[MAX_LEVELS];
@@ -499,7 +500,7 @@ Test(codec, a_count_is_believed_only_as_far_as_there_are_bytes)
 	size_t n = encoded(&samples.of[0].message, out).n;
 	const uint8_t *bids = memmem(out, n, "\x94\x03\xf8\x96", 4);
 	cr_assert_not_null(bids);
-	memcpy(out + (bids - out) + 3, "\xdd\x7f\xff\xff\xfe", 5);
+	memcpy(out + (bids - out) + 3, header, sizeof header);
 	cr_expect_eq(bc_message_decode((bc_str){ (char *)out, n }, &got, levels, SIZE_MAX),
 		     BC_EPARSE);
 }

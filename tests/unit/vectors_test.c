@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define CAP        8192
 #define MAX_LEVELS 64
@@ -61,11 +62,11 @@ static size_t read_hex(const char *name, uint8_t *out)
 	size_t n = 0;
 	read_file(name, ".hex", text);
 	for (const char *p = text; *p != '\0';) {
-		unsigned byte;
-		int used;
-		cr_assert_eq(sscanf(p, "%2x%n", &byte, &used), 1, "%s: %s", name, p);
+		char *end;
+		unsigned long byte = strtoul(p, &end, 16);
+		cr_assert(end == p + 2 && byte <= UINT8_MAX, "%s: %s", name, p);
 		out[n++] = (uint8_t)byte;
-		p += used + (p[used] != '\0');
+		p = end + (*end != '\0');
 	}
 	return n;
 }
