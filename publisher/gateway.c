@@ -180,12 +180,11 @@ static void on_time_up(uv_timer_t *timer)
 	uv_stop(timer->loop);
 }
 
-/* Lets the loop close what it has, for a bounded time: a name lookup may hang much longer, and
- * then the process ends without it. */
-static void loop_close(struct gateway *g)
+/* Lets the loop close what it has, for a bounded time. False: a name lookup hangs longer. */
+static bool loop_close(struct gateway *g)
 {
 	if (!g->loop_open)
-		return;
+		return true;
 	uv_walk(&g->loop, close_handle, NULL);
 	uv_prepare_stop(&g->turn);
 	uv_idle_stop(&g->again);
@@ -198,24 +197,28 @@ static void loop_close(struct gateway *g)
 	uv_run(&g->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&g->deadline, NULL);
 	uv_run(&g->loop, UV_RUN_NOWAIT);
-	if (uv_loop_close(&g->loop) != 0)
-		bc_log_event(g->log, BC_LOG_DEBUG, "gateway.loop-left",
-			     BC_LOG_S("why", "something in it did not end in time"));
+	if (uv_loop_close(&g->loop) == 0)
+		return true;
+	bc_log_event(g->log, BC_LOG_DEBUG, "gateway.loop-left",
+		     BC_LOG_S("why", "something in it did not end in time"));
+	return false;
 }
 
-void gateway_close(struct gateway **gateway)
+bool gateway_close(struct gateway **gateway)
 {
 	struct gateway *g = *gateway;
+	*gateway = NULL;
 	if (g == NULL)
-		return;
+		return true;
 	gateway_status_close(g);
 	control_close(g);
 	gateway_feed_close(g);
 	outlet_free(&g->outlet);
 	gateway_bus_close(g); /* waits for its queues, for LINGER at most */
-	loop_close(g);
+	if (!loop_close(g))
+		return false; /* the thread will still tell the loop, so it stays where it is */
 	gateway_feed_free(g);
 	session_free(&g->session);
 	free(g);
-	*gateway = NULL;
+	return true;
 }

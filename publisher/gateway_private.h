@@ -50,6 +50,7 @@ struct gateway {
 	uint64_t epoch;
 	bc_wall_time started;
 	uint64_t heartbeats;
+	uint64_t refused; /* connections, already told */
 
 	const struct bc_transport_ops *ws;
 	struct bc_transport *transport;

@@ -1,6 +1,7 @@
 /* gateway_status.c - how it is: the ready line, heartbeats, metrics, readiness, systemd. */
 #include "publisher/gateway_private.h"
 
+#include "common/accept_guard.h"
 #include "common/json_writer.h"
 #include "common/sd_notify.h"
 #include "common/text.h"
@@ -179,6 +180,19 @@ static void tell_systemd(struct gateway *g)
 		bc_log_event(g->log, BC_LOG_DEBUG, "gateway.sd-notify", BC_LOG_S("why", "refused"));
 }
 
+/* Every descriptor is in use, so whoever comes is hung up on. */
+static void tell_refused(struct gateway *g)
+{
+	uint64_t refused = bc_accept_refused();
+	if (refused > g->refused)
+		bc_log_event(g->log, BC_LOG_ERROR, "bus.turned-away",
+			     BC_LOG_U("connections", refused - g->refused),
+			     BC_LOG_S("why",
+				      "no file descriptor is free; raise LimitNOFILE, or see "
+				      "who connects so often"));
+	g->refused = refused;
+}
+
 void gateway_heartbeat(struct gateway *g)
 {
 	const struct session_counters *in = session_counters(g->session);
@@ -200,6 +214,7 @@ void gateway_heartbeat(struct gateway *g)
 	add_counter(&h, "connections_open", session_connections_open(g->session));
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
 	g->heartbeats++;
+	tell_refused(g);
 	gateway_status_update(g);
 	bc_log_flush(g->log);
 	tell_systemd(g);

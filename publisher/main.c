@@ -1,4 +1,5 @@
 /* main.c - bookcast-gateway: one exchange in, one bus out. */
+#include "common/accept_guard.h"
 #include "common/config.h"
 #include "common/log.h"
 #include "publisher/gateway.h"
@@ -22,13 +23,18 @@ int main(int argc, char **argv)
 	if ((log = bc_log_new("gateway", STDERR_FILENO)) == NULL) /* 2 who tells */
 		goto out;
 	bc_log_set_level(log, (enum bc_log_level)bc_config_word(config, BC_KEY_LOG_LEVEL));
+	if (bc_accept_guard() != BC_OK)
+		bc_log_event(log, BC_LOG_WARN, "gateway.no-reserve",
+			     BC_LOG_S("why", "no file descriptor is left to keep"));
 	if (gateway_open(&gateway, &settings, log) != BC_OK) /* 3 sockets, feed, ready line */
 		goto out;
 	gateway_run(gateway); /* 4 until told to stop */
 	status = EXIT_SUCCESS;
 out:
-	gateway_close(&gateway); /* newest first; NULL is fine */
+	bool ended = gateway_close(&gateway); /* newest first; NULL is fine */
 	bc_log_free(&log);
 	bc_config_free(&config);
+	if (!ended)
+		_exit(status);
 	return status;
 }

@@ -19,7 +19,7 @@ enum {
 struct feed {
 	char endpoint[BC_ENDPOINT_MAX];
 	bool remote;
-	unsigned unseen; /* rescans */
+	unsigned seen; /* the last round that found its path */
 };
 
 struct cache_feeds {
@@ -32,6 +32,7 @@ struct cache_feeds {
 	char run_dir[BC_ENDPOINT_MAX];
 	struct feed feeds[MAX_FEEDS];
 	size_t n_feeds;
+	unsigned round; /* of reading the directory, as far as it could be read */
 	bool full_told;
 };
 
@@ -64,7 +65,7 @@ static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
 {
 	for (size_t i = 0; i < f->n_feeds; i++)
 		if (strcmp(f->feeds[i].endpoint, endpoint) == 0) {
-			f->feeds[i].unseen = 0;
+			f->feeds[i].seen = f->round;
 			return;
 		}
 	if (f->n_feeds == MAX_FEEDS) {
@@ -81,7 +82,7 @@ static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
 		return;
 	}
 	struct feed *feed = &f->feeds[f->n_feeds++];
-	*feed = (struct feed){ .remote = remote };
+	*feed = (struct feed){ .remote = remote, .seen = f->round };
 	snprintf(feed->endpoint, sizeof feed->endpoint, "%s", endpoint);
 	bc_log_event(f->log, BC_LOG_INFO, "feed.added", BC_LOG_S("endpoint", endpoint));
 }
@@ -92,12 +93,14 @@ static bool is_pub(const char *name)
 	return n > 4 && strcmp(name + n - 4, ".pub") == 0;
 }
 
-static void scan(struct cache_feeds *f)
+/* False: the directory cannot be read, so it says nothing about who is gone. */
+static bool scan(struct cache_feeds *f)
 {
 	uv_fs_t request;
 	uv_dirent_t item;
 	char endpoint[BC_ENDPOINT_MAX];
-	if (uv_fs_scandir(f->loop, &request, f->run_dir, 0, NULL) < 0)
+	bool readable = uv_fs_scandir(f->loop, &request, f->run_dir, 0, NULL) >= 0;
+	if (!readable)
 		bc_log_event(f->log, BC_LOG_WARN, "feed.run_dir_unreadable",
 			     BC_LOG_S("path", f->run_dir));
 	else
@@ -110,16 +113,19 @@ static void scan(struct cache_feeds *f)
 				add_feed(f, endpoint, false);
 		}
 	uv_fs_req_cleanup(&request);
+	return readable;
 }
 
 void cache_feeds_rescan(struct cache_feeds *f)
 {
-	for (size_t i = 0; i < f->n_feeds; i++)
-		f->feeds[i].unseen++;
-	scan(f);
+	f->round++;
+	if (!scan(f)) {
+		f->round--;
+		return;
+	}
 	for (size_t i = 0; i < f->n_feeds;) {
 		struct feed *feed = &f->feeds[i];
-		if (feed->remote || feed->unseen < FORGET_AFTER) {
+		if (feed->remote || f->round - feed->seen < FORGET_AFTER) {
 			i++;
 			continue;
 		}

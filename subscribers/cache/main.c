@@ -1,4 +1,5 @@
 /* bookcast-cache: the latest state of every topic, for whoever asks. */
+#include "common/accept_guard.h"
 #include "subscribers/cache/service.h"
 
 #include <stdlib.h>
@@ -20,6 +21,9 @@ int main(int argc, char **argv)
 	}
 	if ((log = bc_log_new("cache", STDERR_FILENO)) == NULL)
 		goto out;
+	if (bc_accept_guard() != BC_OK)
+		bc_log_event(log, BC_LOG_WARN, "cache.no_reserve",
+			     BC_LOG_S("why", "no file descriptor is left to keep"));
 	bc_log_set_level(log, (enum bc_log_level)bc_config_word(config, BC_KEY_LOG_LEVEL));
 	if ((rc = cache_service_new(&service, config, log)) != BC_OK ||
 	    (rc = cache_service_say_ready(service)) != BC_OK)

@@ -1,5 +1,6 @@
 #include "subscribers/cache/service.h"
 
+#include "common/accept_guard.h"
 #include "common/bus_loop.h"
 #include "common/bus_socket.h"
 #include "common/clock.h"
@@ -44,6 +45,7 @@ struct cache_service {
 	struct patience patience;
 	struct known known[256];
 	size_t n_known;
+	uint64_t refused;           /* connections, already told */
 	const char *metrics_listen; /* of the configuration, which outlives the service */
 	char run_dir[BC_PATH_MAX];
 	char endpoints[MAX_BINDS][BC_ENDPOINT_MAX];
@@ -110,12 +112,26 @@ static void count(struct cache_service *s, bc_mono_time now)
 		bc_metric_set(&s->metrics, rows[i].id, rows[i].value);
 }
 
+/* Every descriptor is in use, so whoever comes is hung up on. */
+static void tell_refused(struct cache_service *s)
+{
+	uint64_t refused = bc_accept_refused();
+	if (refused > s->refused)
+		bc_log_event(s->log, BC_LOG_ERROR, "clients.turned_away",
+			     BC_LOG_U("connections", refused - s->refused),
+			     BC_LOG_S("why",
+				      "no file descriptor is free; raise LimitNOFILE, or see "
+				      "who connects so often"));
+	s->refused = refused;
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct cache_service *s = timer->data;
 	const struct bc_gateways *gateways = bc_board_gateways(s->board);
 	bc_mono_time now = bc_boot_now();
 	bc_board_tick(s->board, now);
+	tell_refused(s);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
 		if (!bc_gateways_at(gateways, i)->replaced)

@@ -1,0 +1,15 @@
+/* slow_resolver.c - a name service that does not answer, to be preloaded. */
+#include <netdb.h>
+#include <unistd.h>
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+						       const struct addrinfo *hints,
+						       struct addrinfo **result)
+{
+	(void)node;
+	(void)service;
+	(void)hints;
+	(void)result;
+	sleep(60);
+	return EAI_AGAIN;
+}
