@@ -157,3 +157,26 @@ bc_status bc_run_lock(const char *dir, const char *name, int *fd, char *why, siz
 	*fd = lock;
 	return BC_OK;
 }
+
+#define EPOCH_END (UINT64_C(1) << 53)
+
+bc_status bc_run_epoch(const char *dir, const char *name, uint64_t now_us, uint64_t *out, char *why,
+		       size_t cap)
+{
+	char path[BC_PATH_MAX + 8], text[32] = "";
+	int n = snprintf(path, sizeof path, "%s/%s.epoch", dir, name);
+	int file = n > 0 && n < (int)sizeof path
+			   ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)
+			   : -1;
+	ssize_t length = file < 0 ? -1 : pread(file, text, sizeof text - 1, 0);
+	uint64_t last = length > 0 ? strtoull(text, NULL, 10) : 0;
+	*out = last >= now_us && last < EPOCH_END - 1 ? last + 1 : now_us;
+	length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)*out);
+	bool kept = file >= 0 && ftruncate(file, 0) == 0 &&
+		    pwrite(file, text, (size_t)length, 0) == length;
+	if (!kept)
+		snprintf(why, cap, "%s: %s", path, strerror(errno));
+	if (file >= 0)
+		close(file);
+	return kept ? BC_OK : BC_EIO;
+}

@@ -25,4 +25,10 @@ bc_status bc_run_path(const char *dir, const char *name, char out[BC_PATH_MAX]);
  * process owns it; why[cap] names it. */
 bc_status bc_run_lock(const char *dir, const char *name, int *fd, char *why, size_t cap);
 
+/* The epoch of an owner of <dir>/<name>, who holds its lock: now_us, or one more than its
+ * predecessor's if the clock has been set back meanwhile, since readers drop what is older. It is
+ * kept in <dir>/<name>.epoch. BC_EIO: it cannot be; why[cap] says why. */
+bc_status bc_run_epoch(const char *dir, const char *name, uint64_t now_us, uint64_t *out, char *why,
+		       size_t cap);
+
 #endif

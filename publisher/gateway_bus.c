@@ -112,6 +112,9 @@ static bc_status bind_all(struct gateway *g)
 		bc_run_dir(bc_config_text(c, BC_KEY_RUN_DIR), true, g->run_dir, why, sizeof why);
 	if (rc == BC_OK)
 		rc = bc_pub_bind_ipc(g->pub, g->run_dir, g->settings->pub_name, why, sizeof why);
+	if (rc == BC_OK)
+		rc = bc_run_epoch(g->run_dir, g->settings->pub_name, g->epoch, &g->epoch, why,
+				  sizeof why);
 	for (size_t i = 0; rc == BC_OK && i < bc_config_count(c, BC_KEY_BUS_BIND); i++)
 		rc = bc_pub_bind(g->pub, bc_config_item(c, BC_KEY_BUS_BIND, i), allowed, why,
 				 sizeof why);

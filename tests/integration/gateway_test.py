@@ -117,6 +117,14 @@ class Faults(bookcast_test.Case):
         self.assertGreater(again.ts_recv, woke - 10**9)
         self.assertEqual(holes(book.heard), [])
 
+    def test_clock_set_back_between_two_lives(self):
+        sim = self.start_sim("--symbols", "10", "--rate", "100")
+        hour_ahead = time.time_ns() // 1000 + 3600 * 10**6
+        (self.run_dir / "upbit.0.pub.epoch").write_text(f"{hour_ahead}\n")
+        self.start_gateway(sim, symbols="KRW-BTC")
+        book = self.subscribe("upbit.KRW-BTC.book\0").wait(is_book, "a book")
+        self.assertEqual(book.epoch, hour_ahead + 1, "readers drop what has an older epoch")
+
     def test_log_level_by_signal(self):
         sim = self.start_sim("--symbols", "10", "--rate", "10")
         gateway = self.start_gateway(sim, symbols="KRW-BTC")

@@ -156,3 +156,37 @@ Test(run_path, is_refused_where_a_socket_could_not_be_bound)
 	dir[98] = '\0';
 	cr_expect_eq(bc_run_path(dir, "cache.rpc", out), BC_ERANGE);
 }
+
+Test(run_epoch, grows_though_the_clock_is_set_back)
+{
+	static const struct {
+		uint64_t now, epoch;
+		const char *kept, *why;
+	} rows[] = {
+		{ 1000, 1000, NULL, "the first one" },
+		{ 2000, 2000, NULL, "time passed" },
+		{ 1500, 2001, NULL, "the clock was set back" },
+		{ 2001, 2002, NULL, "two in a microsecond" },
+		{ 5000, 5000, "", "nothing was kept" },
+		{ 6000, 6000, "rubbish", "what was kept is no number" },
+		{ 7000, 7000, "9007199254740991", "beyond the last epoch there is none" },
+	};
+	char path[128], why[256];
+	snprintf(path, sizeof path, "%s/upbit.0.pub.epoch", base);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t epoch = 0;
+		FILE *f = rows[i].kept == NULL ? NULL : fopen(path, "w");
+		if (f != NULL) {
+			fputs(rows[i].kept, f);
+			fclose(f);
+		}
+		cr_assert_eq(bc_run_epoch(base, "upbit.0.pub", rows[i].now, &epoch, why,
+					  sizeof why),
+			     BC_OK, "%s", why);
+		cr_expect_eq(epoch, rows[i].epoch, "%s: %llu", rows[i].why,
+			     (unsigned long long)epoch);
+	}
+	uint64_t epoch;
+	cr_expect_eq(bc_run_epoch("/nowhere", "x", 1, &epoch, why, sizeof why), BC_EIO);
+	cr_expect(strstr(why, "/nowhere/x.epoch") != NULL, "%s", why);
+}
