@@ -27,6 +27,7 @@ static void remove_base(void)
 
 TestSuite(run_dir, .init = make_base, .fini = remove_base);
 TestSuite(run_lock, .init = make_base, .fini = remove_base);
+TestSuite(run_epoch, .init = make_base, .fini = remove_base);
 
 Test(run_dir, the_given_one_is_made_and_wins)
 {
