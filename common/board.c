@@ -36,6 +36,7 @@ static void forget_names(struct bc_board *board, const struct board_entry *e)
 		return;
 	HASH_ITER (hh, board->names, name, next)
 		if (name->entry == e) {
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed ones are unlinked */
 			HASH_DEL(board->names, name);
 			free(name);
 		}

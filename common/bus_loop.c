@@ -1,7 +1,8 @@
 #include "common/bus_loop.h"
 
+#include "common/bus_socket.h"
+
 #include <stdlib.h>
-#include <zmq.h>
 
 struct bc_bus_watch {
 	uv_poll_t poll;
@@ -14,14 +15,6 @@ struct bc_bus_watch {
 	bool stopped;
 };
 
-static bool has_input(void *socket)
-{
-	int events = 0;
-	size_t n = sizeof events;
-	/* Fails only when the context is ending; there is nothing to read then. */
-	return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 && (events & ZMQ_POLLIN) != 0;
-}
-
 static void on_idle(uv_idle_t *idle)
 {
 	(void)idle; /* being active is all it does */
@@ -29,11 +22,11 @@ static void on_idle(uv_idle_t *idle)
 
 static void serve(struct bc_bus_watch *w)
 {
-	if (has_input(w->socket))
+	if (bc_bus_has_input(w->socket))
 		w->readable(w->self);
 	if (w->stopped)
 		return;
-	if (has_input(w->socket))
+	if (bc_bus_has_input(w->socket))
 		uv_idle_start(&w->idle, on_idle);
 	else
 		uv_idle_stop(&w->idle);
@@ -61,9 +54,8 @@ static void on_closed(uv_handle_t *handle)
 bc_status bc_bus_watch_start(struct bc_bus_watch **out, uv_loop_t *loop, void *socket,
 			     bc_bus_readable_fn *readable, void *self)
 {
-	int fd = -1;
-	size_t n = sizeof fd;
-	if (zmq_getsockopt(socket, ZMQ_FD, &fd, &n) != 0)
+	const int fd = bc_bus_fd(socket);
+	if (fd < 0)
 		return BC_EBUS;
 	struct bc_bus_watch *w = calloc(1, sizeof *w);
 	if (w == NULL)

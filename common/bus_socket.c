@@ -58,6 +58,35 @@ void bc_bus_socket_free(void **socket)
 	*socket = NULL;
 }
 
+int bc_bus_fd(void *socket)
+{
+	int fd = -1;
+	size_t n = sizeof fd;
+	return zmq_getsockopt(socket, ZMQ_FD, &fd, &n) == 0 ? fd : -1;
+}
+
+bool bc_bus_has_input(void *socket)
+{
+	int events = 0;
+	size_t n = sizeof events;
+	return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+bc_status bc_bus_wait(void *const *sockets, size_t n, long at_most_ms)
+{
+	zmq_pollitem_t items[BC_BUS_WAIT_MAX];
+	if (n > BC_BUS_WAIT_MAX)
+		return BC_EINVAL;
+	for (size_t i = 0; i < n; i++)
+		items[i] = (zmq_pollitem_t){ .socket = sockets[i], .events = ZMQ_POLLIN };
+	return zmq_poll(items, (int)n, at_most_ms) >= 0 || errno == EINTR ? BC_OK : BC_EBUS;
+}
+
+const char *bc_bus_why(bc_status rc)
+{
+	return rc == BC_EBUS ? zmq_strerror(errno) : bc_status_text(rc);
+}
+
 bc_status bc_bus_bind(void *socket, const char *endpoint, unsigned mode, char *real)
 {
 	/* libzmq binds in the calling thread, so the umask decides the mode without a window in

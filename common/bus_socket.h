@@ -36,6 +36,19 @@ void bc_bus_socket_free(void **socket);
  *   BC_EBUS    anything else; errno says what */
 bc_status bc_bus_bind(void *socket, const char *endpoint, unsigned mode, char *real);
 
+/* For loops: the descriptor that says "look again", edge-triggered; -1: the context is ending. */
+int bc_bus_fd(void *socket);
+/* Is there something to receive? False also when the context is ending. */
+bool bc_bus_has_input(void *socket);
+/* Waits until one of the sockets, at most BC_BUS_WAIT_MAX, has input.
+ *   BC_OK     one has, or the time is over, or a signal came
+ *   BC_EBUS   errno says why */
+#define BC_BUS_WAIT_MAX 4
+bc_status bc_bus_wait(void *const *sockets, size_t n, long at_most_ms);
+
+/* Of a status just returned: for BC_EBUS what errno says, else bc_status_text(). */
+const char *bc_bus_why(bc_status rc);
+
 /* Is it reachable from this machine only: ipc, inproc, or tcp on 127/8 or [::1]? */
 bool bc_endpoint_is_local(const char *endpoint);
 

@@ -1,10 +1,10 @@
 /* gateway_bus.c - the outlet's topics on the XPUB socket; who has subscribed. */
 #include "publisher/gateway_private.h"
 
-#include <errno.h>
+#include "common/bus_socket.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #define HWM_AT_LEAST       10000
 #define LINGER_MS          500
@@ -70,8 +70,7 @@ static void on_readable(void *self)
 	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, g);
 	if (rc == BC_OK || rc == BC_EAGAIN)
 		return;
-	bc_log_event(g->log, BC_LOG_ERROR, "bus.subscriptions",
-		     BC_LOG_S("why", rc == BC_EBUS ? zmq_strerror(errno) : bc_status_text(rc)),
+	bc_log_event(g->log, BC_LOG_ERROR, "bus.subscriptions", BC_LOG_S("why", bc_bus_why(rc)),
 		     BC_LOG_U("known", bc_filters_count(bc_pub_filters(g->pub))),
 		     BC_LOG_S("effect", "every message is encoded from now on"));
 }
@@ -129,7 +128,7 @@ bc_status gateway_bus_open(struct gateway *g)
 		return refuse(g, BC_ENOMEM, "no ZeroMQ context");
 	bc_status rc = bc_pub_new(&g->pub, g->context, &options);
 	if (rc != BC_OK)
-		return refuse(g, rc, zmq_strerror(errno));
+		return refuse(g, rc, bc_bus_why(rc));
 	if ((rc = bind_all(g)) != BC_OK)
 		return rc;
 	rc = bc_bus_watch_start(&g->pub_watch, &g->loop, bc_pub_socket(g->pub), on_readable, g);

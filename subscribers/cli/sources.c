@@ -1,11 +1,10 @@
 #include "subscribers/cli/sources.h"
 
+#include "common/bus_socket.h"
 #include "common/clock.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <signal.h>
-#include <zmq.h>
 
 #define ASK_EVERY       (10 * BC_NS_PER_S)
 #define ASK_AGAIN_AFTER BC_NS_PER_S /* while a gateway is missing */
@@ -52,13 +51,10 @@ enum cli_status cli_sources_find(struct cli_sources *s)
 
 enum cli_status cli_sources_wait(struct cli_sources *s, long at_most_ms)
 {
-	zmq_pollitem_t items[] = {
-		{ .socket = bc_sub_socket(s->sub), .events = ZMQ_POLLIN },
-		{ .socket = bc_rpc_client_socket(s->cli->cache), .events = ZMQ_POLLIN },
-	};
-	if (zmq_poll(items, bc_rpc_pending(s->cli->cache) ? 2 : 1, at_most_ms) < 0 &&
-	    errno != EINTR)
-		return cli_complain(s->cli, CLI_ERROR, "zmq_poll: %s", zmq_strerror(errno));
+	void *const sockets[] = { bc_sub_socket(s->sub), bc_rpc_client_socket(s->cli->cache) };
+	bc_status rc = bc_bus_wait(sockets, bc_rpc_pending(s->cli->cache) ? 2 : 1, at_most_ms);
+	if (rc != BC_OK)
+		return cli_complain(s->cli, CLI_ERROR, "waiting for messages: %s", bc_bus_why(rc));
 	return CLI_OK;
 }
 

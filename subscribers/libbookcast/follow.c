@@ -41,9 +41,10 @@ static void drop_unused(struct follow *f, struct followed *t)
 
 void follow_free(struct follow *f)
 {
-	struct followed *t, *next;
-	HASH_ITER (hh, f->topics, t, next) {
-		HASH_DEL(f->topics, t);
+	struct followed *t = f->topics, *next;
+	HASH_CLEAR(hh, f->topics); /* which leaves them linked */
+	for (; t != NULL; t = next) {
+		next = t->hh.next;
 		free(t);
 	}
 }

@@ -1,5 +1,7 @@
 #include "subscribers/libbookcast/waker.h"
 
+#include "common/bus_socket.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -7,7 +9,6 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-#include <zmq.h>
 
 static bool add(struct waker *w, int fd)
 {
@@ -36,10 +37,7 @@ void waker_close(struct waker *w)
 
 void waker_watch(struct waker *w, int slot, void *socket)
 {
-	int fd = -1;
-	size_t n = sizeof fd;
-	if (socket != NULL && zmq_getsockopt(socket, ZMQ_FD, &fd, &n) != 0)
-		fd = -1;
+	const int fd = socket != NULL ? bc_bus_fd(socket) : -1;
 	if (fd == w->sockets[slot])
 		return;
 	if (w->sockets[slot] >= 0) /* fails if it is closed already, and that is as good */
@@ -49,10 +47,7 @@ void waker_watch(struct waker *w, int slot, void *socket)
 
 bool waker_has_input(void *socket)
 {
-	int events = 0;
-	size_t n = sizeof events;
-	return socket != NULL && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0 &&
-	       (events & ZMQ_POLLIN) != 0;
+	return socket != NULL && bc_bus_has_input(socket);
 }
 
 void waker_at(struct waker *w, bc_mono_time now, bc_mono_time due)
