@@ -22,8 +22,8 @@ bc_status gateway_open(struct gateway **out, const struct settings *settings, st
 /* Until SIGTERM or SIGINT; `down` has been published then. */
 void gateway_run(struct gateway *gateway);
 
-/* Takes less than a second. Sets *gateway to NULL; safe on NULL. False: a name is still being looked
- * up in a thread of its own, and exit(), which would wait for it, must not be called. */
+/* Takes less than a second. Sets *gateway to NULL; safe on NULL. False: a name is still being
+ * looked up in a thread of its own, and exit(), which would wait for it, must not be called. */
 bool gateway_close(struct gateway **gateway);
 
 #endif

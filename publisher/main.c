@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 	struct gateway *gateway = NULL;
 	struct settings settings;
 	int status = EXIT_FAILURE;
+	bool ended;
 	struct bc_config_more more = { .rules = settings_rules };
 	enum bc_config_outcome outcome =
 		bc_config_load(&config, BC_GATEWAY, argc, argv, NULL, &more); /* 1 what was asked */
@@ -31,7 +32,7 @@ int main(int argc, char **argv)
 	gateway_run(gateway); /* 4 until told to stop */
 	status = EXIT_SUCCESS;
 out:
-	bool ended = gateway_close(&gateway); /* newest first; NULL is fine */
+	ended = gateway_close(&gateway); /* newest first; NULL is fine */
 	bc_log_free(&log);
 	bc_config_free(&config);
 	if (!ended)
