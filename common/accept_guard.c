@@ -52,9 +52,10 @@ static int hang_up(int listener)
 	return -1;
 }
 
-__attribute__((visibility("default"))) int accept4(int listener, __SOCKADDR_ARG address,
-						   socklen_t *length, int flags)
+static int accept_or_hang_up(int listener, __SOCKADDR_ARG address, socklen_t *length, int flags)
 {
 	int fd = take(listener, address.__sockaddr__, length, flags);
 	return fd < 0 && (errno == EMFILE || errno == ENFILE) ? hang_up(listener) : fd;
 }
+__attribute__((visibility("default"), alias("accept_or_hang_up"))) int accept4(int, __SOCKADDR_ARG,
+									       socklen_t *, int);
