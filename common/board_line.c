@@ -23,6 +23,15 @@ static bool carries_fitness(enum bc_channel channel)
 	       channel == BC_CHANNEL_HEARTBEAT;
 }
 
+static int rank(enum bc_state state)
+{
+	if (bc_state_fit(state))
+		return 3;
+	if (bc_state_fit_if_rest(state))
+		return 2;
+	return state == BC_STATE_DOWN ? 0 : 1;
+}
+
 static const struct board_line *line_of(const struct board_entry *e,
 					const struct bc_gateway *gateway)
 {
@@ -33,13 +42,17 @@ static const struct board_line *line_of(const struct board_entry *e,
 }
 
 /* Who has the word about the line's state: the line's own message, or the symbol's state topic if
- * that is newer. A message that is unfit by its own word stays so. */
+ * that is newer. It cannot make a message better that is unfit by its own word: when the data are
+ * fit again they are published again. */
 static const struct board_line *speaker(const struct board_entry *e, const struct board_line *line,
 					const struct board_line *symbol)
 {
-	if (symbol == NULL || (carries_fitness(e->channel) && !bc_state_fit(line->state)))
+	if (symbol == NULL || symbol->since.ns < line->since.ns)
 		return line;
-	return symbol->since.ns >= line->since.ns ? symbol : line;
+	if (carries_fitness(e->channel) && !bc_state_fit(line->state) &&
+	    rank(symbol->state) > rank(line->state))
+		return line;
+	return symbol;
 }
 
 static void override(struct board_view *view, enum bc_state state, enum bc_reason reason)
@@ -68,15 +81,6 @@ static struct board_view look(const struct board_entry *e, struct board_line *li
 		 (view.doubted || bc_gateway_gone(line->gateway, now)))
 		override(&view, BC_STATE_STALE, BC_REASON_GATEWAY);
 	return view;
-}
-
-static int rank(enum bc_state state)
-{
-	if (bc_state_fit(state))
-		return 3;
-	if (bc_state_fit_if_rest(state))
-		return 2;
-	return state == BC_STATE_DOWN ? 0 : 1;
 }
 
 /* Of two equally fit ones: the newest exchange sequence, then time. */

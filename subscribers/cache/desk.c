@@ -45,7 +45,7 @@ static void refuse(struct cache_desk *d, const char *reason)
 	bc_rpc_reply(d->server, BC_RPC_BAD, bc_str_of(reason));
 }
 
-/* ---- GET, MATCH ---- */
+/* ---- GET, MATCH, STATE ---- */
 
 /* Looks all of them up; false: together they are more than an answer may hold. */
 static bool look_up(struct cache_desk *d, const bc_str *topics, size_t n, bc_mono_time now)
@@ -76,6 +76,26 @@ static void verb_get(struct cache_desk *d, const struct bc_rpc_request *r, bc_mo
 	bc_rpc_reply_begin(d->server, BC_RPC_OK);
 	for (size_t i = 0; i < r->n_args; i++)
 		put_answer(d, &d->answers[i]);
+	bc_rpc_reply_end(d->server);
+}
+
+/* Beside the state why and since when; no payload, so that no answer is too large. */
+static void verb_state(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	for (size_t i = 0; i < r->n_args; i++) {
+		struct bc_board_answer a;
+		bc_board_get(d->board, r->args[i], now, &a);
+		bc_rpc_reply_number(d->server, (int64_t)a.status);
+		bc_rpc_reply_frame(d->server, bc_str_of(bc_state_word(a.state)));
+		bc_rpc_reply_frame(d->server, bc_str_of(bc_reason_word(a.reason)));
+		if (a.since.ns >= 0) /* known, and no nonsense of a gateway */
+			bc_rpc_reply_number(d->server, a.since.ns);
+		else
+			bc_rpc_reply_frame(d->server, BC_STR(""));
+		bc_rpc_reply_number(d->server, a.age_ns);
+		bc_rpc_reply_number(d->server, a.proven_ns);
+	}
 	bc_rpc_reply_end(d->server);
 }
 
@@ -205,6 +225,7 @@ static const struct verb {
 } verbs[] = {
 	{ "GET", 1, MAX_TOPICS, "GET topic...", verb_get },
 	{ "MATCH", 1, 1, "MATCH prefix", verb_match },
+	{ "STATE", 1, MAX_TOPICS, "STATE topic...", verb_state },
 	{ "LIST", 1, 1, "LIST prefix", verb_list },
 	{ "RESOLVE", 2, MAX_TOPICS, "RESOLVE exchange name...", verb_resolve },
 	{ "GATEWAYS", 0, 0, "GATEWAYS", verb_gateways },
@@ -229,7 +250,7 @@ static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono
 		refuse(d, usage);
 		return;
 	}
-	refuse(d, "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS");
+	refuse(d, "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS");
 }
 
 size_t cache_desk_serve(struct cache_desk *d, bc_mono_time now, size_t max)

@@ -5,19 +5,8 @@
 #ifndef CLI_ANSWER_H
 #define CLI_ANSWER_H
 
+#include "common/board_frames.h"
 #include "subscribers/cli/cli.h"
-
-/* A topic and the five frames behind it. */
-struct answer_frames {
-	bc_str topic;
-	int status; /* enum bc_rpc_status */
-	enum bc_state state;
-	int64_t age_ns, proven_ns; /* -1: never */
-	bc_str payload;
-};
-
-/* BC_EPARSE: not what the cache's protocol says. */
-bc_status answer_read(bc_str topic, const bc_str *five, struct answer_frames *out);
 
 struct answer {
 	struct bc_topic topic;
@@ -30,10 +19,10 @@ struct answer {
 
 #define ANSWER_MAX_LEVELS 8192
 
-/* Decodes f; levels go to levels[ANSWER_MAX_LEVELS]; `states` is the answer for the symbol's state
- * topic, or NULL. BC_EPARSE, BC_ERANGE, BC_EVERSION: the payload cannot be read. */
-bc_status answer_decode(const struct answer_frames *f, const struct answer_frames *states,
-			bc_level *levels, struct answer *out);
+/* Decodes what GET and STATE said of a topic (status 200); levels go to levels[ANSWER_MAX_LEVELS].
+ * BC_EPARSE, BC_ERANGE, BC_EVERSION: the payload cannot be read. */
+bc_status answer_decode(bc_str topic, const struct bc_board_answer *get,
+			const struct bc_board_answer *state, bc_level *levels, struct answer *out);
 
 /* What an operator may ask of an answer. */
 struct answer_limits {

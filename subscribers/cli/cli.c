@@ -157,3 +157,9 @@ enum cli_status cli_ask(struct cli *cli, const char *verb, const bc_str *args, s
 	return cli_complain(cli, CLI_ERROR, "the cache refused %s (%d): %s", verb, reply->status,
 			    reason);
 }
+
+enum cli_status cli_not_the_protocol(const struct cli *cli)
+{
+	return cli_complain(cli, CLI_ERROR,
+			    "the cache's answer is not in the form of its protocol");
+}

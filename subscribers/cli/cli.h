@@ -65,6 +65,8 @@ enum cli_status cli_flag_ns(const struct cli *cli, const char *name, int64_t *ou
  * everything else has been told. */
 enum cli_status cli_ask(struct cli *cli, const char *verb, const bc_str *args, size_t n_args,
 			struct bc_rpc_reply *reply);
+/* Complains of an answer that is none; returns CLI_ERROR. */
+enum cli_status cli_not_the_protocol(const struct cli *cli);
 /* Opens the connection, if it is not there yet. */
 enum cli_status cli_connect(struct cli *cli);
 /* What --cache, BOOKCAST_CACHE and the run directory say, into cli->endpoint. */

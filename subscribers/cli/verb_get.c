@@ -15,76 +15,110 @@ struct get {
 	bc_level *levels;
 };
 
-static enum cli_status show(struct get *g, const struct answer_frames *f,
-			    const struct answer_frames *states)
+/* What the cache answered about a topic. */
+struct got {
+	bc_str topic;
+	struct bc_board_answer get, state;
+};
+
+static enum cli_status show(struct get *g, const struct got *got)
 {
 	struct answer a;
-	bc_status rc = answer_decode(f, states, g->levels, &a);
+	if (got->get.status != BC_BOARD_OK)
+		return cli_complain(g->cli, CLI_NOT_FOUND, "%.*s: no data yet", (int)got->topic.n,
+				    got->topic.p);
+	bc_status rc = answer_decode(got->topic, &got->get, &got->state, g->levels, &a);
 	if (rc != BC_OK)
 		return cli_complain(g->cli, CLI_ERROR, "%.*s: its message cannot be read: %s",
-				    (int)f->topic.n, f->topic.p, bc_status_text(rc));
+				    (int)got->topic.n, got->topic.p, bc_status_text(rc));
 	enum cli_status fitness = answer_judge(&a, &g->limits);
 	g->cli->output->answer(g->cli, &a, fitness);
 	return fitness;
 }
 
-static enum cli_status not_the_protocol(const struct get *g)
+/* Copies the texts and payloads of got[], for the next question overwrites the reply. Returns the
+ * memory they are in; NULL: there is none. */
+static char *keep(struct got *got, size_t n)
 {
-	return cli_complain(g->cli, CLI_ERROR,
-			    "the cache's answer is not in the form of its protocol");
+	size_t bytes = 1;
+	for (size_t i = 0; i < n; i++)
+		bytes += got[i].topic.n + got[i].get.payload.n;
+	char *kept = malloc(bytes), *to = kept;
+	for (size_t i = 0; i < n && kept != NULL; i++) {
+		bc_str *texts[] = { &got[i].topic, &got[i].get.payload };
+		for (size_t k = 0; k < 2; k++) {
+			if (texts[k]->n > 0)
+				memcpy(to, texts[k]->p, texts[k]->n);
+			texts[k]->p = to;
+			to += texts[k]->n;
+		}
+	}
+	return kept;
+}
+
+/* Asks why they are as they are. */
+static enum cli_status ask_states(struct get *g, struct got *got, size_t n)
+{
+	struct bc_rpc_reply reply;
+	bc_str *topics = calloc(n, sizeof *topics);
+	if (topics == NULL)
+		return cli_complain(g->cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
+	for (size_t i = 0; i < n; i++)
+		topics[i] = got[i].topic;
+	enum cli_status status = cli_ask(g->cli, "STATE", topics, n, &reply);
+	free(topics);
+	if (status != CLI_OK)
+		return status;
+	if (reply.n_answers != n * BC_STATE_FRAMES)
+		return cli_not_the_protocol(g->cli);
+	for (size_t i = 0; i < n; i++)
+		if (bc_board_read_state(reply.answers + i * BC_STATE_FRAMES, &got[i].state) !=
+		    BC_OK)
+			return cli_not_the_protocol(g->cli);
+	return CLI_OK;
+}
+
+/* Shows all n (at least 1) of them; the reply they came in is gone then. */
+static enum cli_status show_all(struct get *g, struct got *got, size_t n)
+{
+	char *kept = keep(got, n);
+	if (kept == NULL)
+		return cli_complain(g->cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
+	enum cli_status all = ask_states(g, got, n);
+	bool asked = all == CLI_OK;
+	for (size_t i = 0; asked && i < n; i++)
+		all = cli_worse(all, show(g, &got[i]));
+	free(kept);
+	return all;
 }
 
 /* ------------------------------------------------------------------ one symbol */
 
 static enum cli_status get_symbol(struct get *g, bc_str exchange, bc_str name)
 {
-	char symbol[BC_TOPIC_MAX + 1], topic[BC_TOPIC_MAX + 1], states[BC_TOPIC_MAX + 1];
+	char symbol[BC_TOPIC_MAX + 1], topic[BC_TOPIC_MAX + 1];
 	struct bc_rpc_reply reply;
-	struct answer_frames f[2];
+	struct got got;
 	enum cli_status status = native_symbol(g->cli, exchange, name, symbol);
 	if (status == CLI_OK)
 		status = make_topic(g->cli, exchange, bc_str_of(symbol), g->channel, topic);
-	if (status == CLI_OK)
-		status = make_topic(g->cli, exchange, bc_str_of(symbol), "state", states);
-	const bc_str topics[] = { bc_str_of(topic), bc_str_of(states) };
-	if (status == CLI_OK)
-		status = cli_ask(g->cli, "GET", topics, 2, &reply);
 	if (status != CLI_OK)
 		return status;
-	if (reply.n_answers != 10)
-		return not_the_protocol(g);
-	for (size_t i = 0; i < 2; i++)
-		if (answer_read(topics[i], reply.answers + 5 * i, &f[i]) != BC_OK)
-			return not_the_protocol(g);
-	if (f[0].status == BC_RPC_OK)
-		return show(g, &f[0], &f[1]);
-	if (f[0].status == BC_RPC_NO_DATA)
+	got.topic = bc_str_of(topic);
+	status = cli_ask(g->cli, "GET", &got.topic, 1, &reply);
+	if (status != CLI_OK)
+		return status;
+	if (reply.n_answers != BC_GET_FRAMES || bc_board_read_get(reply.answers, &got.get) != BC_OK)
+		return cli_not_the_protocol(g->cli);
+	if (got.get.status == BC_BOARD_OK)
+		return show_all(g, &got, 1);
+	if (got.get.status == BC_BOARD_NO_DATA)
 		return cli_complain(g->cli, CLI_NOT_FOUND, "%s: no data yet (%s)", topic,
-				    bc_state_word(f[0].state));
+				    bc_state_word(got.get.state));
 	return tell_not_served(g->cli, exchange, symbol, g->channel);
 }
 
 /* ------------------------------------------------------------------ a pattern */
-
-static int compare_topics(const void *key, const void *six)
-{
-	const bc_str *a = key, *b = six;
-	int order = memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
-	return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
-}
-
-/* The answer for the symbol's state topic among the sorted answers of a MATCH. */
-static bool find_states(const struct bc_rpc_reply *reply, const struct bc_topic *t,
-			struct answer_frames *out)
-{
-	char text[BC_TOPIC_MAX + 8];
-	int n = snprintf(text, sizeof text, "%.*s.%.*s.state", (int)t->exchange.n, t->exchange.p,
-			 (int)t->symbol.n, t->symbol.p);
-	const bc_str key = { text, (size_t)n };
-	const bc_str *found = bsearch(&key, reply->answers, reply->n_answers / 6,
-				      6 * sizeof(bc_str), compare_topics);
-	return found != NULL && answer_read(found[0], found + 1, out) == BC_OK;
-}
 
 /* `pattern` is of "exchange.symbol"; a gateway's own topics (@...) are named by '@' alone. */
 static bool matches(const struct bc_topic *t, const char *pattern, const char *channel)
@@ -99,38 +133,45 @@ static bool matches(const struct bc_topic *t, const char *pattern, const char *c
 	return fnmatch(pattern, name, 0) == 0;
 }
 
+/* The answers of a MATCH that are meant; not CLI_OK: it has been told. */
+static enum cli_status choose(const struct get *g, const struct bc_rpc_reply *reply,
+			      const char *pattern, struct got *got, size_t *n)
+{
+	const size_t frames = 1 + BC_GET_FRAMES;
+	if (reply->n_answers % frames != 0)
+		return cli_not_the_protocol(g->cli);
+	*n = 0;
+	for (size_t i = 0; i < reply->n_answers; i += frames) {
+		struct got *next = &got[*n];
+		struct bc_topic t;
+		next->topic = reply->answers[i];
+		if (bc_topic_split(next->topic, &t) != BC_OK ||
+		    bc_board_read_get(reply->answers + i + 1, &next->get) != BC_OK)
+			return cli_not_the_protocol(g->cli);
+		*n += matches(&t, pattern, g->channel);
+	}
+	return CLI_OK;
+}
+
 static enum cli_status get_pattern(struct get *g, const char *pattern)
 {
 	struct bc_rpc_reply reply;
 	const bc_str prefix = pattern_prefix(pattern);
-	enum cli_status all = cli_ask(g->cli, "MATCH", &prefix, 1, &reply);
-	size_t n_matched = 0;
-	if (all != CLI_OK)
-		return all;
-	if (reply.n_answers % 6 != 0)
-		return not_the_protocol(g);
-	for (size_t i = 0; i < reply.n_answers; i += 6) {
-		struct answer_frames f, states;
-		struct bc_topic t;
-		if (bc_topic_split(reply.answers[i], &t) != BC_OK ||
-		    answer_read(reply.answers[i], reply.answers + i + 1, &f) != BC_OK)
-			return not_the_protocol(g);
-		if (!matches(&t, pattern, g->channel))
-			continue;
-		n_matched++;
-		if (f.status != BC_RPC_OK)
-			all = cli_worse(all,
-					cli_complain(g->cli, CLI_NOT_FOUND, "%.*s: no data yet",
-						     (int)f.topic.n, f.topic.p));
-		else
-			all = cli_worse(all,
-					show(g, &f,
-					     find_states(&reply, &t, &states) ? &states : NULL));
-	}
-	if (n_matched == 0)
-		return cli_complain(g->cli, CLI_NOT_FOUND, "nothing matches %s, channel %s",
-				    pattern, g->channel);
-	return all;
+	enum cli_status status = cli_ask(g->cli, "MATCH", &prefix, 1, &reply);
+	if (status != CLI_OK)
+		return status;
+	struct got *got = calloc(reply.n_answers / (1 + BC_GET_FRAMES) + 1, sizeof *got);
+	size_t n = 0;
+	if (got == NULL)
+		return cli_complain(g->cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
+	status = choose(g, &reply, pattern, got, &n);
+	if (status == CLI_OK && n == 0)
+		status = cli_complain(g->cli, CLI_NOT_FOUND, "nothing matches %s, channel %s",
+				      pattern, g->channel);
+	else if (status == CLI_OK)
+		status = show_all(g, got, n);
+	free(got);
+	return status;
 }
 
 /* ------------------------------------------------------------------ the verb */

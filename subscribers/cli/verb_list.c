@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 5000 /* topics a GET */
+#define CHUNK 5000 /* topics a STATE */
 
 /* One symbol: a run of the sorted topics. */
 struct listing {
@@ -88,12 +88,15 @@ static enum cli_status ask_states(struct list *l, size_t from, size_t n)
 		args[i] = bc_str_of(texts[i]);
 	}
 	if (status == CLI_OK)
-		status = cli_ask(l->cli, "GET", args, n, &reply);
-	for (size_t i = 0; status == CLI_OK && i < n && 5 * i + 4 < reply.n_answers; i++) {
-		struct answer_frames f;
-		if (answer_read(args[i], reply.answers + 5 * i, &f) == BC_OK &&
-		    f.status != BC_RPC_NOT_FOUND)
-			l->symbols[from + i].state = bc_state_word(f.state);
+		status = cli_ask(l->cli, "STATE", args, n, &reply);
+	if (status == CLI_OK && reply.n_answers != n * BC_STATE_FRAMES)
+		status = cli_not_the_protocol(l->cli);
+	for (size_t i = 0; status == CLI_OK && i < n; i++) {
+		struct bc_board_answer a;
+		if (bc_board_read_state(reply.answers + i * BC_STATE_FRAMES, &a) != BC_OK)
+			status = cli_not_the_protocol(l->cli);
+		else if (a.status != BC_BOARD_NOT_FOUND)
+			l->symbols[from + i].state = bc_state_word(a.state);
 	}
 	free(args);
 	free(texts);

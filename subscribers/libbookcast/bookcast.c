@@ -185,13 +185,17 @@ int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **messag
 	return BOOKCAST_MESSAGE;
 }
 
-static int find(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
-		char text[BC_TOPIC_MAX + 1], bc_str *topic, struct bc_board_answer *answer)
+typedef bc_status ask_fn(struct bc_client *client, bc_str topic, int64_t timeout_ns,
+			 struct bc_board_answer *answer);
+
+static int find(bookcast *bus, ask_fn *ask, const char *exchange, const char *symbol,
+		const char *channel, char text[BC_TOPIC_MAX + 1], bc_str *topic,
+		struct bc_board_answer *answer)
 {
 	int result = topic_of(bus, exchange, symbol, channel, text, topic);
 	if (result != BOOKCAST_OK)
 		return result;
-	bc_status rc = bc_client_get(bus->client, *topic, ASK_WITHIN, answer);
+	bc_status rc = ask(bus->client, *topic, ASK_WITHIN, answer);
 	if (rc != BC_OK)
 		return fail_as(bus, rc);
 	if (answer->status == BC_BOARD_NOT_FOUND)
@@ -207,7 +211,7 @@ int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol, con
 	char text[BC_TOPIC_MAX + 1];
 	bc_str topic;
 	struct bc_board_answer answer;
-	int result = find(bus, exchange, symbol, channel, text, &topic, &answer);
+	int result = find(bus, bc_client_get, exchange, symbol, channel, text, &topic, &answer);
 	if (result != BOOKCAST_OK)
 		return result;
 	bc_status rc = bc_message_decode(answer.payload, &bus->message, bus->levels, MAX_LEVELS);
@@ -233,7 +237,7 @@ int bookcast_state(bookcast *bus, const char *exchange, const char *symbol, cons
 	char text[BC_TOPIC_MAX + 1];
 	bc_str topic;
 	struct bc_board_answer answer;
-	int result = find(bus, exchange, symbol, channel, text, &topic, &answer);
+	int result = find(bus, bc_client_state, exchange, symbol, channel, text, &topic, &answer);
 	if (result != BOOKCAST_OK)
 		return result;
 	*condition = (bookcast_condition){ (int)answer.state, (int)answer.reason, answer.since.ns,

@@ -1,5 +1,6 @@
 #include "subscribers/libbookcast/client.h"
 
+#include "common/board_frames.h"
 #include "common/bus_socket.h"
 #include "common/bus_sub.h"
 #include "common/clock.h"
@@ -425,54 +426,61 @@ bc_status bc_client_ask(struct bc_client *c, bc_str verb, const bc_str *args, si
 	return rc;
 }
 
-static int64_t age_of(bc_str text)
+/* One of a topic that is followed; false: nothing was heard of it yet. */
+static bool heard(const struct bc_client *c, bc_str topic, struct bc_board_answer *answer)
 {
-	char digits[24] = "";
-	if (text.n == 0 || text.n >= sizeof digits)
-		return BC_AGE_NEVER;
-	memcpy(digits, text.p, text.n);
-	return strtoll(digits, NULL, 10);
+	if (!follow_wants(&c->follow, topic))
+		return false;
+	bc_board_get(c->board, topic, bc_boot_now(), answer);
+	return answer->status == BC_BOARD_OK;
 }
 
-/* The five frames of one topic; docs/CACHE-PROTOCOL.md says where the reason is. */
-static bc_status read_answer(struct bc_client *c, const struct bc_rpc_reply *reply,
-			     struct bc_board_answer *answer)
+/* A question about one topic, answered with n frames. */
+static bc_status ask_topic(struct bc_client *c, bc_str verb, bc_str topic, int64_t timeout_ns,
+			   size_t n, const bc_str **frames)
 {
-	const bc_str *a = reply->answers;
-	int state = reply->n_answers == 5 ? bc_state_of(a[1]) : -1;
-	if (reply->status != BC_RPC_OK || state < 0 || a[0].n != 3)
-		return BC_EPARSE;
-	*answer = (struct bc_board_answer){ .status = (enum bc_board_status)age_of(a[0]),
-					    .state = (enum bc_state)state,
-					    .since = { BC_TIME_UNKNOWN },
-					    .age_ns = age_of(a[2]),
-					    .proven_ns = age_of(a[3]),
-					    .payload = a[4] };
-	if (answer->status == BC_BOARD_OK &&
-	    bc_message_decode(a[4], &c->message, c->levels, MAX_LEVELS) != BC_OK)
-		return BC_EPARSE;
-	if (answer->status == BC_BOARD_OK && c->message.envelope.state == answer->state) {
-		answer->reason = c->message.envelope.reason;
-		answer->since = c->message.envelope.since;
-	} else if (answer->state == BC_STATE_STALE) {
-		answer->reason = BC_REASON_GATEWAY;
-	} else if (answer->state == BC_STATE_DOWN) {
-		answer->reason = BC_REASON_DELISTED;
-	}
-	return BC_OK;
+	struct bc_rpc_reply reply;
+	bc_status rc = bc_client_ask(c, verb, &topic, 1, timeout_ns, &reply);
+	if (rc != BC_OK)
+		return rc;
+	*frames = reply.answers;
+	return reply.status == BC_RPC_OK && reply.n_answers == n ? BC_OK : BC_EPARSE;
+}
+
+static bc_status ask_state(struct bc_client *c, bc_str topic, int64_t timeout_ns,
+			   struct bc_board_answer *answer)
+{
+	const bc_str *frames;
+	bc_status rc = ask_topic(c, BC_STR("STATE"), topic, timeout_ns, BC_STATE_FRAMES, &frames);
+	return rc == BC_OK ? bc_board_read_state(frames, answer) : rc;
+}
+
+bc_status bc_client_state(struct bc_client *c, bc_str topic, int64_t timeout_ns,
+			  struct bc_board_answer *answer)
+{
+	return heard(c, topic, answer) ? BC_OK : ask_state(c, topic, timeout_ns, answer);
 }
 
 bc_status bc_client_get(struct bc_client *c, bc_str topic, int64_t timeout_ns,
 			struct bc_board_answer *answer)
 {
-	struct bc_rpc_reply reply;
-	if (follow_wants(&c->follow, topic)) {
-		bc_board_get(c->board, topic, bc_boot_now(), answer);
-		if (answer->status == BC_BOARD_OK)
-			return BC_OK;
-	}
-	bc_status rc = bc_client_ask(c, BC_STR("GET"), &topic, 1, timeout_ns, &reply);
-	return rc == BC_OK ? read_answer(c, &reply, answer) : rc;
+	struct bc_board_answer state;
+	const bc_str *frames;
+	int64_t end = bc_boot_now().ns + timeout_ns;
+	if (heard(c, topic, answer))
+		return BC_OK;
+	bc_status rc = ask_state(c, topic, timeout_ns, &state);
+	if (rc == BC_OK)
+		rc = ask_topic(c, BC_STR("GET"), topic, end - bc_boot_now().ns, BC_GET_FRAMES,
+			       &frames);
+	if (rc == BC_OK)
+		rc = bc_board_read_get(frames, answer);
+	if (rc != BC_OK || answer->status != BC_BOARD_OK)
+		return rc;
+	if (bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
+		return BC_EPARSE;
+	bc_board_explain(answer, &state, &c->message.envelope);
+	return BC_OK;
 }
 
 const struct bc_board *bc_client_board(const struct bc_client *c)

@@ -58,6 +58,9 @@ int bc_client_fd(const struct bc_client *client);
  * take timeout_ns. BC_ETIMEOUT, BC_EPARSE: no good answer came; else *answer has it. */
 bc_status bc_client_get(struct bc_client *client, bc_str topic, int64_t timeout_ns,
 			struct bc_board_answer *answer);
+/* The same without the message, for less. */
+bc_status bc_client_state(struct bc_client *client, bc_str topic, int64_t timeout_ns,
+			  struct bc_board_answer *answer);
 /* A question of the caller's own to the cache; as bc_rpc_call(). */
 bc_status bc_client_ask(struct bc_client *client, bc_str verb, const bc_str *args, size_t n_args,
 			int64_t timeout_ns, struct bc_rpc_reply *reply);

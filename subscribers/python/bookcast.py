@@ -241,7 +241,7 @@ class State(NamedTuple):
     """May I trade on this? `fit` says so; the ages say how well that is known."""
 
     state: str
-    reason: Optional[str]  # None: the cache does not say
+    reason: str
     since: Optional[int]  # ns since 1970
     age_ns: int  # since its data changed
     proven_ns: int  # since it was last known to be true
@@ -318,14 +318,6 @@ class _Answer(NamedTuple):
         status, state, age, proven, payload = frames
         message = _decode(topic, payload) if payload else None
         return cls(int(status), state.decode(), int(age), int(proven), message)
-
-
-def _why(answer, *others):
-    """Reason and beginning of the state an answer has now: who published that state knows."""
-    for a in (answer, *others):
-        if a.message is not None and a.state == a.message.state == answer.state:
-            return a.message.reason, a.message.since
-    return {"stale": "gateway", "down": "delisted"}.get(answer.state), None
 
 
 # ---------------------------------------------------------------------------- what was heard
@@ -644,10 +636,10 @@ class Bus:
         states = [self._state_of(s, now) for s in known.values() if not s.gateway.replaced]
         if states:
             return min(states, key=lambda s: (not s.fit, s.proven_ns))
-        answer, = self._get(f"{exchange}.{symbol}.state")
-        if answer.status == 404:
+        status, state = self._ask_state(f"{exchange}.{symbol}.state")
+        if status == 404:
             raise NotFound(f"nobody serves {exchange} {symbol}")
-        return State(answer.state, *_why(answer), answer.age_ns, answer.proven_ns)
+        return state
 
     def fit(self, exchange: str, symbol: str, max_age: Optional[float] = None,
             allow_rest: bool = False) -> bool:
@@ -679,18 +671,24 @@ class Bus:
             return line.message._with(
                 state=state.state, reason=state.reason, since=state.since,
                 age_ns=int((now - line.arrived) * 1e9), proven_ns=state.proven_ns)
-        answer, of_symbol = self._get(topic, f"{exchange}.{symbol}.state")
+        answer = _Answer.of(topic, self._asker.ask(self.timeout, "GET", topic))
         if answer.status == 404:
             raise NotFound(f"nobody serves {topic}")
         if answer.message is None:
             return None
-        reason, since = _why(answer, of_symbol)
+        _, why = self._ask_state(topic)
+        if why.state != answer.state:
+            why = answer.message  # it changed between the two questions; the message may know
+        reason, since = (why.reason, why.since) if why.state == answer.state else (None, None)
         return answer.message._with(state=answer.state, reason=reason, since=since,
                                     age_ns=answer.age_ns, proven_ns=answer.proven_ns)
 
-    def _get(self, *topics):
-        frames = self._asker.ask(self.timeout, "GET", *topics)
-        return [_Answer.of(t, frames[5 * i:5 * i + 5]) for i, t in enumerate(topics)]
+    def _ask_state(self, topic):
+        """The status of a topic and its state now, as the cache knows them."""
+        status, state, reason, since, age, proven = (
+            f.decode() for f in self._asker.ask(self.timeout, "STATE", topic))
+        began = int(since) if since else None
+        return int(status), State(state, reason, began, int(age), int(proven))
 
     # ------------------------------------------------------------------ beside the stream
 

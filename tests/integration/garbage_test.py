@@ -70,7 +70,7 @@ class GarbageTest(bookcast_test.Case):
     def test_random_frames_of_any_number(self):
         seed = int(os.environ.get("BOOKCAST_TEST_SEED", "1"))
         chance = random.Random(seed)
-        words = [b"BC1", b"GET", b"MATCH", b"LIST", b"HEALTH", b"ADD", b"REMOVE", b"RESYNC", b"", b"\0", BOOK.encode()]
+        words = [b"BC1", b"GET", b"MATCH", b"STATE", b"LIST", b"HEALTH", b"ADD", b"REMOVE", b"RESYNC", b"", b"\0", BOOK.encode()]
         for endpoint in ("cache.rpc", "upbit.0.ctl"):
             with contextlib.closing(self.context.socket(zmq.DEALER)) as dealer:
                 dealer.linger = 0

@@ -123,6 +123,27 @@ class KillTest(bookcast_test.Case):
         self.exact.wait(lambda m: m.state in FIT and m.seq > stale.seq, "the exact topic is fit again")
         self.assertEqual(bookcast_test.holes(self.exact.heard), [])
 
+    def test_the_exchange_then_the_gateway(self):
+        """The books were stale before; why they are so now is asked of the cache, not read from them."""
+        self.sim.kill()
+        self.wait_states(("stale", "disconnected"))
+        client = self.connect()
+        self.assertEqual(client.state("upbit", "KRW-BTC")[:2], ("stale", "disconnected"))
+        self.gateway.kill()
+        killed = time.monotonic()
+
+        def why():
+            return {f[2] for t in self.cached("upbit.") for f in [self.ask_cache(
+                "BC1", "STATE", f"upbit.{t}.book")[2:]]}
+        wait_until(lambda: why() == {b"gateway"}, lambda: f"every book stale (gateway), last: {why()}")
+        self.assertLess(time.monotonic() - killed, MISSED)
+        status, _ = self.wait_states(("stale", "gateway"))
+        self.assertEqual(status, 3)
+        self.assertIn("its gateway is not heard any more", self.cli("get", "upbit", "KRW-BTC")[1])
+        self.assertEqual(client.state("upbit", "KRW-BTC")[:3], ("stale", "gateway", None))
+        book = client.latest("upbit", "KRW-BTC", "book")
+        self.assertEqual((book.state, book.reason, book.since), ("stale", "gateway", None))
+
     def test_a_subscriber(self):
         other = self.start("bookcast", "watch", "upbit.", "--json", wait=False)
         wait_until(lambda: "KRW-BTC" in other.out, "what the other subscriber prints")

@@ -83,10 +83,13 @@ class FakeGateway:
 class FakeCache:
     """Answers as docs/CACHE-PROTOCOL.md says, from tables."""
 
+    NOBODY = (b"404", b"down", b"%d" % (2**63 - 1), b"%d" % (2**63 - 1), b"")
+
     def __init__(self, context, endpoint):
         self.endpoint = endpoint
         self.gateways = []  # endpoints
         self.topics = {}  # topic: (status, state, age_ns, proven_ns, payload)
+        self.reasons = {}  # topic: (reason, since_ns), where it is not ("none", "")
         self.names = {}
         self.asked = []
         self.silent = False
@@ -117,18 +120,25 @@ class FakeCache:
     def answer_get(self, topics):
         if "refuse.this.book" in topics:
             return [b"400", b"because"]
-        nobody = (b"404", b"down", b"%d" % (2**63 - 1), b"%d" % (2**63 - 1), b"")
-        return [b"200", *(f for t in topics for f in self.topics.get(t, nobody))]
+        return [b"200", *(f for t in topics for f in self.topics.get(t, self.NOBODY))]
+
+    def answer_state(self, topics):
+        answer = [b"200"]
+        for topic in topics:
+            status, state, age, proven, _ = self.topics.get(topic, self.NOBODY)
+            answer += [status, state, *self.reasons.get(topic, (b"none", b"")), age, proven]
+        return answer
 
     def answer_resolve(self, args):
         known = [self.names.get(a) for a in args[1:]]
         return [b"200", *(f for n in known
                           for f in ((b"200", n.encode()) if n else (b"404", b"")))]
 
-    def holds(self, topic, payload_frame, state="live", age=5, proven=3):
+    def holds(self, topic, payload_frame, state="live", age=5, proven=3, reason="none", since=""):
         payload = payload_frame.split(b"\0", 1)[1] if payload_frame else b""
         self.topics[topic] = (b"200" if payload else b"503", state.encode(), b"%d" % age,
                               b"%d" % proven, payload)
+        self.reasons[topic] = (reason.encode(), str(since).encode())
 
     def close(self):
         self.stopping.set()
@@ -403,16 +413,22 @@ class OnTheBus(unittest.TestCase):
         self.assertTrue(self.bus.fit("upbit", "KRW-BTC", allow_rest=True))
 
     def test_what_is_not_subscribed_is_asked_of_the_cache(self):
-        self.cache.holds(BOOK, frame(seq=4), state="stale", age=77, proven=55)
-        self.cache.holds(STATE_TOPIC, frame("state-symbol", state=STALE, reason=GAP), state="stale")
+        self.cache.holds(BOOK, frame(seq=4), state="stale", age=77, proven=55, reason="gap",
+                         since=8)
+        self.cache.holds(STATE_TOPIC, frame("state-symbol"), state="stale", reason="gap", since=9)
         self.cache.holds("upbit.KRW-NEW.book", b"", state="connecting")
         m = self.bus.latest("upbit", "KRW-BTC", "book")
-        self.assertEqual((m.seq, m.state, m.reason, m.age_ns, m.proven_ns),
-                         (4, "stale", "gap", 77, 55))
-        self.assertEqual(self.bus.state("upbit", "KRW-BTC")[:2], ("stale", "gap"))
+        self.assertEqual((m.seq, m.state, m.reason, m.since, m.age_ns, m.proven_ns),
+                         (4, "stale", "gap", 8, 77, 55))
+        self.assertEqual(self.bus.state("upbit", "KRW-BTC"), ("stale", "gap", 9, 5, 3))
         self.assertFalse(self.bus.fit("upbit", "KRW-BTC"))
-        self.cache.holds(STATE_TOPIC, frame("state-symbol", state=LIVE), state="stale")
-        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").reason, "gateway")
+        # The message says why it was stale; by now it is for another reason.
+        stale = {"state": "stale", "reason": "gateway"}
+        self.cache.holds(BOOK, frame(seq=4, state=STALE, reason=GAP), **stale)
+        self.cache.holds(STATE_TOPIC, frame("state-symbol", state=STALE, reason=GAP), **stale)
+        m = self.bus.latest("upbit", "KRW-BTC", "book")
+        self.assertEqual((m.state, m.reason, m.since), ("stale", "gateway", None))
+        self.assertEqual(self.bus.state("upbit", "KRW-BTC")[:3], ("stale", "gateway", None))
         self.assertIsNone(self.bus.latest("upbit", "KRW-NEW", "book"))
         with self.assertRaises(bookcast.NotFound):
             self.bus.latest("upbit", "KRW-NOT", "book")

@@ -170,12 +170,29 @@ static const struct held {
 	{ "upbit.KRW-WAIT.book", 503, BC_STATE_CONNECTING, NEVER, NEVER, BC_CHANNEL_BOOK, 0, 0, 0,
 	  0 },
 	{ "upbit.KRW-XRP.book", 200, BC_STATE_STALE, BC_NS_PER_S, BC_NS_PER_S, BC_CHANNEL_BOOK,
-	  BC_STATE_LIVE, 0, "800 1.5", "" },
+	  BC_STATE_STALE, BC_REASON_NO_DATA, "800 1.5", "" },
 	{ "upbit.KRW-\xea\xb0\x80.book", 200, BC_STATE_LIVE, 1000, 1000, BC_CHANNEL_BOOK,
 	  BC_STATE_LIVE, 0, "10 1", "11 22" },
 	{ "upbit.MAD-BAD.book", 200, BC_STATE_LIVE, 1, 1, BC_CHANNEL_DELTA, BC_STATE_LIVE, 0, 0,
 	  0 },
 };
+
+/* Those that are as they are for another reason than their message says. */
+static const struct {
+	const char *topic;
+	enum bc_reason reason;
+} reasons[] = {
+	{ "upbit.KRW-ETH.book", BC_REASON_GAP },
+	{ "upbit.KRW-XRP.book", BC_REASON_GATEWAY },
+};
+
+static enum bc_reason reason_of(const struct held *h, bc_str topic)
+{
+	for (size_t i = 0; i < COUNT(reasons); i++)
+		if (bc_str_is(topic, reasons[i].topic))
+			return reasons[i].reason;
+	return h->reason;
+}
 
 static size_t payload_of(const struct held *h, uint8_t *out, size_t cap)
 {
@@ -191,11 +208,7 @@ static size_t payload_of(const struct held *h, uint8_t *out, size_t cap)
 
 static void put_five(struct bc_rpc_server *s, const struct held *h)
 {
-	static const struct held none = {
-		.status = 404, .state = BC_STATE_DOWN, .age_ns = NEVER, .proven_ns = NEVER
-	};
 	uint8_t payload[4096];
-	h = h != NULL ? h : &none;
 	bc_rpc_reply_number(s, h->status);
 	bc_rpc_reply_frame(s, bc_str_of(bc_state_word(h->state)));
 	bc_rpc_reply_number(s, h->age_ns);
@@ -203,15 +216,41 @@ static void put_five(struct bc_rpc_server *s, const struct held *h)
 	bc_rpc_reply_frame(s, (bc_str){ (char *)payload, payload_of(h, payload, sizeof payload) });
 }
 
+static const struct held *find(bc_str topic)
+{
+	static const struct held none = {
+		.status = 404, .state = BC_STATE_DOWN, .age_ns = NEVER, .proven_ns = NEVER
+	};
+	for (size_t k = 0; k < COUNT(held); k++)
+		if (bc_str_is(topic, held[k].topic))
+			return &held[k];
+	return &none;
+}
+
 static void answer_get(struct bc_rpc_server *s, const struct bc_rpc_request *q)
 {
 	bc_rpc_reply_begin(s, 200);
+	for (size_t i = 0; i < q->n_args; i++)
+		put_five(s, find(q->args[i]));
+	bc_rpc_reply_end(s);
+}
+
+static void answer_state(struct bc_rpc_server *s, const struct bc_rpc_request *q)
+{
+	bc_rpc_reply_begin(s, 200);
 	for (size_t i = 0; i < q->n_args; i++) {
-		const struct held *found = NULL;
-		for (size_t k = 0; k < COUNT(held); k++)
-			if (bc_str_is(q->args[i], held[k].topic))
-				found = &held[k];
-		put_five(s, found);
+		const struct held *h = find(q->args[i]);
+		const enum bc_reason reason = reason_of(h, q->args[i]);
+		const bc_wall_time since = AT(500);
+		bc_rpc_reply_number(s, h->status);
+		bc_rpc_reply_frame(s, bc_str_of(bc_state_word(h->state)));
+		bc_rpc_reply_frame(s, bc_str_of(bc_reason_word(reason)));
+		if (h->status == 200 && reason != BC_REASON_GATEWAY)
+			bc_rpc_reply_number(s, since.ns);
+		else
+			bc_rpc_reply_frame(s, BC_STR(""));
+		bc_rpc_reply_number(s, h->age_ns);
+		bc_rpc_reply_number(s, h->proven_ns);
 	}
 	bc_rpc_reply_end(s);
 }
@@ -261,6 +300,8 @@ static void answer(struct bc_rpc_server *s, const struct bc_rpc_request *q, cons
 	char text[2048];
 	if (bc_str_is(q->verb, "GET"))
 		answer_get(s, q);
+	else if (bc_str_is(q->verb, "STATE"))
+		answer_state(s, q);
 	else if (bc_str_is(q->verb, "MATCH") && bc_str_is(q->args[0], "refuse."))
 		bc_rpc_reply(s, 400, BC_STR("more than 10000 topics; a longer prefix helps"));
 	else if (bc_str_is(q->verb, "MATCH"))

@@ -412,6 +412,30 @@ BOARD_TEST(a_message_unfit_by_its_own_word_stays_unfit)
 	book(100, 1, BC_STATE_STALE);
 	symbol_state(100, 1, BC_STATE_LIVE, 50);
 	expect_state(BOOK, BC_STATE_STALE);
+	symbol_state(100, 2, BC_STATE_REST, 60);
+	expect_state(BOOK, BC_STATE_STALE);
+}
+
+BOARD_TEST(a_reason_that_changes_is_told_though_the_message_is_not_repeated)
+{
+	struct bc_message state = { .envelope = bus_envelope(100, 1, BC_STATE_STALE) };
+	struct bc_envelope e = bus_envelope(100, 1, BC_STATE_STALE);
+	e.reason = state.envelope.reason = BC_REASON_NO_DATA;
+	e.since.ns = state.envelope.since.ns = 10;
+	heartbeat("0", 100, 1, BC_STATE_LIVE);
+	book_of(BOOK, e, 1);
+	take(STATE, state);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_NO_DATA);
+	state.envelope.seq = 2;
+	state.envelope.reason = BC_REASON_DISCONNECTED;
+	state.envelope.since.ns = 20;
+	take(STATE, state);
+	expect_state(BOOK, BC_STATE_STALE);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_DISCONNECTED);
+	cr_expect_eq(get(BOOK).since.ns, 20);
+	later(4);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_GATEWAY);
+	cr_expect_eq(get(BOOK).since.ns, BC_TIME_UNKNOWN);
 }
 
 BOARD_TEST(what_came_while_its_gateway_was_away_was_missed)

@@ -84,6 +84,14 @@ static void ask(const char *words, struct bc_rpc_reply *reply)
 
 #define DESK_TEST(name) Test(cache_desk, name, .init = open_all, .fini = close_all)
 
+static void expect_frames(const struct bc_rpc_reply *reply, const char *const *want, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (want[i] != NULL)
+			cr_expect(bc_str_is(reply->answers[i], want[i]), "frame %zu is %.*s", i,
+				  (int)reply->answers[i].n, reply->answers[i].p);
+}
+
 DESK_TEST(get_answers_five_frames_a_topic)
 {
 	static const char *const want[] = {
@@ -109,14 +117,54 @@ DESK_TEST(get_answers_five_frames_a_topic)
 	ask("GET upbit.KRW-BTC.book upbit.KRW-ETH.book upbit.NO.book", &reply);
 	cr_expect_eq(reply.status, 200);
 	cr_assert_eq(reply.n_answers, 15);
-	for (size_t i = 0; i < 15; i++)
-		if (want[i] != NULL)
-			cr_expect(bc_str_is(reply.answers[i], want[i]), "frame %zu is %.*s", i,
-				  (int)reply.answers[i].n, reply.answers[i].p);
+	expect_frames(&reply, want, 15);
 	bc_level levels[2];
 	struct bc_message m;
 	cr_assert_eq(bc_message_decode(reply.answers[4], &m, levels, 2), BC_OK);
 	cr_expect_eq(m.body.book.bids[0].price.mantissa, 7);
+}
+
+DESK_TEST(state_answers_why_and_since_when_as_it_is_now)
+{
+	static const char *const then[] = {
+		"200",
+		"live",
+		"none",
+		"1",
+		"1000000",
+		"1000000",
+		"503",
+		"stale",
+		"gap",
+		"1",
+		"9223372036854775807",
+		"9223372036854775807",
+		"404",
+		"down",
+		"none",
+		"",
+		"9223372036854775807",
+		"9223372036854775807",
+	};
+	static const char *const later[] = { "200", "stale",      "gateway",
+					     "",    "4000000000", "4000000000" };
+	struct bc_rpc_reply reply;
+	fill();
+	now.ns += BC_NS_PER_MS;
+	ask("STATE upbit.KRW-BTC.book upbit.KRW-ETH.book upbit.NO.book", &reply);
+	cr_expect_eq(reply.status, 200);
+	cr_assert_eq(reply.n_answers, 18);
+	expect_frames(&reply, then, 18);
+	now.ns += 4 * BC_NS_PER_S - BC_NS_PER_MS; /* heartbeats are missed */
+	ask("STATE upbit.KRW-BTC.book", &reply);
+	cr_assert_eq(reply.n_answers, 6);
+	expect_frames(&reply, later, 6);
+	struct bc_message m = { .envelope = bus_envelope(100, 2, BC_STATE_LIVE) };
+	m.envelope.since.ns = -5;
+	take("upbit.KRW-ETH.state", m);
+	ask("STATE upbit.KRW-ETH.state", &reply);
+	cr_assert_eq(reply.n_answers, 6);
+	cr_expect(bc_str_is(reply.answers[3], ""), "no time that could be");
 }
 
 DESK_TEST(match_and_list_are_sorted)
@@ -148,14 +196,16 @@ static const struct {
 	{ "GET", "usage: GET topic..." },
 	{ "MATCH", "usage: MATCH prefix" },
 	{ "MATCH a b", "usage: MATCH prefix" },
+	{ "STATE", "usage: STATE topic..." },
 	{ "LIST", "usage: LIST prefix" },
 	{ "RESOLVE upbit", "usage: RESOLVE exchange name..." },
 	{ "GATEWAYS now", "usage: GATEWAYS" },
 	{ "TRADES upbit.KRW-BTC.trade 5", "not in this version" },
 	{ "CANDLES upbit.KRW-BTC.candle-1m 5", "not in this version" },
-	{ "get upbit.KRW-BTC.book", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
-	{ "DROP", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
-	{ "\x01\xff\xfe", "unknown verb: GET MATCH LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "get upbit.KRW-BTC.book",
+	  "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "DROP", "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "\x01\xff\xfe", "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
 };
 
 DESK_TEST(what_cannot_be_answered_is_told_why)

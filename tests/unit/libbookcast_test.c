@@ -414,6 +414,35 @@ BUS_TEST(names_and_questions_to_the_cache)
 	zmq_threadclose(thread);
 }
 
+/* The message says stale for one reason; by now it is stale for another one. */
+BUS_TEST(the_cache_is_asked_why_it_is_so_now)
+{
+	volatile bool stop = false;
+	const bookcast_message *m;
+	bookcast_condition c;
+	bc_level levels[2];
+	struct gateway *g = open_gateway(&gateways[0], "0", 100);
+	struct bc_envelope e = bus_envelope(100, 1, BC_STATE_STALE);
+	e.reason = BC_REASON_GAP;
+	publish(g, "upbit.KRW-BTC.book", bus_book(e, 7, levels), TO_CACHE_ONLY);
+	void *thread = zmq_threadstart(serve, (void *)&stop);
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-BTC", "book", &m), BOOKCAST_OK);
+	cr_expect_eq(m->reason, BOOKCAST_REASON_GAP);
+	cr_expect_eq(m->since, 1);
+	int64_t end = test_in(5); /* no heartbeat any more */
+	do
+		cr_assert_eq(bookcast_state(bus, "upbit", "KRW-BTC", "book", &c), BOOKCAST_OK);
+	while (c.reason != BOOKCAST_REASON_GATEWAY && test_now_ns() < end);
+	cr_expect_eq(c.state, BOOKCAST_STALE);
+	cr_expect_eq(c.reason, BOOKCAST_REASON_GATEWAY);
+	cr_expect_eq(c.since, BOOKCAST_UNKNOWN);
+	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-BTC", "book", &m), BOOKCAST_OK);
+	cr_expect_eq(m->state, BOOKCAST_STALE);
+	cr_expect_eq(m->reason, BOOKCAST_REASON_GATEWAY);
+	stop = true;
+	zmq_threadclose(thread);
+}
+
 static const struct {
 	const char *exchange, *symbol, *channel;
 } impossible[] = {
