@@ -52,8 +52,10 @@ void bc_pub_free(struct bc_pub **pub)
 		return;
 	bc_bus_socket_free(&(*pub)->socket);
 	for (size_t i = 0; i < (*pub)->n_endpoints; i++) {
-		if ((*pub)->locks[i] >= 0)
-			close((*pub)->locks[i]);
+		if ((*pub)->locks[i] < 0)
+			continue;
+		unlink((*pub)->endpoints[i] + strlen("ipc://")); /* ours while we hold the lock */
+		close((*pub)->locks[i]);
 	}
 	bc_filters_free(&(*pub)->filters);
 	free(*pub);

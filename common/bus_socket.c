@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zmq.h>
@@ -116,6 +117,20 @@ static bool host_is_local(const char *host)
 	if (inet_pton(AF_INET, host, &four) == 1)
 		return (ntohl(four.s_addr) >> 24) == 127;
 	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+bool bc_endpoint_is_tcp(const char *endpoint)
+{
+	if (!bc_str_starts(bc_str_of(endpoint), BC_STR("tcp://")))
+		return false;
+	const char *host = endpoint + strlen("tcp://"), *colon = strrchr(host, ':');
+	if (colon == NULL || colon == host)
+		return false;
+	if (strcmp(colon + 1, "*") == 0)
+		return true;
+	size_t digits = strspn(colon + 1, "0123456789");
+	return digits > 0 && digits <= 5 && colon[1 + digits] == '\0' &&
+	       strtoul(colon + 1, NULL, 10) <= UINT16_MAX;
 }
 
 bool bc_endpoint_is_local(const char *endpoint)

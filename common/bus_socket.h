@@ -49,6 +49,9 @@ bc_status bc_bus_wait(void *const *sockets, size_t n, long at_most_ms);
 /* Of a status just returned: for BC_EBUS what errno says, else bc_status_text(). */
 const char *bc_bus_why(bc_status rc);
 
+/* Is it "tcp://HOST:PORT", the port a number or "*"? */
+bool bc_endpoint_is_tcp(const char *endpoint);
+
 /* Is it reachable from this machine only: ipc, inproc, or tcp on 127/8 or [::1]? */
 bool bc_endpoint_is_local(const char *endpoint);
 

@@ -75,6 +75,11 @@ bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metri
 			   const char *listen, bc_ready_fn *ready, void *self, char *error,
 			   size_t error_cap);
 uint16_t bc_metrics_port(const struct bc_metrics_server *server);
+/* "address:port" as it was given, with the real port; lives as long as the server. */
+const char *bc_metrics_address(const struct bc_metrics_server *server);
+/* Would bc_metrics_serve() understand it? "" is off, and good. */
+bool bc_metrics_address_good(const char *listen);
+#define BC_METRICS_ADDRESS_HINT "an address such as 127.0.0.1:9100 or [::1]:0; empty: off"
 void bc_metrics_stop(struct bc_metrics_server **server); /* waits for its thread */
 
 #endif

@@ -24,6 +24,7 @@ struct bc_metrics_server {
 	bc_ready_fn *ready;
 	void *self;
 	uint16_t port;
+	char address[80];
 };
 
 /* ------------------------------------------------------------------ pages */
@@ -209,6 +210,8 @@ bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metri
 		free(s);
 		return rc;
 	}
+	snprintf(s->address, sizeof s->address, "%.*s:%u", (int)(strrchr(listen, ':') - listen),
+		 listen, s->port);
 	s->daemon = start_thread(s, fd); /* owns fd from here */
 	if (s->daemon == NULL) {
 		snprintf(error, error_cap, "%s: cannot start the thread that serves it", listen);
@@ -223,6 +226,18 @@ bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metri
 uint16_t bc_metrics_port(const struct bc_metrics_server *server)
 {
 	return server->port;
+}
+
+const char *bc_metrics_address(const struct bc_metrics_server *server)
+{
+	return server->address;
+}
+
+bool bc_metrics_address_good(const char *listen)
+{
+	union address address;
+	socklen_t length;
+	return *listen == '\0' || parse_address(listen, &address, &length);
 }
 
 void bc_metrics_stop(struct bc_metrics_server **server)

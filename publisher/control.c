@@ -200,6 +200,9 @@ void control_close(struct gateway *g)
 {
 	bc_bus_watch_stop(&g->ctl_watch);
 	bc_rpc_server_free(&g->ctl);
-	if (g->ctl_lock >= 0)
-		close(g->ctl_lock);
+	if (g->ctl_lock < 0)
+		return;
+	if (g->ctl_endpoint[0] != '\0')
+		unlink(g->ctl_endpoint + strlen("ipc://")); /* ours while we hold the lock */
+	close(g->ctl_lock);
 }

@@ -106,8 +106,7 @@ static bool ready(void *self, char *why, size_t cap)
 		if (bc_state_fit(i) || n == 0)
 			continue;
 		unfit += i == BC_STATE_HALTED ? 0 : n;
-		bc_text_addf(&text, "%llu symbols are %s\n", (unsigned long long)n,
-			     bc_state_word(i));
+		bc_text_addf(&text, "symbols %s: %llu\n", bc_state_word(i), (unsigned long long)n);
 	}
 	if (bc_metric_get(m, BC_METRIC_WS_OPEN) == 0)
 		bc_text_addf(&text, "no connection to the exchange is open\n");
@@ -242,16 +241,9 @@ static void log_memory_bound(const struct gateway *g)
 
 void gateway_ready_line(const struct gateway *g)
 {
-	char text[4096], metrics[128] = "";
+	char text[4096];
 	struct bc_json_writer w;
 	log_memory_bound(g);
-	if (g->metrics_server != NULL)
-		snprintf(metrics, sizeof metrics, "http://%.*s:%u/metrics",
-			 (int)(strrchr(bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN),
-				       ':') -
-			       bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN)),
-			 bc_config_text(g->settings->config, BC_KEY_METRICS_LISTEN),
-			 bc_metrics_port(g->metrics_server));
 	bc_json_start(&w, text, sizeof text, bc_json_to_file, stdout);
 	bc_json_object(&w);
 	add_text(&w, "program", "bookcast-gateway");
@@ -266,10 +258,10 @@ void gateway_ready_line(const struct gateway *g)
 	bc_json_array_end(&w);
 	add_text(&w, "ctl", g->ctl_endpoint);
 	bc_json_key(&w, BC_STR("metrics"));
-	if (metrics[0] == '\0')
+	if (g->metrics_server == NULL)
 		bc_json_null(&w);
 	else
-		bc_json_string(&w, bc_str_of(metrics));
+		bc_json_string(&w, bc_str_of(bc_metrics_address(g->metrics_server)));
 	bc_json_object_end(&w);
 	if (bc_json_end(&w, "\n") != BC_OK || fflush(stdout) != 0)
 		bc_log_event(g->log, BC_LOG_WARN, "gateway.ready-line",

@@ -28,6 +28,11 @@ bc_status session_check_symbol(const struct bc_exchange *exchange, const char *s
 	enum spec_kind kind = directory_spec_kind(spec);
 	bc_str text = bc_str_of(spec);
 	why[0] = '\0';
+	if (spec[0] == '@') {
+		snprintf(why, cap, "what begins with '@' is a gateway; symbols look like %s",
+			 exchange->example_symbols);
+		return BC_EINVAL;
+	}
 	if (kind == SPEC_NATIVE) {
 		bc_status rc = exchange->check_symbol(text, why, cap);
 		if (rc == BC_OK)

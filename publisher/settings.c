@@ -2,6 +2,7 @@
 #include "publisher/settings.h"
 
 #include "common/bus_socket.h"
+#include "common/metrics.h"
 #include "common/text.h"
 
 #include <ctype.h>
@@ -81,7 +82,7 @@ static bool bind_rule(const struct bc_config *c)
 	bool allowed = bc_config_bool(c, BC_KEY_BUS_ALLOW_INSECURE), good = true;
 	for (size_t i = 0; i < bc_config_count(c, BC_KEY_BUS_BIND); i++) {
 		const char *endpoint = bc_config_item(c, BC_KEY_BUS_BIND, i);
-		if (!bc_str_starts(bc_str_of(endpoint), BC_STR("tcp://")))
+		if (!bc_endpoint_is_tcp(endpoint))
 			good = complain(c, BC_KEY_BUS_BIND, (int)i,
 					"tcp://ADDRESS:PORT, such as tcp://127.0.0.1:0");
 		else if (!allowed && !bc_endpoint_is_local(endpoint))
@@ -91,6 +92,13 @@ static bool bind_rule(const struct bc_config *c)
 				"set bus.allow_insecure if that is meant");
 	}
 	return good;
+}
+
+static bool metrics_rule(const struct bc_config *c)
+{
+	if (bc_metrics_address_good(bc_config_text(c, BC_KEY_METRICS_LISTEN)))
+		return true;
+	return complain(c, BC_KEY_METRICS_LISTEN, -1, BC_METRICS_ADDRESS_HINT);
 }
 
 /* ------------------------------------------------------------------ what */
@@ -190,6 +198,7 @@ bool settings_rules(const struct bc_config *c)
 	good &= url_rule(c, BC_KEY_REST_URL, BC_URL_HTTP);
 	good &= ca_file_rule(c);
 	good &= bind_rule(c);
+	good &= metrics_rule(c);
 	good &= group_by_rule(c);
 	if (x != NULL) {
 		good &= symbols_rule(c, x);

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
 	struct bc_log *log = NULL;
 	struct cache_service *service = NULL;
 	bc_status rc = BC_ENOMEM;
-	switch (bc_config_load(&config, BC_CACHE, argc, argv, NULL, NULL)) {
+	const struct bc_config_more more = { .rules = cache_service_rules };
+	switch (bc_config_load(&config, BC_CACHE, argc, argv, NULL, &more)) {
 	case BC_CONFIG_DONE:
 		return EXIT_SUCCESS;
 	case BC_CONFIG_BAD:

@@ -46,20 +46,6 @@ static void put_time(struct bc_json_writer *w, const char *key, bc_wall_time t)
 		bc_json_null(w);
 }
 
-struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
-{
-	const struct bc_gateways *set = bc_board_gateways(board);
-	struct cache_tally tally = { 0, 0 };
-	for (size_t i = 0; i < bc_gateways_count(set); i++) {
-		const struct bc_gateway *g = bc_gateways_at(set, i);
-		if (g->replaced)
-			continue;
-		tally.gateways++;
-		tally.gone += bc_gateway_gone(g, now);
-	}
-	return tally;
-}
-
 /* ---- GATEWAYS ---- */
 
 static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
@@ -226,6 +212,23 @@ static struct census count_exchange(struct bc_board *board, const char *exchange
 	return c;
 }
 
+struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
+{
+	const struct bc_gateways *set = bc_board_gateways(board);
+	struct cache_tally tally = { 0 };
+	for (size_t i = 0; i < bc_gateways_count(set); i++) {
+		if (!first_of_exchange(set, i))
+			continue;
+		struct census c = count_exchange(board, bc_gateways_at(set, i)->exchange, now);
+		size_t fit = c.states[BC_STATE_LIVE] + c.states[BC_STATE_QUIET];
+		tally.gateways += c.gateways;
+		tally.gone += c.gone;
+		tally.fit += fit;
+		tally.unfit += c.symbols - fit - c.states[BC_STATE_HALTED];
+	}
+	return tally;
+}
+
 static bool all_fit(const struct census *c)
 {
 	return c->gone == 0 && c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
@@ -255,7 +258,8 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 			 struct bc_json_writer *w)
 {
 	const struct bc_gateways *set = bc_board_gateways(board);
-	bool fit = cache_tally(board, now).gateways > 0;
+	size_t n_exchanges = 0;
+	bool fit = true;
 	bc_json_object(w);
 	put_int(w, "uptime_ns", now.ns - about->started.ns);
 	put_uint(w, "topics", bc_board_topics(board));
@@ -267,10 +271,11 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 		const char *exchange = bc_gateways_at(set, i)->exchange;
 		struct census c = count_exchange(board, exchange, now);
 		fit = fit && all_fit(&c);
+		n_exchanges++;
 		put_exchange(w, &c, exchange);
 	}
 	bc_json_array_end(w);
-	put_bool(w, "fit", fit);
+	put_bool(w, "fit", fit && n_exchanges > 0);
 	bc_json_object_end(w);
 }
 

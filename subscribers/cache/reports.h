@@ -16,8 +16,10 @@ struct cache_about {
 
 struct cache_tally {
 	size_t gateways, gone; /* replaced ones are neither */
+	size_t fit, unfit;     /* symbols on their lists; halted ones are neither */
 };
 
+/* Looks at every symbol. */
 struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now);
 
 typedef void cache_report_fn(struct bc_board *board, const struct cache_about *about,

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_BINDS = 8, REQUESTS_A_TURN = 64 };
+enum { MAX_BINDS = 8, MAX_REMOTE = 256, REQUESTS_A_TURN = 64 };
 
 static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 enum { N_SIGNALS = sizeof signals / sizeof *signals };
@@ -45,8 +45,7 @@ struct cache_service {
 	struct patience patience;
 	struct known known[256];
 	size_t n_known;
-	uint64_t refused;           /* connections, already told */
-	const char *metrics_listen; /* of the configuration, which outlives the service */
+	uint64_t refused; /* connections, already told */
 	char run_dir[BC_PATH_MAX];
 	char endpoints[MAX_BINDS][BC_ENDPOINT_MAX];
 	size_t n_endpoints;
@@ -104,6 +103,8 @@ static void count(struct cache_service *s, bc_mono_time now)
 		{ BC_METRIC_CACHE_LOST, stats->lost },
 		{ BC_METRIC_CACHE_GATEWAYS, tally.gateways - tally.gone },
 		{ BC_METRIC_CACHE_GATEWAYS_GONE, tally.gone },
+		{ BC_METRIC_CACHE_SYMBOLS_FIT, tally.fit },
+		{ BC_METRIC_CACHE_SYMBOLS_UNFIT, tally.unfit },
 		{ BC_METRIC_CACHE_REQUESTS, about->requests - about->bad_requests },
 		{ BC_METRIC_CACHE_BAD_REQUESTS, about->bad_requests },
 		{ BC_METRIC_LOG_LOST, bc_log_lost(s->log) },
@@ -154,18 +155,24 @@ static void on_pulse(uv_timer_t *timer)
 		     BC_LOG_T("for", s->patience.last_long_ns));
 }
 
-/* On the metrics thread. */
+/* On the metrics thread: atomics only. As a gateway's: there are symbols, and all of them fit. */
 static bool is_ready(void *self, char *why, size_t cap)
 {
 	const struct bc_metrics *m = self;
+	struct bc_text text = bc_text_on(why, cap);
 	uint64_t gone = bc_metric_get(m, BC_METRIC_CACHE_GATEWAYS_GONE);
+	uint64_t up = bc_metric_get(m, BC_METRIC_CACHE_GATEWAYS);
+	uint64_t fit = bc_metric_get(m, BC_METRIC_CACHE_SYMBOLS_FIT);
+	uint64_t unfit = bc_metric_get(m, BC_METRIC_CACHE_SYMBOLS_UNFIT);
 	if (gone > 0)
-		snprintf(why, cap, "%llu gateways are gone", (unsigned long long)gone);
-	else if (bc_metric_get(m, BC_METRIC_CACHE_GATEWAYS) == 0)
-		snprintf(why, cap, "no gateway is heard");
-	else
-		return true;
-	return false;
+		bc_text_addf(&text, "gateways gone: %llu\n", (unsigned long long)gone);
+	else if (up == 0)
+		bc_text_addf(&text, "no gateway is heard\n");
+	if (unfit > 0)
+		bc_text_addf(&text, "symbols not fit: %llu\n", (unsigned long long)unfit);
+	if (up > 0 && fit + unfit == 0)
+		bc_text_addf(&text, "no symbol is followed\n");
+	return up > 0 && gone == 0 && fit > 0 && unfit == 0;
 }
 
 /* ---- requests and signals ---- */
@@ -223,16 +230,65 @@ static bc_status open_loop(struct cache_service *s)
 	return BC_OK;
 }
 
+/* ------------------------------------------------------------------ rules */
+
+static bool complain(const struct bc_config *c, enum bc_key key, int item, const char *message)
+{
+	bc_config_complain(c, key, item, message);
+	return false;
+}
+
+static bool bind_rule(const struct bc_config *c)
+{
+	bool allowed = bc_config_bool(c, BC_KEY_BUS_ALLOW_INSECURE), good = true;
+	size_t n = bc_config_count(c, BC_KEY_CACHE_BIND);
+	if (n >= MAX_BINDS)
+		good = complain(c, BC_KEY_CACHE_BIND, -1, "more than 7 endpoints");
+	for (size_t i = 0; i < n; i++) {
+		const char *endpoint = bc_config_item(c, BC_KEY_CACHE_BIND, i);
+		if (!bc_endpoint_is_tcp(endpoint))
+			good = complain(c, BC_KEY_CACHE_BIND, (int)i,
+					"tcp://ADDRESS:PORT, such as tcp://127.0.0.1:0");
+		else if (!allowed && !bc_endpoint_is_local(endpoint))
+			good = complain(
+				c, BC_KEY_CACHE_BIND, (int)i,
+				"anybody who can connect could read; bind 127.0.0.1, or set "
+				"bus.allow_insecure if that is meant");
+	}
+	return good;
+}
+
+static bool gateways_rule(const struct bc_config *c)
+{
+	bool good = true;
+	size_t n = bc_config_count(c, BC_KEY_GATEWAYS);
+	if (n > MAX_REMOTE)
+		good = complain(c, BC_KEY_GATEWAYS, -1, "more than 256 endpoints");
+	for (size_t i = 0; i < n; i++) {
+		const char *endpoint = bc_config_item(c, BC_KEY_GATEWAYS, i);
+		if (!bc_endpoint_is_tcp(endpoint) &&
+		    !bc_str_starts(bc_str_of(endpoint), BC_STR("ipc:///")))
+			good = complain(c, BC_KEY_GATEWAYS, (int)i,
+					"tcp://HOST:PORT, such as tcp://10.0.0.5:7001");
+	}
+	return good;
+}
+
+bool cache_service_rules(const struct bc_config *c)
+{
+	bool good = bind_rule(c);
+	good &= gateways_rule(c);
+	if (!bc_metrics_address_good(bc_config_text(c, BC_KEY_METRICS_LISTEN)))
+		good = complain(c, BC_KEY_METRICS_LISTEN, -1, BC_METRICS_ADDRESS_HINT);
+	return good;
+}
+
+/* ------------------------------------------------------------------ start */
+
 static bc_status bind_one(struct cache_service *s, const struct bc_config *c, int item,
 			  const char *endpoint)
 {
 	char why[512] = "not an endpoint such as tcp://127.0.0.1:5556";
-	if (!bc_config_bool(c, BC_KEY_BUS_ALLOW_INSECURE) && !bc_endpoint_is_local(endpoint)) {
-		bc_config_complain(c, BC_KEY_CACHE_BIND, item,
-				   "anybody who can connect could read; bind 127.0.0.1, or set "
-				   "bus.allow_insecure if that is meant");
-		return BC_EINVAL;
-	}
 	bc_status rc = bc_rpc_server_bind(s->server, endpoint, 0660, s->endpoints[s->n_endpoints]);
 	if (rc == BC_OK) {
 		s->n_endpoints++;
@@ -257,10 +313,6 @@ static bc_status open_server(struct cache_service *s, const struct bc_config *c)
 	if (rc != BC_OK) {
 		bc_config_complain(c, BC_KEY_RUN_DIR, -1, why);
 		return rc;
-	}
-	if (n >= MAX_BINDS) {
-		bc_config_complain(c, BC_KEY_CACHE_BIND, -1, "more than 7 endpoints");
-		return BC_ERANGE;
 	}
 	if ((rc = bc_rpc_server_new(&s->server, s->zmq)) != BC_OK)
 		return rc;
@@ -290,12 +342,8 @@ static bc_status open_board(struct cache_service *s, const struct bc_config *c)
 
 static bc_status open_feeds(struct cache_service *s, const struct bc_config *c)
 {
-	const char *remote[256];
+	const char *remote[MAX_REMOTE];
 	size_t n = bc_config_count(c, BC_KEY_GATEWAYS);
-	if (n > sizeof remote / sizeof *remote) {
-		bc_config_complain(c, BC_KEY_GATEWAYS, -1, "more than 256 endpoints");
-		return BC_ERANGE;
-	}
 	for (size_t i = 0; i < n; i++)
 		remote[i] = bc_config_item(c, BC_KEY_GATEWAYS, i);
 	const struct cache_feeds_options options = { s->run_dir, remote, n };
@@ -305,8 +353,8 @@ static bc_status open_feeds(struct cache_service *s, const struct bc_config *c)
 static bc_status open_metrics(struct cache_service *s, const struct bc_config *c)
 {
 	char why[256] = "";
-	const char *listen = s->metrics_listen = bc_config_text(c, BC_KEY_METRICS_LISTEN);
-	bc_metrics_init(&s->metrics, BC_CACHE, "cache", NULL, NULL);
+	const char *listen = bc_config_text(c, BC_KEY_METRICS_LISTEN);
+	bc_metrics_init(&s->metrics, BC_CACHE, "bookcast-cache", NULL, NULL);
 	if (listen[0] == '\0')
 		return BC_OK;
 	bc_metrics_beat(&s->metrics, bc_mono_now());
@@ -373,8 +421,7 @@ void cache_service_free(struct cache_service **service)
 
 bc_status cache_service_say_ready(const struct cache_service *s)
 {
-	char buffer[4096], address[280];
-	struct bc_text metrics = bc_text_on(address, sizeof address);
+	char buffer[4096];
 	struct bc_json_writer w;
 	bc_json_start(&w, buffer, sizeof buffer, bc_json_to_file, stdout);
 	bc_json_object(&w);
@@ -392,14 +439,10 @@ bc_status cache_service_say_ready(const struct cache_service *s)
 		bc_json_string(&w, bc_str_of(s->endpoints[i]));
 	bc_json_array_end(&w);
 	bc_json_key(&w, BC_STR("metrics"));
-	if (s->metrics_server == NULL) {
+	if (s->metrics_server == NULL)
 		bc_json_null(&w);
-	} else { /* the address as given, with the real port */
-		const char *colon = strrchr(s->metrics_listen, ':');
-		bc_text_addf(&metrics, "%.*s:%u", (int)(colon - s->metrics_listen),
-			     s->metrics_listen, bc_metrics_port(s->metrics_server));
-		bc_json_string(&w, (bc_str){ metrics.p, metrics.n });
-	}
+	else
+		bc_json_string(&w, bc_str_of(bc_metrics_address(s->metrics_server)));
 	bc_json_object_end(&w);
 	bc_status rc = bc_json_end(&w, "\n");
 	if (rc != BC_OK || fflush(stdout) != 0)

@@ -9,6 +9,9 @@
 
 struct cache_service;
 
+/* What the configuration must hold beyond types and ranges; of bc_config_more. */
+bool cache_service_rules(const struct bc_config *config);
+
 /* Takes the run directory's cache.rpc, binds, starts to listen to gateways. What went wrong is told
  * on stderr by the configuration key it belongs to. */
 bc_status cache_service_new(struct cache_service **out, const struct bc_config *config,

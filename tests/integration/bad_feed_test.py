@@ -16,7 +16,7 @@ class FeedCase(bookcast_test.Case):
         self.cache = self.start_cache()
 
     def metrics(self):
-        url = self.gateway.ready["metrics"]
+        url = f"http://{self.gateway.ready['metrics']}/metrics"
         with urllib.request.urlopen(url, timeout=bookcast_test.DEADLINE) as answer:
             return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
                     for line in answer.read().decode().splitlines() if line and line[0] != "#"}

@@ -57,7 +57,7 @@ class BadStartTest(bookcast_test.Case):
         rows = (
             (("--exchange", "upbitt", "--symbols", "KRW-BTC"), ("upbitt", "upbit")),
             (("--exchange", "upbit", "--symbols", "krw-btc"), ("krw-btc", "KRW-BTC")),
-            (("--exchange", "upbit", "--symbols", "@KRW-BTC"), ("@KRW-BTC",)),
+            (("--exchange", "upbit", "--symbols", "@KRW-BTC"), ("@KRW-BTC", "'@'")),
             (("--exchange", "upbit", "--symbols", "KRW-" + "B" * 240), ("KRW-BBB",)),
             (("--exchange", "upbit", "--symbols", "KRW-BTC", "--channels", "books"), ("books", "book")),
             (("--exchange", "upbit", "--symbols", "KRW-BTC", "--channels", "candle-7m"), ("candle-7m",)),
@@ -69,6 +69,23 @@ class BadStartTest(bookcast_test.Case):
         for arguments, says in rows:
             with self.subTest(arguments[2:]):
                 self.refused("bookcast-gateway", *arguments, says=says)
+
+    def test_addresses(self):
+        gateway = ("bookcast-gateway", "--exchange", "upbit", "--symbols", "KRW-BTC")
+        rows = (
+            ((*gateway, "--metrics", "nonsense"), ("metrics.listen", "nonsense", "127.0.0.1:9100")),
+            ((*gateway, "--metrics", "127.0.0.1:70000"), ("metrics.listen", "70000")),
+            ((*gateway, "--bind", "tcp://127.0.0.1"), ("bus.bind", "tcp://127.0.0.1:0")),
+            ((*gateway, "--bind", "tcp://127.0.0.1:65536"), ("bus.bind", "65536")),
+            (("bookcast-cache", "--metrics", ":9100"), ("metrics.listen", ":9100")),
+            (("bookcast-cache", "--bind", "127.0.0.1:1"), ("cache.bind", "tcp://")),
+            (("bookcast-cache", "--gateways", "10.0.0.5:7001"), ("gateways", "10.0.0.5:7001", "tcp://")),
+            (("bookcast-cache", "--gateways", "ipc://relative"), ("gateways", "ipc://relative")),
+        )
+        for arguments, says in rows:
+            with self.subTest(arguments):
+                self.refused(*arguments, says=says)
+                self.refused(*arguments, "--check", says=says)
 
     def test_flags_and_environment(self):
         for program in ("bookcast-gateway", "bookcast-cache", "bookcast-sim", "bookcast-decode"):
@@ -96,11 +113,17 @@ class BadStartTest(bookcast_test.Case):
             self.refused("bookcast-cache", "--bind", f"tcp://127.0.0.1:{port}", says=(str(port), "in use"))
             self.refused("bookcast-sim", "--exchange", "upbit", "--listen", f"127.0.0.1:{port}",
                          says=(str(port), "in use"))
+        self.assertEqual(self.sockets(), [])
+
+    def sockets(self):
+        return sorted(p.name for p in self.run_dir.iterdir() if p.is_socket())
 
     def test_a_bind_that_anybody_could_read(self):
         self.refused("bookcast-gateway", "--exchange", "upbit", "--symbols", "KRW-BTC", "--bind",
                      "tcp://0.0.0.0:0", says=("0.0.0.0", "allow_insecure"))
         self.refused("bookcast-cache", "--bind", "tcp://0.0.0.0:0", says=("0.0.0.0", "allow_insecure"))
+        self.refused("bookcast-cache", "--bind", "tcp://0.0.0.0:0", "--check",
+                     says=("0.0.0.0", "allow_insecure"))
 
     def test_sockets_that_another_process_owns(self):
         sim = self.start_sim("--symbols", 1)
@@ -112,6 +135,10 @@ class BadStartTest(bookcast_test.Case):
         self.refused("bookcast-cache", says=("cache", str(cache.pid)))
         # And the owners have not noticed.
         self.wait_fit(1)
+        self.assertEqual(self.sockets(), ["cache.rpc", "upbit.0.ctl", "upbit.0.pub"])
+        for process in (gateway, cache):
+            self.assertEqual(process.stop(), 0)
+        self.assertEqual(self.sockets(), [], "who ends takes its sockets along")
 
     def test_a_run_directory_that_cannot_be_used(self):
         path = self.directory / "file"

@@ -223,7 +223,8 @@ class CacheTest(bookcast_test.Case):
         with self.assertRaises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(base + "/readyz")
         self.assertEqual(error.exception.code, 503)
-        gateway = Gateway(self)
+        gateway = Gateway(self, symbols=("KRW-BTC",))
+        gateway.send("KRW-BTC.state", STATE, LIVE, [LIVE])
         gateway.book("KRW-BTC", 7)
 
         def ready():
@@ -233,6 +234,13 @@ class CacheTest(bookcast_test.Case):
         text = urllib.request.urlopen(base + "/metrics").read().decode()
         self.assertRegex(text, r"(?m)^bookcast_cache_messages_total\S* [1-9]")
         self.assertRegex(text, r'(?m)^bookcast_cache_gateways\{\S*state="up"\S*\} 1$')
+        self.assertRegex(text, r'(?m)^bookcast_build_info\{program="bookcast-cache"')
+        gateway.send("KRW-BTC.state", STATE, STALE, [LIVE])
+        gateway.book("KRW-BTC", 7, STALE)
+        self.wait_for(lambda: not ready(), "a symbol that is not fit")
+        with self.assertRaisesRegex(urllib.error.HTTPError, "503") as error:
+            urllib.request.urlopen(base + "/readyz")
+        self.assertIn("symbols not fit: 1", error.exception.read().decode())
         cache.process.send_signal(signal.SIGUSR1)
         cache.wait_log("event=log.level is=debug")
         cache.process.send_signal(signal.SIGUSR2)

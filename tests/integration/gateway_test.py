@@ -198,7 +198,7 @@ class Commands(bookcast_test.Case):
     def test_metrics_and_readiness(self):
         sim = self.start_sim("--symbols", "10", "--rate", "100")
         gateway = self.start_gateway(sim, "--metrics", "127.0.0.1:0", symbols="KRW-BTC")
-        base = gateway.ready["metrics"].removesuffix("/metrics")
+        base = "http://" + gateway.ready["metrics"]
 
         def get(path):
             try:
@@ -249,7 +249,7 @@ class Refused(bookcast_test.Case):
         gateway = self.start_gateway(sim, "--bind", "tcp://127.0.0.1:0", "--metrics", "127.0.0.1:0",
                                      symbols="KRW-BTC")
         tcp = [e for e in gateway.ready["endpoints"] if e.startswith("tcp")][0]
-        metrics = gateway.ready["metrics"].split("/")[2]
+        metrics = gateway.ready["metrics"]
         self.refuse("upbit.0.pub", "--symbols", "KRW-BTC")
         self.refuse("in use", "--symbols", "KRW-BTC", "--instance", "b", "--bind", tcp)
         self.refuse("metrics.listen", "--symbols", "KRW-BTC", "--instance", "b", "--metrics", metrics)
