@@ -134,7 +134,7 @@ static void how_set(struct bc_ws *ws, enum bc_ws_close why, const char *detail)
 		return;
 	ws->how_known = true;
 	ws->how.why = why;
-	snprintf(ws->detail, sizeof ws->detail, "%s", detail);
+	snprintf(ws->detail, sizeof ws->detail, "%.*s", (int)sizeof ws->detail - 1, detail);
 }
 
 /* Wakes lws so that it lets go of the socket at its next turn, whatever it waits for. */
