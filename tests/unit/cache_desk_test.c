@@ -160,10 +160,12 @@ DESK_TEST(state_answers_why_and_since_when_as_it_is_now)
 	cr_assert_eq(reply.n_answers, 6);
 	expect_frames(&reply, later, 6);
 	struct bc_message m = { .envelope = bus_envelope(100, 2, BC_STATE_LIVE) };
+	take("upbit.@0.heartbeat", bus_heartbeat(m.envelope, "0", 1, "tcp://10.0.0.1:5000"));
 	m.envelope.since.ns = -5;
 	take("upbit.KRW-ETH.state", m);
 	ask("STATE upbit.KRW-ETH.state", &reply);
 	cr_assert_eq(reply.n_answers, 6);
+	cr_expect(bc_str_is(reply.answers[1], "live"));
 	cr_expect(bc_str_is(reply.answers[3], ""), "no time that could be");
 }
 
