@@ -3,13 +3,16 @@
  * What the adapter understood goes to stdout, one event a line; what it refused goes to stderr
  * with the number of its line, and then the exit status is 1. */
 #include "common/text.h"
+#include "common/version.h"
 #include "publisher/decode_input.h"
 #include "publisher/decode_print.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_SNAPSHOTS 256
 #define MAX_EXCHANGES 32
@@ -233,6 +236,8 @@ static bool take_snapshot(struct decoder *d, const char *text)
 		return complain("--snapshot", text, "SYMBOL=FILE");
 	if (d->n_snapshots == MAX_SNAPSHOTS)
 		return complain("--snapshot", text, "too many of them");
+	if (access(equals + 1, R_OK) != 0) /* now, even if nobody is going to ask for it */
+		return complain("--snapshot", text, strerror(errno));
 	d->snapshots[d->n_snapshots++] =
 		(struct snapshot){ text, equals + 1, (size_t)(equals - text) };
 	return true;
@@ -291,8 +296,10 @@ static enum asked take_arguments(struct decoder *d, int argc, char **argv)
 {
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (option == OPT_HELP || option == OPT_VERSION) {
-			fputs(option == OPT_HELP ? usage : "bookcast-decode " BOOKCAST_VERSION "\n",
-			      stdout);
+			if (option == OPT_HELP)
+				fputs(usage, stdout);
+			else
+				printf("bookcast-decode %s (%s)\n", bc_version, bc_version_git);
 			return DONE;
 		}
 		if (!take_option(d, option))

@@ -1,5 +1,6 @@
 /* exchanges_list.c - bookcast-exchanges: what each adapter offers, as it declares it. */
 #include "common/json_writer.h"
+#include "common/version.h"
 #include "publisher/exchanges/exchange.h"
 
 #include <stdio.h>
@@ -95,8 +96,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return fputs(usage, stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-		return puts("bookcast-exchanges " BOOKCAST_VERSION) == EOF ? EXIT_FAILURE
-									   : EXIT_SUCCESS;
+		return printf("bookcast-exchanges %s (%s)\n", bc_version, bc_version_git) < 0
+			       ? EXIT_FAILURE
+			       : EXIT_SUCCESS;
 	if (argc > 1 && !json) {
 		fputs(usage, stderr);
 		return EXIT_FAILURE;

@@ -40,6 +40,7 @@ WRONG = [
     (["upbit", "--times", "utc"], "ns or iso"),
     (["upbit", "--snapshot", "KRW-BTC"], "SYMBOL=FILE"),
     (["upbit", "--snapshot", "=x"], "SYMBOL=FILE"),
+    (["upbit", "--snapshot", "KRW-BTC=/nonexistent"], "No such file"),
     (["upbit", "--jsn"], "--help"),
     (["upbit", "/nonexistent/file"], "No such file"),
     (["upbit", "/tmp"], "directory"),
@@ -49,11 +50,13 @@ WRONG = [
 def main():
     for arguments, stderr in WRONG:
         expect(run("bookcast-decode", *arguments), 1, stderr, 0, f"decode {arguments}")
-    for program in ("bookcast-decode", "bookcast-exchanges"):
+    built = run("bookcast", "--version").stdout.partition(b" ")[2]
+    for program in ("bookcast-decode", "bookcast-exchanges", "bookcast-sim", "bookcast-gateway",
+                    "bookcast-cache"):
         expect(run(program, "--help"), 0, None, None, f"{program} --help")
         done = run(program, "--version")
         expect(done, 0, None, 1, f"{program} --version")
-        if not done.stdout.startswith(program.encode() + b" "):
+        if done.stdout != program.encode() + b" " + built:
             failures.append(f"{program} --version: {done.stdout!r}")
     expect(run("bookcast-exchanges", "upbit"), 1, "usage:", 0, "exchanges upbit")
 

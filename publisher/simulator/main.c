@@ -1,4 +1,5 @@
 /* main.c - bookcast-sim: a simulated exchange for tests, demonstrations and your own strategies. */
+#include "common/version.h"
 #include "publisher/simulator/faults.h"
 #include "publisher/simulator/sim.h"
 
@@ -161,10 +162,13 @@ static int parse(int argc, char **argv, struct sim_options *o)
 	int flag;
 
 	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		if (flag == HELP || flag == VERSION) {
-			fputs(flag == HELP ? help : "bookcast-sim " BOOKCAST_VERSION "\n", stdout);
-			if (flag == HELP)
-				sim_faults_help(stdout);
+		if (flag == VERSION) {
+			printf("bookcast-sim %s (%s)\n", bc_version, bc_version_git);
+			return EXIT_SUCCESS;
+		}
+		if (flag == HELP) {
+			fputs(help, stdout);
+			sim_faults_help(stdout);
 			return EXIT_SUCCESS;
 		}
 		if (!take_flag(flag, optarg, o))
