@@ -255,9 +255,11 @@ bc_status directory_follow(struct session *s, const char *spec, char *why, size_
 	bc_status rc = session_check_symbol(s->x, spec, why, cap);
 	if (rc != BC_OK)
 		return rc;
-	if (kind == SPEC_NATIVE)
+	if (kind == SPEC_NATIVE) {
 		rc = symbol_follow(s, bc_str_of(spec));
-	else if (kind == SPEC_GLOB || (rc = follow_unified(s, spec)) != BC_OK)
+		if (rc == BC_OK && s->directory.loaded && entry_of(s, bc_str_of(spec)) == NULL)
+			rest_hurry(s, JOB_INSTRUMENTS); /* new there, or a mistake: it will say */
+	} else if (kind == SPEC_GLOB || (rc = follow_unified(s, spec)) != BC_OK)
 		rc = follow_matches(s, spec, kind);
 	if (rc != BC_OK)
 		snprintf(why, cap, "%s", bc_status_text(rc));

@@ -251,6 +251,8 @@ void feed_input(struct session *s, uint32_t connection, const struct bc_input *i
 bc_status rest_new(struct session *s);
 void rest_free(struct session *s);
 void rest_want(struct session *s, enum rest_job_id job);
+/* Now instead of at its usual time; one that failed keeps its wait. */
+void rest_hurry(struct session *s, enum rest_job_id job);
 void rest_forget(struct session *s, uint32_t symbol);
 void rest_tick(struct session *s);
 bc_mono_time rest_deadline(const struct session *s);

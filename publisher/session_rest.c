@@ -50,6 +50,12 @@ void rest_want(struct session *s, enum rest_job_id job)
 	s->jobs[job].wanted = s->jobs[job].endpoint != NULL;
 }
 
+void rest_hurry(struct session *s, enum rest_job_id job)
+{
+	if (s->jobs[job].failures == 0)
+		s->jobs[job].not_before = BUDGET_NOW;
+}
+
 /* The symbol is gone, and its number may be another's when the answer comes. */
 void rest_forget(struct session *s, uint32_t symbol)
 {

@@ -244,6 +244,22 @@ Test(session, unlisted_symbols_are_halted_with_a_hint)
 	done(r);
 }
 
+Test(session, unlisted_symbol_added_later_has_the_list_read_again)
+{
+	struct rig *r = live_rig("AAA");
+	char why[64];
+	answers(r, "list AAA");
+	pass(r, S);
+	r->get[0] = '\0';
+	cr_expect_eq(session_add(r->session, r->now, "AAB", why, sizeof why), BC_OK);
+	pass(r, 0);
+	cr_assert_str_eq(r->get, "/list");
+	answers(r, "list AAA");
+	expect_state(r, "AAB", BC_STATE_HALTED, BC_REASON_UNKNOWN_SYMBOL);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 Test(session, symbol_that_left_the_list_is_halted_when_it_falls_silent)
 {
 	struct rig *r = live_rig("AAA BBB");
