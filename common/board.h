@@ -72,6 +72,10 @@ void bc_board_bad_frame(struct bc_board *board);
 /* Forgets what is due to be forgotten; call it about once a second. */
 void bc_board_tick(struct bc_board *board, bc_mono_time now);
 
+/* Behind: messages wait that were not read in time, and each may be newer than what is kept. Until
+ * that is over nothing is fit: stale (clock). */
+void bc_board_set_behind(struct bc_board *board, bool behind);
+
 /* What should be asked of the gateways again: a prefix to renew. False: nothing more. */
 bool bc_board_wants(struct bc_board *board, char prefix[BC_TOPIC_MAX + 1]);
 

@@ -53,6 +53,7 @@ struct bc_board {
 	struct board_entry *entries;
 	struct board_name *names;
 	size_t n_bytes, n_unlisted;
+	bool behind;
 	char wants[BOARD_MAX_WANTS][BC_TOPIC_MAX + 1];
 	size_t n_wants;
 	struct bc_message message; /* the one being read */

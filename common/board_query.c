@@ -77,6 +77,16 @@ void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
 	if (board_proven(&view, &proven))
 		answer->proven_ns = now.ns - proven.ns;
 	answer->payload = (bc_str){ view.line->payload, view.line->n_payload };
+	if (board->behind && bc_state_fit_if_rest(answer->state)) {
+		answer->state = BC_STATE_STALE;
+		answer->reason = BC_REASON_CLOCK;
+		answer->since.ns = BC_TIME_UNKNOWN;
+	}
+}
+
+void bc_board_set_behind(struct bc_board *board, bool behind)
+{
+	board->behind = behind;
 }
 
 bool bc_board_last_seq(const struct bc_board *board, bc_str topic, uint64_t epoch, uint64_t *seq)

@@ -31,12 +31,15 @@ bool patience_waits(struct patience *p, bool behind, bc_mono_time now)
 		patience_pulse(p, now);
 	if (behind)
 		p->busy = now;
+	else
+		p->behind = false;
 	if (should_wait(p, behind, now)) {
 		int64_t most = p->stalled.ns != 0 ? MAX_STALL_WAIT : MAX_WAIT;
 		if (p->waiting.ns == 0)
 			p->waiting = now;
 		if (now.ns - p->waiting.ns < most)
 			return true;
+		p->behind = p->behind || p->stalled.ns != 0;
 	}
 	p->waiting.ns = p->stalled.ns = 0;
 	return false;

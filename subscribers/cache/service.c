@@ -181,8 +181,10 @@ static void on_request(void *self)
 {
 	struct cache_service *s = self;
 	bc_mono_time now = bc_boot_now();
-	if (!patience_waits(&s->patience, cache_feeds_behind(s->feeds), now))
-		cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
+	if (patience_waits(&s->patience, cache_feeds_behind(s->feeds), now))
+		return;
+	bc_board_set_behind(s->board, s->patience.behind);
+	cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
 }
 
 static void change_level(struct cache_service *s, int by)

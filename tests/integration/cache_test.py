@@ -256,7 +256,7 @@ class CacheTest(bookcast_test.Case):
         gateway.book("KRW-BTC", 1)
         self.wait_state("upbit.KRW-BTC.book", "live")
         cache.process.send_signal(signal.SIGSTOP)
-        for price in range(2, 1000):
+        for price in range(2, 5000):
             gateway.book("KRW-BTC", price)
         asker = self.context.socket(zmq.REQ)
         asker.setsockopt(zmq.LINGER, 0)
@@ -268,7 +268,7 @@ class CacheTest(bookcast_test.Case):
         reply = asker.recv_multipart()
         asker.close()
         if reply[3] == b"live":
-            self.assertEqual(msgpack.unpackb(reply[6])[2][2], [999, 1])
+            self.assertEqual(msgpack.unpackb(reply[6])[2][2], [4999, 1])
 
 
 if __name__ == "__main__":

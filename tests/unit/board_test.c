@@ -119,6 +119,19 @@ BOARD_TEST(three_missed_heartbeats_make_everything_stale)
 	cr_expect_eq(answer.proven_ns, 3 * BC_NS_PER_S + 1);
 }
 
+BOARD_TEST(who_is_behind_calls_nothing_fit)
+{
+	book(100, 1, BC_STATE_LIVE);
+	bc_board_set_behind(board, true);
+	expect_state(BOOK, BC_STATE_STALE);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_CLOCK);
+	book(100, 2, BC_STATE_DOWN);
+	expect_state(BOOK, BC_STATE_DOWN);
+	book(100, 3, BC_STATE_LIVE);
+	bc_board_set_behind(board, false);
+	expect_state(BOOK, BC_STATE_LIVE);
+}
+
 BOARD_TEST(messages_without_heartbeats_are_believed_for_as_long)
 {
 	book(100, 1, BC_STATE_LIVE);

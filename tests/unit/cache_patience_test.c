@@ -26,6 +26,7 @@ Test(patience, messages_come_first_but_a_flood_does_not_starve_requests)
 	cr_expect(patience_waits(&p, true, at(10)));
 	cr_expect(patience_waits(&p, true, at(59)));
 	cr_expect_not(patience_waits(&p, true, at(60)), "long enough");
+	cr_expect_not(p.behind, "a flood without a stall is read as it comes");
 	cr_expect(patience_waits(&p, true, at(61)), "the next one waits, too");
 }
 
@@ -48,7 +49,14 @@ Test(patience, after_a_stall_there_must_be_a_pause)
 		patience_pulse(&p, at(ms));
 		cr_expect(patience_waits(&p, true, at(ms)));
 	}
+	cr_expect_not(p.behind, "it waits, nothing was answered");
 	cr_expect_not(patience_waits(&p, true, at(9500)), "not for ever");
+	cr_expect(p.behind, "but nothing is fit");
+	cr_expect(patience_waits(&p, true, at(9501)));
+	cr_expect_not(patience_waits(&p, true, at(9551)));
+	cr_expect(p.behind, "as long as messages wait");
+	cr_expect_not(patience_waits(&p, false, at(9552)));
+	cr_expect_not(p.behind, "all read");
 }
 
 Test(patience, a_stall_long_ago_delays_nobody)
