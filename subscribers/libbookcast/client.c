@@ -16,6 +16,9 @@ enum { MAX_UNWANTED = 1000, MAX_LEVELS = 4096 };
 
 #define SCAN_EVERY (20 * BC_NS_PER_MS)
 #define ASK_AGAIN  BC_NS_PER_S
+#define AWAY       (2 * BC_NS_PER_S)    /* who did not look for so long reads of the past first */
+#define LOOK_EVERY BC_NS_PER_S          /* so a longer time between two looks was no waiting */
+#define PAUSE_MS   30                   /* without a message: all that was on its way is in */
 #define CATCH_UP   (200 * BC_NS_PER_MS) /* the stream may bring what the cache has already */
 
 struct bc_client {
@@ -28,7 +31,8 @@ struct bc_client {
 	struct bc_client_counters counters;
 	struct followed *scan; /* the next one to look at; NULL: no scan is under way */
 	bool dirty;            /* states may have changed by something else than their message */
-	bc_mono_time scanned, gone_due;
+	bc_mono_time scanned, gone_due, looked;
+	bool behind;   /* was away, and what came meanwhile is not read yet */
 	uint64_t gone; /* which gateways were gone, mixed */
 	struct waker waker;
 	struct bc_message message;
@@ -369,10 +373,34 @@ static bool settle(struct bc_client *c, bc_mono_time now)
 	return again || c->scan != NULL || waker_has_input(finder_socket(c->finder));
 }
 
+static void set_behind(struct bc_client *c, bool behind)
+{
+	c->behind = behind;
+	bc_board_set_behind(c->board, behind);
+	c->dirty = true;
+}
+
+/* A process that was stopped, or busy elsewhere, finds the past in its queue: nothing of it may be
+ * called fit before the present is reached. */
+static void look(struct bc_client *c, bc_mono_time now)
+{
+	if (c->looked.ns != 0 && now.ns - c->looked.ns > AWAY && !c->behind)
+		set_behind(c, true);
+	c->looked = now;
+}
+
+/* Everything has been read; more may be on its way, libzmq's own thread was stopped, too. */
+static bool caught_up(struct bc_client *c)
+{
+	void *socket = bc_sub_socket(c->sub);
+	return bc_bus_wait(&socket, 1, PAUSE_MS) != BC_OK || !bc_bus_has_input(socket);
+}
+
 bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 {
 	bc_str topic, payload;
 	bc_mono_time now = bc_boot_now();
+	look(c, now);
 	if (now.ns >= c->gone_due.ns || c->dirty)
 		keep_house(c, now);
 	for (int n = 0; n < MAX_UNWANTED; n++) {
@@ -385,6 +413,11 @@ bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 			return rc;
 		if (rc == BC_EPARSE)
 			bc_board_bad_frame(c->board);
+		if (rc == BC_EAGAIN && c->behind) {
+			if (!caught_up(c))
+				continue;
+			set_behind(c, false);
+		}
 		if (rc == BC_EAGAIN && !settle(c, now)) {
 			waker_at(&c->waker, now, due(c, now));
 			return BC_EAGAIN;
@@ -401,11 +434,14 @@ bc_status bc_client_wait(struct bc_client *c, int64_t timeout_ns, struct bc_clie
 		bc_status rc = bc_client_next(c, event);
 		if (rc != BC_EAGAIN)
 			return rc;
-		int64_t left = end == INT64_MAX ? INT64_MAX : end - bc_boot_now().ns;
+		bc_mono_time now = bc_boot_now();
+		int64_t left = end - now.ns;
 		if (left <= 0)
 			return BC_EAGAIN;
+		int64_t slice = left < LOOK_EVERY ? left : LOOK_EVERY;
 		/* After a signal the caller may want to stop. */
-		if ((rc = waker_wait(&c->waker, end == INT64_MAX ? -1 : left)) != BC_OK)
+		rc = waker_wait(&c->waker, slice);
+		if (rc != BC_OK && (rc != BC_EAGAIN || bc_boot_now().ns < now.ns + slice))
 			return rc;
 	}
 }

@@ -533,6 +533,27 @@ static const struct {
 	{ { 9007199254740993, 0 }, "9007199254740993", 9007199254740992.0 },
 };
 
+BUS_TEST(who_stood_still_is_told_nothing_of_the_past_as_fit)
+{
+	struct gateway *g = begin();
+	for (uint64_t seq = 2; seq <= 20; seq++)
+		book(g, seq);
+	poll(NULL, 0, 2100); /* the fault itself: nobody looks for over two seconds */
+	book(g, 21);
+	const bookcast_message *m;
+	int64_t end = test_in(5);
+	uint64_t n_past = 0;
+	while ((m = next(1)) != NULL && m->state != BOOKCAST_LIVE && test_now_ns() < end) {
+		n_past++;
+		cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 0, "%lu",
+			     (unsigned long)m->seq);
+	}
+	cr_assert(m != NULL);
+	cr_expect_eq(m->seq, 21);
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 1000), 1);
+	cr_expect_geq(n_past, 19, "what came meanwhile is received all the same");
+}
+
 Test(libbookcast, decimals_are_exact_and_doubles_the_nearest)
 {
 	char text[BOOKCAST_DECIMAL_MAX];

@@ -200,7 +200,9 @@ BOOKCAST_API int bookcast_unsubscribe(bookcast *bus, const char *exchange, const
  *   BOOKCAST_MESSAGE  *message is it
  *   BOOKCAST_OK       none came in time
  *   below 0           an error
- * Call it often: heartbeats are only heard, gaps only repaired, in here. */
+ * Call it often: heartbeats are only heard, gaps only repaired, in here. After two seconds without
+ * a call, or a standstill of the process, what has piled up is stale (clock) until all of it has
+ * been received. */
 BOOKCAST_API int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **message);
 
 /* The newest message of a topic. What is not subscribed is asked of the cache (at most 1 s):
