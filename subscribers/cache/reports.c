@@ -197,13 +197,15 @@ static bool first_of_exchange(const struct bc_gateways *set, size_t i)
 	return !bc_gateways_at(set, i)->replaced;
 }
 
+/* One that said goodbye is missed by nobody as long as others serve its symbols; where nobody does,
+ * they are down and tell by themselves. */
 static struct census count_exchange(struct bc_board *board, const char *exchange, bc_mono_time now)
 {
 	const struct bc_gateways *set = bc_board_gateways(board);
 	struct census c = { .board = board, .now = now };
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
-		if (g->replaced || strcmp(g->exchange, exchange) != 0)
+		if (g->replaced || g->state == BC_STATE_DOWN || strcmp(g->exchange, exchange) != 0)
 			continue;
 		c.gateways++;
 		c.gone += bc_gateway_gone(g, now);
@@ -231,7 +233,8 @@ struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
 
 static bool all_fit(const struct census *c)
 {
-	return c->gone == 0 && c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
+	return c->gateways > 0 && c->gone == 0 &&
+	       c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
 }
 
 static void put_exchange(struct bc_json_writer *w, const struct census *c, const char *exchange)

@@ -355,6 +355,50 @@ DESK_TEST(health_counts_symbols_and_names_the_unfit)
 	json_decref(json);
 }
 
+static bool healthy(double *gateways)
+{
+	json_t *json = ask_json("HEALTH");
+	bool fit = json_is_true(json_object_get(json, "fit"));
+	*gateways = (double)number_at(json_array_get(json_object_get(json, "exchanges"), 0),
+				      "gateways");
+	json_decref(json);
+	return fit;
+}
+
+static void say_goodbye(const char *instance, uint64_t epoch)
+{
+	char topic[64];
+	struct bc_envelope e = bus_envelope(epoch, 99, BC_STATE_DOWN);
+	e.reason = BC_REASON_SHUTDOWN;
+	snprintf(topic, sizeof topic, "upbit.@%s.heartbeat", instance);
+	take(topic, bus_heartbeat(e, instance, 1, "ipc:///x"));
+	struct bc_message state = { .envelope = e };
+	take("upbit.KRW-BTC.state", state);
+	take("upbit.KRW-ETH.state", state);
+}
+
+DESK_TEST(a_gateway_that_said_goodbye_is_not_missed_while_another_serves)
+{
+	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
+	uint8_t list[256];
+	double gateways;
+	fill();
+	struct bc_envelope e = bus_envelope(200, 1, BC_STATE_LIVE);
+	take("upbit.@b.heartbeat", bus_heartbeat(e, "b", 1, "ipc:///y"));
+	take("upbit.@b.state", bus_symbols(e, 1, symbols, 2, list));
+	struct bc_message state = { .envelope = e };
+	take("upbit.KRW-BTC.state", state);
+	take("upbit.KRW-ETH.state", state);
+	cr_expect(healthy(&gateways));
+	cr_expect_eq(gateways, 2);
+	say_goodbye("0", 100);
+	cr_expect(healthy(&gateways), "the other one serves all of it");
+	cr_expect_eq(gateways, 1);
+	say_goodbye("b", 200);
+	cr_expect_not(healthy(&gateways));
+	cr_expect_eq(gateways, 0);
+}
+
 DESK_TEST(stats_count_what_came)
 {
 	fill();
