@@ -218,8 +218,3 @@ uint32_t bc_filters_count(const struct bc_filters *f)
 {
 	return f->count;
 }
-
-bool bc_filters_overflowed(const struct bc_filters *f)
-{
-	return f->overflowed;
-}

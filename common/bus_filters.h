@@ -37,6 +37,5 @@ bc_status bc_filters_subscribe(struct bc_filters *f, bc_str filter, bc_topic_mat
 void bc_filters_unsubscribe(struct bc_filters *f, bc_str filter);
 
 uint32_t bc_filters_count(const struct bc_filters *f);
-bool bc_filters_overflowed(const struct bc_filters *f);
 
 #endif

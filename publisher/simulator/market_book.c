@@ -82,13 +82,6 @@ void market_set_level(struct market *m, size_t symbol, enum market_side side, in
 	tell(m, symbol, side, price, quantity);
 }
 
-bool market_has_level(const struct market_symbol *s, enum market_side side, int64_t price)
-{
-	size_t at = place_of(&s->half[side], side, price);
-
-	return at < s->half[side].n && s->half[side].levels[at].price == price;
-}
-
 size_t market_depth(const struct market *m, size_t symbol, enum market_side side)
 {
 	return m->symbols[symbol].half[side].n;

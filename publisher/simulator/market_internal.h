@@ -74,7 +74,6 @@ int64_t market_half_best(const struct market_half *half); /* n > 0 */
 /* Sets, inserts or (quantity 0) removes; a full half loses its worst level first. */
 void market_set_level(struct market *market, size_t symbol, enum market_side side, int64_t price,
 		      int64_t quantity);
-bool market_has_level(const struct market_symbol *s, enum market_side side, int64_t price);
 
 /* market_stats.c */
 void market_record_trade(struct market *market, size_t symbol, struct market_trade trade);

@@ -62,7 +62,6 @@ void sim_conn_respond(struct sim_conn *conn, int status, bc_str headers, bc_str 
 /* Answers 101 and speaks WebSocket from now on. `wrong_accept`: with a hash that is not right. */
 bc_status sim_conn_upgrade(struct sim_conn *conn, const struct http_request *r, bc_str headers,
 			   bool wrong_accept);
-bool sim_conn_is_ws(const struct sim_conn *conn);
 
 void sim_conn_send(struct sim_conn *conn, enum ws_opcode opcode, bc_str payload);
 void sim_conn_write(struct sim_conn *conn, bc_str bytes); /* as they are */

@@ -15,11 +15,6 @@ void sim_conn_set_data(struct sim_conn *c, void *data)
 	c->data = data;
 }
 
-bool sim_conn_is_ws(const struct sim_conn *c)
-{
-	return c->is_ws;
-}
-
 int64_t sim_conn_idle_ns(const struct sim_conn *c)
 {
 	return (int64_t)(uv_now(c->server->loop) - c->last_io_ms) * BC_NS_PER_MS;

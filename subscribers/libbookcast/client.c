@@ -189,12 +189,6 @@ bc_status bc_client_add(struct bc_client *c, bc_str topic)
 	return follow_add(&c->follow, topic);
 }
 
-bc_status bc_client_add_prefix(struct bc_client *c, bc_str prefix)
-{
-	finder_hurry(c->finder);
-	return follow_add_prefix(&c->follow, prefix);
-}
-
 bc_status bc_client_remove(struct bc_client *c, bc_str topic)
 {
 	c->dirty = c->dirty || c->scan != NULL; /* its record may be the next one */
@@ -204,7 +198,7 @@ bc_status bc_client_remove(struct bc_client *c, bc_str topic)
 
 bool bc_client_follows(const struct bc_client *c, bc_str topic)
 {
-	return follow_wants(&c->follow, topic);
+	return follow_wanted(&c->follow, topic) != NULL;
 }
 
 /* ---- events ---- */
@@ -465,7 +459,7 @@ bc_status bc_client_ask(struct bc_client *c, bc_str verb, const bc_str *args, si
 /* One of a topic that is followed; false: nothing was heard of it yet. */
 static bool heard(const struct bc_client *c, bc_str topic, struct bc_board_answer *answer)
 {
-	if (!follow_wants(&c->follow, topic))
+	if (follow_wanted(&c->follow, topic) == NULL)
 		return false;
 	bc_board_get(c->board, topic, bc_boot_now(), answer);
 	return answer->status == BC_BOARD_OK;

@@ -1,7 +1,7 @@
 /* client.h - a reader of the bus: finds the gateways, follows topics, notices what is lost or gone.
  *
- * What libbookcast is made of and `bookcast watch` uses directly. Messages are judged by the
- * board (common/board.h); the finder (finder.h) talks to the cache.
+ * What libbookcast is made of. Messages are judged by the board (common/board.h); the finder
+ * (finder.h) talks to the cache.
  *
  * Threads none but libzmq's own; a client belongs to one thread.
  * Memory  events and answers are valid until the next call with the client. */
@@ -38,11 +38,10 @@ struct bc_client_counters {
 bc_status bc_client_new(struct bc_client **out, const char *cache);
 void bc_client_free(struct bc_client **client);
 
-/* Follows a topic, or all topics with a prefix. Twice is once; removing what is not there is
+/* Follows a topic. Twice is once; removing what is not there is
  * BC_ENOTFOUND. BC_EPARSE: not a topic; BC_ERANGE: too long; BC_ENOMEM; BC_EBUS. */
 bc_status bc_client_add(struct bc_client *client, bc_str topic);
 bc_status bc_client_remove(struct bc_client *client, bc_str topic);
-bc_status bc_client_add_prefix(struct bc_client *client, bc_str prefix);
 bool bc_client_follows(const struct bc_client *client, bc_str topic);
 
 /* The next event. BC_EAGAIN: nothing now, or not within timeout_ns (negative: waits for ever). */

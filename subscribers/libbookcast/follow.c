@@ -168,55 +168,16 @@ bc_status follow_remove(struct follow *f, bc_str topic)
 	return BC_OK;
 }
 
-bc_status follow_add_prefix(struct follow *f, bc_str prefix)
-{
-	if (prefix.n > BC_TOPIC_MAX || memchr(prefix.p, '\0', prefix.n) != NULL)
-		return BC_ERANGE;
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		if (bc_str_is(prefix, f->prefixes[i]))
-			return BC_OK;
-	if (f->n_prefixes == FOLLOW_MAX_PREFIXES)
-		return BC_ERANGE;
-	bc_status rc = bc_sub_prefix_add(f->sub, prefix);
-	const char *dot = prefix.n == 0 ? NULL : memchr(prefix.p, '.', prefix.n);
-	if (rc == BC_OK && dot != NULL)
-		rc = use_exchange(f, (bc_str){ prefix.p, (size_t)(dot - prefix.p) });
-	if (rc != BC_OK)
-		return rc;
-	memcpy(f->prefixes[f->n_prefixes], prefix.p, prefix.n);
-	f->prefixes[f->n_prefixes++][prefix.n] = '\0';
-	return BC_OK;
-}
-
-static bool covered(const struct follow *f, bc_str topic)
-{
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		if (bc_str_starts(topic, bc_str_of(f->prefixes[i])))
-			return true;
-	return false;
-}
-
-bool follow_wants(const struct follow *f, bc_str topic)
-{
-	const struct followed *t = follow_find(f, topic);
-	return (t != NULL && t->wanted) || covered(f, topic);
-}
-
-struct followed *follow_wanted(struct follow *f, bc_str topic)
+struct followed *follow_wanted(const struct follow *f, bc_str topic)
 {
 	struct followed *t = follow_find(f, topic);
-	if (t != NULL && t->wanted)
-		return t;
-	return covered(f, topic) ? need(f, topic) : NULL;
+	return t != NULL && t->wanted ? t : NULL;
 }
 
 bool follow_wants_exchange(const struct follow *f, bc_str exchange)
 {
 	for (size_t i = 0; i < f->n_exchanges; i++)
 		if (bc_str_is(exchange, f->exchanges[i].name))
-			return true;
-	for (size_t i = 0; i < f->n_prefixes; i++) /* a prefix without a dot: "up", "" */
-		if (bc_str_starts(exchange, bc_str_of(f->prefixes[i])))
 			return true;
 	return false;
 }
@@ -246,6 +207,4 @@ void follow_renew(struct follow *f, bc_str prefix, int64_t now)
 		char own[BC_TOPIC_MAX + 1];
 		bc_sub_prefix_renew(f->sub, own_prefix(bc_str_of(f->exchanges[i].name), own));
 	}
-	for (size_t i = 0; i < f->n_prefixes; i++)
-		bc_sub_prefix_renew(f->sub, bc_str_of(f->prefixes[i]));
 }

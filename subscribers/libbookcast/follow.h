@@ -11,13 +11,12 @@
 #include <uthash.h>
 
 #define FOLLOW_MAX_EXCHANGES 64
-#define FOLLOW_MAX_PREFIXES  64
 
 struct followed {
 	UT_hash_handle hh;
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
-	bool wanted;     /* by name */
+	bool wanted;     /* to be handed out */
 	uint32_t n_uses; /* as the state topic of wanted ones */
 	/* what was handed out last */
 	bool told, told_fit;
@@ -42,8 +41,6 @@ struct follow {
 		uint32_t n_uses;
 	} exchanges[FOLLOW_MAX_EXCHANGES];
 	size_t n_exchanges;
-	char prefixes[FOLLOW_MAX_PREFIXES][BC_TOPIC_MAX + 1];
-	size_t n_prefixes;
 	size_t n_asks;
 };
 
@@ -51,12 +48,10 @@ void follow_free(struct follow *f);
 
 bc_status follow_add(struct follow *f, bc_str topic);
 bc_status follow_remove(struct follow *f, bc_str topic);
-bc_status follow_add_prefix(struct follow *f, bc_str prefix);
 
 struct followed *follow_find(const struct follow *f, bc_str topic);
-/* The record of a topic that is to be handed out, made if a prefix covers it; NULL: it is not. */
-struct followed *follow_wanted(struct follow *f, bc_str topic);
-bool follow_wants(const struct follow *f, bc_str topic);
+/* The record of a topic that is to be handed out; NULL: it is not. */
+struct followed *follow_wanted(const struct follow *f, bc_str topic);
 bool follow_wants_exchange(const struct follow *f, bc_str exchange);
 
 void follow_ask(struct follow *f, struct followed *t, int64_t at); /* 0: no more */
