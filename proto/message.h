@@ -112,6 +112,13 @@ struct bc_book {
 	uint32_t n_bids, n_asks;
 };
 
+/* Changed levels, in the exchange's order: absolute quantities, 0 deletes. Not on the wire yet. */
+struct bc_delta {
+	const bc_level *bids, *asks;
+	uint32_t n_bids, n_asks;
+	uint64_t first_seq, last_seq, prev_seq; /* BC_SEQ_NONE where the exchange gives none */
+};
+
 struct bc_trade {
 	bc_decimal price, quantity;
 	enum bc_side side;
@@ -179,6 +186,7 @@ struct bc_message {
 	struct bc_envelope envelope;
 	union {
 		struct bc_book book; /* book, bbo */
+		struct bc_delta delta;
 		struct bc_trade trade;
 		struct bc_ticker ticker;
 		struct bc_candle candle;

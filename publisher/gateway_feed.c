@@ -154,11 +154,15 @@ static void on_rest(void *self, const struct bc_rest_answer *answer)
 	struct rest_slot *slot = self;
 	struct session *s = slot->gateway->session;
 	slot->request = NULL;
+	struct session_rest told = { .body = answer->body,
+				     .used_weight = -1,
+				     .http_status = answer->http_status,
+				     .retry_after_ns = answer->retry_after_ns,
+				     .detail = answer->why };
 	if (answer->status == BC_OK && answer->http_status / 100 == 2)
-		session_rest_answer(s, gateway_now(), slot->id, answer->body);
+		session_rest_answer(s, gateway_now(), slot->id, &told);
 	else
-		session_rest_failed(s, gateway_now(), slot->id, answer->http_status,
-				    answer->retry_after_ns, answer->why);
+		session_rest_failed(s, gateway_now(), slot->id, &told);
 }
 
 static void act_get(void *self, uint32_t number, bc_str path)
@@ -272,12 +276,14 @@ void gateway_feed_turn(struct gateway *g)
 		link->failed = false;
 		session_closed(g->session, gateway_now(), link->id, &link->how);
 	}
-	for (size_t i = 0; i < REST_SLOTS; i++) {
+	for (size_t i = 0; i < SESSION_REST_SLOTS; i++) {
 		struct rest_slot *slot = &g->requests[i];
 		if (!slot->failed)
 			continue;
 		slot->failed = false;
-		session_rest_failed(g->session, gateway_now(), slot->id, 0, 0, "cannot be sent");
+		session_rest_failed(g->session, gateway_now(), slot->id,
+				    &(struct session_rest){ .used_weight = -1,
+							    .detail = "cannot be sent" });
 	}
 }
 

@@ -33,8 +33,6 @@ struct rest_slot { /* one request of the session; its address stays */
 	bool failed; /* as above */
 };
 
-#define REST_SLOTS 8
-
 struct gateway {
 	const struct settings *settings;
 	struct bc_log *log;
@@ -58,7 +56,7 @@ struct gateway {
 	struct bc_rest *rest;
 	struct link **links;
 	uint32_t n_links;
-	struct rest_slot requests[REST_SLOTS];
+	struct rest_slot requests[SESSION_REST_SLOTS];
 
 	void *context;
 	struct bc_pub *pub;

@@ -74,6 +74,10 @@ struct session_options {
 	uint32_t channels;  /* BC_CHANNEL_BIT() of what to subscribe */
 	uint32_t intervals; /* 1u << enum bc_interval, of candles */
 	uint32_t levels;
+	uint32_t max_levels;      /* kept of a side of a book out of changes */
+	uint32_t snapshot_levels; /* asked of a snapshot; rounded up to what the exchange offers */
+	uint32_t weight_percent;  /* of the exchange's REST weight that we use at most */
+	uint32_t history_trades, history_candles; /* asked by REST at the start; 0: none */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
 	uint64_t seed; /* of the jitter, and of the nonces of subscriptions */
 };
@@ -112,9 +116,20 @@ void session_pong(struct session *s, struct session_now now, uint32_t connection
 void session_closed(struct session *s, struct session_now now, uint32_t connection,
 		    const struct session_closed *how);
 
-void session_rest_answer(struct session *s, struct session_now now, uint32_t request, bc_str body);
+#define SESSION_REST_SLOTS 8 /* request numbers are below it */
+
+struct session_rest {
+	bc_str body;            /* of an answer */
+	int64_t used_weight;    /* as the exchange counts it; -1: it did not say */
+	int http_status;        /* of a failure; 0: there was no answer */
+	int64_t retry_after_ns; /* of a failure; 0: none */
+	const char *detail;     /* of a failure, for people */
+};
+
+void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
+			 const struct session_rest *answer);
 void session_rest_failed(struct session *s, struct session_now now, uint32_t request,
-			 int http_status, int64_t retry_after_ns, const char *detail);
+			 const struct session_rest *failure);
 
 /* Commands. `spec` as in session_check_symbol(); a glob means all that match now, and, added,
  * all that are listed later. why[cap] says what is wrong.

@@ -247,6 +247,27 @@ bc_mono_time symbols_deadline(const struct session *s);
 void feed_sink_init(struct session *s);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
 
+/* session_sync.c: books out of snapshots and changes (x->sync). It asks by rest_snapshot(), and the
+ * answer comes back through sync_snapshot(). */
+bc_status sync_added(struct session *s, uint32_t symbol);
+void sync_removed(struct session *s, uint32_t symbol);
+void sync_delta(struct session *s, uint32_t symbol, const struct bc_event *event);
+void sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event);
+void sync_connection_lost(struct session *s, uint32_t connection); /* its stream has ended */
+/* Which of the waiting symbols goes first: the smaller, the more urgent. */
+uint64_t sync_urgency(const struct session *s, uint32_t symbol);
+void sync_asked(struct session *s, uint32_t symbol);    /* its GET has just been sent */
+void sync_answered(struct session *s, uint32_t symbol); /* whatever came of it; sync decides on */
+void sync_tick(struct session *s);
+bc_mono_time sync_deadline(const struct session *s);
+
+/* session_handover.c: a connection replaced by another before it ends. */
+void handover_wanted(struct session *s, uint32_t connection, const char *why);
+/* Two connections carry the symbol for a while; is this event to be taken, from the current one? */
+bool handover_takes(struct session *s, uint32_t symbol, const struct bc_event *event);
+void handover_tick(struct session *s);
+bc_mono_time handover_deadline(const struct session *s);
+
 /* session_rest.c */
 bc_status rest_new(struct session *s);
 void rest_free(struct session *s);
@@ -254,6 +275,10 @@ void rest_want(struct session *s, enum rest_job_id job);
 /* Now instead of at its usual time; one that failed keeps its wait. */
 void rest_hurry(struct session *s, enum rest_job_id job);
 void rest_forget(struct session *s, uint32_t symbol);
+void rest_snapshot(struct session *s, uint32_t symbol);        /* as soon as the weight allows */
+void rest_snapshot_cancel(struct session *s, uint32_t symbol); /* where it is not sent yet */
+uint32_t rest_snapshots_waiting(const struct session *s);
+int64_t rest_snapshot_wait_ns(const struct session *s); /* expected, for the last of them */
 void rest_tick(struct session *s);
 bc_mono_time rest_deadline(const struct session *s);
 

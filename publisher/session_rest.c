@@ -96,8 +96,8 @@ static void ask(struct session *s, enum rest_job_id id)
 		job->wanted = false; /* whoever is listed next asks again */
 		return;
 	}
-	bc_status rc =
-		s->x->rest_path(s->adapter, kinds[id], names, n, s->frame, s->frame_cap, &len);
+	const struct bc_rest_query query = { .kind = kinds[id], .symbols = names, .n_symbols = n };
+	bc_status rc = s->x->rest_path(s->adapter, &query, s->frame, s->frame_cap, &len);
 	if (rc != BC_OK) {
 		session_log(s, BC_LOG_ERROR, "rest.impossible", BC_LOG_S("what", words[id]),
 			    BC_LOG_S("why", bc_status_text(rc)));
@@ -157,17 +157,18 @@ static bool read_answer(struct session *s, enum rest_job_id id, bc_str body)
 	       s->count.refused + s->count.out_of_range == bad;
 }
 
-void session_rest_answer(struct session *s, struct session_now now, uint32_t request, bc_str body)
+void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
+			 const struct session_rest *answer)
 {
 	session_begin(s, now);
 	struct rest_job *job = &s->jobs[request];
 	job->in_flight = false;
 	if (request == JOB_INSTRUMENTS)
 		directory_round_begins(s);
-	if (!read_answer(s, (enum rest_job_id)request, body) ||
+	if (!read_answer(s, (enum rest_job_id)request, answer->body) ||
 	    (request == JOB_INSTRUMENTS && s->directory.in_round == 0)) {
 		session_log(s, BC_LOG_WARN, "rest.refused", BC_LOG_S("what", words[request]),
-			    BC_LOG_U("bytes", body.n));
+			    BC_LOG_U("bytes", answer->body.n));
 		repeat_later(s, job, 0);
 		return;
 	}
@@ -184,14 +185,14 @@ void session_rest_answer(struct session *s, struct session_now now, uint32_t req
 }
 
 void session_rest_failed(struct session *s, struct session_now now, uint32_t request,
-			 int http_status, int64_t retry_after_ns, const char *detail)
+			 const struct session_rest *failure)
 {
 	session_begin(s, now);
 	struct rest_job *job = &s->jobs[request];
 	job->in_flight = false;
-	s->count.rate_limited += http_status == 429 || http_status == 418;
-	repeat_later(s, job, retry_after_ns);
+	s->count.rate_limited += failure->http_status == 429 || failure->http_status == 418;
+	repeat_later(s, job, failure->retry_after_ns);
 	session_log(s, BC_LOG_WARN, "rest.failed", BC_LOG_S("what", words[request]),
-		    BC_LOG_I("http", http_status), BC_LOG_S("detail", detail),
+		    BC_LOG_I("http", failure->http_status), BC_LOG_S("detail", failure->detail),
 		    BC_LOG_T("retry_in", job->not_before.ns - s->now.mono.ns));
 }

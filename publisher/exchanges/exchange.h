@@ -56,6 +56,7 @@ struct bc_event {
 	uint32_t flags;           /* SNAPSHOT, REST, CHECKSUM, RANGE as the adapter knows */
 	union {
 		struct bc_book book; /* BOOK: the whole book as sent; BBO: one level a side */
+		struct bc_delta delta;
 		struct bc_trade trade;
 		struct bc_ticker ticker;
 		struct bc_candle candle;
@@ -76,6 +77,7 @@ struct bc_control {
 	bc_str id, code, message; /* empty where the exchange gives none */
 	bool closing;             /* the exchange closes the connection after this */
 	bool back_off;            /* a rate limit was hit */
+	bool leaving;             /* the exchange is going to close this connection: make another */
 };
 
 /* A message, or one symbol's part of it, that was refused. */
@@ -138,6 +140,42 @@ struct bc_rest_endpoint {
 	enum bc_rest_kind kind;
 	uint32_t per_s;       /* requests a second */
 	uint32_t max_symbols; /* a request; 0: the request names none */
+	uint32_t weight;      /* of the budget of struct bc_exchange; snapshots: see bc_sync */
+	uint32_t max_items;   /* trades or candles in one answer */
+};
+
+/* One request, for the adapter to write down. */
+struct bc_rest_query {
+	enum bc_rest_kind kind;
+	const bc_str *symbols;
+	size_t n_symbols;
+	enum bc_interval interval; /* CANDLES */
+	uint32_t limit;            /* SNAPSHOT: levels a side; TRADES, CANDLES: how many */
+};
+
+/* ------------------------------------------------------------------ books out of changes */
+
+enum bc_link {
+	BC_LINK_NEXT, /* nothing is missing in between */
+	BC_LINK_OLD,  /* all of it is known already */
+	BC_LINK_GAP,  /* something is missing */
+};
+
+struct bc_snapshot_limit {
+	uint32_t levels, weight; /* a side; of one request with that limit */
+};
+
+/* How the numbers of changes link, for exchanges that send changes and serve snapshots by REST.
+ * A snapshot is a BOOK event with the flags SNAPSHOT and REST, and its number. */
+struct bc_sync {
+	/* To a book as of `at`, from a snapshot or from another stream: may this change be applied?
+	 */
+	enum bc_link (*covers)(uint64_t at, const struct bc_delta *change);
+	/* To the change before it in the same stream, whose last_seq was `last`. */
+	enum bc_link (*follows)(uint64_t last, const struct bc_delta *change);
+	const struct bc_snapshot_limit *limits; /* offered, ascending; an answer that has as many
+						 * levels as one of them may have been cut there */
+	size_t n_limits;
 };
 
 /* What one connection shall carry. */
@@ -155,7 +193,10 @@ struct bc_subscription {
 struct bc_feed_options {
 	const char *format;  /* exchange's own word, NULL: the adapter's default */
 	bc_decimal group_by; /* price grouping of books (Upbit `level`); 0: none */
-	bool trade_from_agg; /* `trade_source` */
+	/* `trade_source`: which of an exchange's trade streams; the adapter's default. */
+	enum { BC_TRADES_DEFAULT, BC_TRADES_RAW, BC_TRADES_AGGREGATED } trades;
+	bool book_partial;      /* `book.source` = partial: whole books of few levels, no changes */
+	const char *book_speed; /* `book.speed`: its own word, as "100ms"; NULL: the default */
 };
 
 struct bc_exchange {
@@ -171,7 +212,10 @@ struct bc_exchange {
 	size_t n_lines;
 	const struct bc_rest_endpoint *rest;
 	size_t n_rest;
-	size_t state_size; /* bytes; the caller allocates and zeroes them */
+	uint32_t rest_weight_per_min; /* 0: none */
+	const char *rest_used_header; /* how much of it is used, in each answer; NULL: not told */
+	const struct bc_sync *sync;   /* NULL: books are whole in every message */
+	size_t state_size;            /* bytes; the caller allocates and zeroes them */
 
 	/* Takes the options. BC_EINVAL: one is not for this exchange; *why says which. */
 	bc_status (*start)(void *state, const struct bc_feed_options *options, const char **why);
@@ -190,9 +234,13 @@ struct bc_exchange {
 	bc_status (*subscribe)(void *state, const struct bc_subscription *want, size_t *cursor,
 			       char *out, size_t cap, size_t *len);
 
-	/* Path and query of a REST request for these symbols. BC_ENOTFOUND: not served. */
-	bc_status (*rest_path)(void *state, enum bc_rest_kind kind, const bc_str *symbols,
-			       size_t n_symbols, char *out, size_t cap, size_t *len);
+	/* The same for what is not wanted any more, on lines that add; NULL: cannot be said. */
+	bc_status (*unsubscribe)(void *state, const struct bc_subscription *gone, size_t *cursor,
+				 char *out, size_t cap, size_t *len);
+
+	/* Path and query of a REST request. BC_ENOTFOUND: not served. */
+	bc_status (*rest_path)(void *state, const struct bc_rest_query *query, char *out,
+			       size_t cap, size_t *len);
 
 	/* Understands one input. Any bytes at all must be safe.
 	 *   BC_OK      understood, or deliberately ignored

@@ -43,7 +43,7 @@ static bc_status start(void *state, const struct bc_feed_options *options, const
 		*why = "group_by: a price step, or 0 for none";
 		return BC_EINVAL;
 	}
-	if (options->trade_from_agg) {
+	if (options->trades == BC_TRADES_AGGREGATED) {
 		*why = "trade_source: Upbit has no aggregated trades";
 		return BC_EINVAL;
 	}
@@ -248,21 +248,21 @@ static const struct {
 	[BC_REST_TRADES] = { "/v1/trades/ticks?market=", "&count=500", false },
 };
 
-static bc_status rest_path(void *state, enum bc_rest_kind kind, const bc_str *symbols,
-			   size_t n_symbols, char *out, size_t cap, size_t *len)
+static bc_status rest_path(void *state, const struct bc_rest_query *query, char *out, size_t cap,
+			   size_t *len)
 {
 	const struct upbit *u = state;
 	struct text t = { out, 0, cap };
 	char level[BC_DECIMAL_TEXT_MAX];
 
-	if (kind >= BC_N_REST_KINDS || rest_paths[kind].before == NULL)
+	if (query->kind >= BC_N_REST_KINDS || rest_paths[query->kind].before == NULL)
 		return BC_ENOTFOUND;
-	append(&t, bc_str_of(rest_paths[kind].before));
-	if (rest_paths[kind].after != NULL) {
-		append_codes(&t, symbols, n_symbols);
-		append(&t, bc_str_of(rest_paths[kind].after));
+	append(&t, bc_str_of(rest_paths[query->kind].before));
+	if (rest_paths[query->kind].after != NULL) {
+		append_codes(&t, query->symbols, query->n_symbols);
+		append(&t, bc_str_of(rest_paths[query->kind].after));
 	}
-	if (rest_paths[kind].grouped && u->group_by.mantissa != 0) {
+	if (rest_paths[query->kind].grouped && u->group_by.mantissa != 0) {
 		append(&t, BC_STR("&level="));
 		append(&t, (bc_str){ level, bc_decimal_format(u->group_by, level) });
 	}
@@ -296,10 +296,10 @@ static const struct bc_line lines[] = {
 };
 
 static const struct bc_rest_endpoint rest_endpoints[] = {
-	{ BC_REST_INSTRUMENTS, 8, 0 },
-	{ BC_REST_TICKS, 8, 50 },
-	{ BC_REST_SNAPSHOT, 8, 50 },
-	{ BC_REST_TRADES, 8, 1 },
+	{ .kind = BC_REST_INSTRUMENTS, .per_s = 8 },
+	{ .kind = BC_REST_TICKS, .per_s = 8, .max_symbols = 50 },
+	{ .kind = BC_REST_SNAPSHOT, .per_s = 8, .max_symbols = 50 },
+	{ .kind = BC_REST_TRADES, .per_s = 8, .max_symbols = 1, .max_items = 500 },
 };
 
 const struct bc_exchange bc_exchange_upbit = {

@@ -291,11 +291,12 @@ static bc_status fake_subscribe(void *state, const struct bc_subscription *want,
 	return rc;
 }
 
-static bc_status fake_rest_path(void *state, enum bc_rest_kind kind, const bc_str *symbols,
-				size_t n_symbols, char *out, size_t cap, size_t *len)
+static bc_status fake_rest_path(void *state, const struct bc_rest_query *query, char *out,
+				size_t cap, size_t *len)
 {
 	(void)state;
-	return join(kind == BC_REST_TICKS ? "/ticks" : "/list", symbols, n_symbols, out, cap, len);
+	return join(query->kind == BC_REST_TICKS ? "/ticks" : "/list", query->symbols,
+		    query->n_symbols, out, cap, len);
 }
 
 static const struct bc_line lines[] = {

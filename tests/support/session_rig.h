@@ -239,7 +239,17 @@ static inline void says(struct rig *r, const char *text)
 
 static inline void answers(struct rig *r, const char *text)
 {
-	session_rest_answer(r->session, r->now, r->get_number, bc_str_of(text));
+	session_rest_answer(r->session, r->now, r->get_number,
+			    &(struct session_rest){ .body = bc_str_of(text), .used_weight = -1 });
+}
+
+static inline void answers_not(struct rig *r, int http_status, int64_t retry_after_ns)
+{
+	session_rest_failed(r->session, r->now, r->get_number,
+			    &(struct session_rest){ .http_status = http_status,
+						    .retry_after_ns = retry_after_ns,
+						    .used_weight = -1,
+						    .detail = "" });
 }
 
 static inline void forget(struct rig *r)

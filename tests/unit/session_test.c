@@ -297,7 +297,7 @@ Test(session, suspended_symbol_resumes)
 Test(session, rest_is_repeated_and_the_feed_does_not_wait)
 {
 	struct rig *r = live_rig("AAA BBB CCC");
-	session_rest_failed(r->session, r->now, r->get_number, 500, 0, "");
+	answers_not(r, 500, 0);
 	session_tick(r->session, r->now);
 	cr_expect_eq(r->n_gets, 1, "not at once");
 	for (int i = 0; i < 3; i++) {
@@ -305,7 +305,7 @@ Test(session, rest_is_repeated_and_the_feed_does_not_wait)
 		pass(r, S);
 	}
 	cr_expect_eq(r->n_gets, 2);
-	session_rest_failed(r->session, r->now, r->get_number, 429, 20 * S, "");
+	answers_not(r, 429, 20 * S);
 	for (int i = 0; i < 19; i++) {
 		says(r, "book AAA 1 2");
 		pass(r, S);

@@ -14,7 +14,10 @@ static void *state;
 
 static bc_status start(const char *format, bc_decimal group_by, bool agg)
 {
-	const struct bc_feed_options options = { format, group_by, agg };
+	const struct bc_feed_options options = { .format = format,
+						 .group_by = group_by,
+						 .trades = agg ? BC_TRADES_AGGREGATED
+							       : BC_TRADES_DEFAULT };
 	const char *why = NULL;
 	free(state);
 	upbit = bc_exchange_find("upbit");
@@ -219,8 +222,10 @@ Test(upbit, rest_paths)
 		char out[256];
 		size_t n = 0;
 		cr_assert_eq(start(NULL, paths[i].group_by, false), BC_OK);
-		bc_status status =
-			upbit->rest_path(state, paths[i].kind, codes, 2, out, sizeof out, &n);
+		const struct bc_rest_query query = { .kind = paths[i].kind,
+						     .symbols = codes,
+						     .n_symbols = 2 };
+		bc_status status = upbit->rest_path(state, &query, out, sizeof out, &n);
 		if (paths[i].want == NULL) {
 			cr_expect_eq(status, BC_ENOTFOUND);
 			continue;
@@ -228,8 +233,7 @@ Test(upbit, rest_paths)
 		cr_expect(status == BC_OK && n == strlen(paths[i].want) &&
 				  memcmp(out, paths[i].want, n) == 0,
 			  "%.*s", (int)n, out);
-		cr_expect_eq(upbit->rest_path(state, paths[i].kind, codes, 2, out, n - 1, &n),
-			     BC_ERANGE);
+		cr_expect_eq(upbit->rest_path(state, &query, out, n - 1, &n), BC_ERANGE);
 	}
 }
 
