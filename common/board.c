@@ -19,6 +19,12 @@ struct bc_board *bc_board_new(const struct bc_board_limits *limits)
 	return board;
 }
 
+void bc_board_on_forgotten(struct bc_board *board, bc_board_forgotten_fn *fn, void *self)
+{
+	board->on_forgotten = fn;
+	board->forgotten_self = self;
+}
+
 /* ---- topics and their lines ---- */
 
 struct board_entry *board_find(const struct bc_board *board, bc_str topic)
@@ -68,6 +74,8 @@ static void forget_lines(struct bc_board *board, struct board_entry *e, line_tes
 		free_line(board, line);
 	}
 	if (e->lines == NULL) {
+		if (board->on_forgotten != NULL)
+			board->on_forgotten(board->forgotten_self, board_topic(e));
 		forget_names(board, e);
 		HASH_DEL(board->entries, e);
 		free(e);
@@ -103,6 +111,7 @@ void bc_board_free(struct bc_board **board)
 {
 	if (*board == NULL)
 		return;
+	(*board)->on_forgotten = NULL;
 	forget(*board, is_any, NULL);
 	bc_gateways_free(&(*board)->gateways);
 	free(*board);

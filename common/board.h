@@ -49,6 +49,10 @@ struct bc_board;
 struct bc_board *bc_board_new(const struct bc_board_limits *limits); /* NULL: out of memory */
 void bc_board_free(struct bc_board **board);
 
+/* Called when the last of a topic is forgotten; not by bc_board_free(). */
+typedef void bc_board_forgotten_fn(void *self, bc_str topic);
+void bc_board_on_forgotten(struct bc_board *board, bc_board_forgotten_fn *fn, void *self);
+
 /* What came of a message that was kept; valid until the next one. */
 struct bc_board_taken {
 	const struct bc_message *message;

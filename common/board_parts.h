@@ -56,6 +56,8 @@ struct bc_board {
 	bool behind;
 	char wants[BOARD_MAX_WANTS][BC_TOPIC_MAX + 1];
 	size_t n_wants;
+	bc_board_forgotten_fn *on_forgotten; /* or NULL */
+	void *forgotten_self;
 	struct bc_message message; /* the one being read */
 	bc_level levels[BOARD_MAX_LEVELS];
 };

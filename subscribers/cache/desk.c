@@ -1,5 +1,7 @@
 #include "subscribers/cache/desk.h"
 
+#include "proto/topic.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,8 @@ struct cache_desk {
 	struct bc_board_answer answers[MAX_TOPICS];
 };
 
-struct cache_desk *cache_desk_new(struct bc_board *board, struct bc_rpc_server *server,
+struct cache_desk *cache_desk_new(struct bc_board *board, const struct cache_rings *rings,
+				  struct bc_rpc_server *server,
 				  const struct bc_board_limits *limits, bc_mono_time started)
 {
 	struct cache_desk *d = calloc(1, sizeof *d);
@@ -24,6 +27,7 @@ struct cache_desk *cache_desk_new(struct bc_board *board, struct bc_rpc_server *
 	d->board = board;
 	d->server = server;
 	d->about.limits = *limits;
+	d->about.rings = rings;
 	d->about.started = started;
 	return d;
 }
@@ -79,6 +83,19 @@ static void verb_get(struct cache_desk *d, const struct bc_rpc_request *r, bc_mo
 	bc_rpc_reply_end(d->server);
 }
 
+static void put_state(struct cache_desk *d, const struct bc_board_answer *a)
+{
+	bc_rpc_reply_number(d->server, (int64_t)a->status);
+	bc_rpc_reply_frame(d->server, bc_str_of(bc_state_word(a->state)));
+	bc_rpc_reply_frame(d->server, bc_str_of(bc_reason_word(a->reason)));
+	if (a->since.ns >= 0) /* known, and no nonsense of a gateway */
+		bc_rpc_reply_number(d->server, a->since.ns);
+	else
+		bc_rpc_reply_frame(d->server, BC_STR(""));
+	bc_rpc_reply_number(d->server, a->age_ns);
+	bc_rpc_reply_number(d->server, a->proven_ns);
+}
+
 /* Beside the state why and since when; no payload, so that no answer is too large. */
 static void verb_state(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
 {
@@ -86,15 +103,7 @@ static void verb_state(struct cache_desk *d, const struct bc_rpc_request *r, bc_
 	for (size_t i = 0; i < r->n_args; i++) {
 		struct bc_board_answer a;
 		bc_board_get(d->board, r->args[i], now, &a);
-		bc_rpc_reply_number(d->server, (int64_t)a.status);
-		bc_rpc_reply_frame(d->server, bc_str_of(bc_state_word(a.state)));
-		bc_rpc_reply_frame(d->server, bc_str_of(bc_reason_word(a.reason)));
-		if (a.since.ns >= 0) /* known, and no nonsense of a gateway */
-			bc_rpc_reply_number(d->server, a.since.ns);
-		else
-			bc_rpc_reply_frame(d->server, BC_STR(""));
-		bc_rpc_reply_number(d->server, a.age_ns);
-		bc_rpc_reply_number(d->server, a.proven_ns);
+		put_state(d, &a);
 	}
 	bc_rpc_reply_end(d->server);
 }
@@ -148,6 +157,79 @@ static void verb_resolve(struct cache_desk *d, const struct bc_rpc_request *r, b
 		bc_rpc_reply_frame(d->server, symbol);
 	}
 	bc_rpc_reply_end(d->server);
+}
+
+/* ---- TRADES, CANDLES ---- */
+
+/* The first of those to answer with: the newest n. False: together they are too large. */
+static bool choose(const struct cache_ring *ring, size_t n, size_t *first)
+{
+	size_t held = ring == NULL ? 0 : cache_ring_count(ring);
+	int64_t bytes = 0;
+	*first = held > n ? held - n : 0;
+	for (size_t i = *first; i < held && bytes <= BC_RPC_MAX_BYTES; i++)
+		bytes += (int64_t)(cache_ring_at(ring, i).n + FRAMES_OF_A_TOPIC);
+	return bytes <= BC_RPC_MAX_BYTES;
+}
+
+static void put_history(struct cache_desk *d, bc_str topic, size_t n, bc_mono_time now)
+{
+	const struct cache_ring *ring = cache_rings_find(d->about.rings, topic);
+	struct bc_board_answer a;
+	size_t first;
+	if (!choose(ring, n, &first)) {
+		refuse(d, "the answer would pass 16 MiB: ask for fewer");
+		return;
+	}
+	bc_board_get(d->board, topic, now, &a);
+	if (a.status == BC_BOARD_OK && (ring == NULL || cache_ring_count(ring) == 0)) /* no room */
+		a.status = BC_BOARD_NO_DATA;
+	bc_rpc_reply_begin(d->server, BC_RPC_OK);
+	put_state(d, &a);
+	for (size_t i = first; a.status == BC_BOARD_OK && i < cache_ring_count(ring); i++)
+		bc_rpc_reply_frame(d->server, cache_ring_at(ring, i));
+	bc_rpc_reply_end(d->server);
+}
+
+/* Decimal digits only; 0: not a number from 1 to CACHE_RING_MAX. */
+static size_t read_n(bc_str text)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < text.n && n <= CACHE_RING_MAX; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return 0;
+		n = 10 * n + (size_t)(text.p[i] - '0');
+	}
+	return n <= CACHE_RING_MAX ? n : 0;
+}
+
+static void history(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now,
+		    enum bc_channel channel, size_t max)
+{
+	struct bc_topic topic;
+	bool trades = channel == BC_CHANNEL_TRADE;
+	size_t n = read_n(r->args[1]);
+	if (bc_topic_split(r->args[0], &topic) != BC_OK ||
+	    bc_channel_of(topic.channel) != (int)channel)
+		refuse(d, trades ? "not a topic of trades: exchange.symbol.trade"
+				 : "not a topic of candles: exchange.symbol.candle-<interval>");
+	else if (n == 0)
+		refuse(d, "n must be a number from 1 to 10000");
+	else if (max == 0)
+		refuse(d, trades ? "no trades are kept here: cache.trades is 0"
+				 : "no candles are kept here: cache.candles is 0");
+	else
+		put_history(d, r->args[0], n, now);
+}
+
+static void verb_trades(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	history(d, r, now, BC_CHANNEL_TRADE, cache_rings_limits(d->about.rings)->trades);
+}
+
+static void verb_candles(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	history(d, r, now, BC_CHANNEL_CANDLE, cache_rings_limits(d->about.rings)->candles);
 }
 
 /* ---- reports ---- */
@@ -208,13 +290,6 @@ static void verb_stats(struct cache_desk *d, const struct bc_rpc_request *r, bc_
 	report(d, cache_report_stats, now);
 }
 
-static void verb_later(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
-{
-	(void)r;
-	(void)now;
-	refuse(d, "not in this version");
-}
-
 /* ---- */
 
 static const struct verb {
@@ -228,11 +303,11 @@ static const struct verb {
 	{ "STATE", 1, MAX_TOPICS, "STATE topic...", verb_state },
 	{ "LIST", 1, 1, "LIST prefix", verb_list },
 	{ "RESOLVE", 2, MAX_TOPICS, "RESOLVE exchange name...", verb_resolve },
+	{ "TRADES", 2, 2, "TRADES topic n", verb_trades },
+	{ "CANDLES", 2, 2, "CANDLES topic n", verb_candles },
 	{ "GATEWAYS", 0, 0, "GATEWAYS", verb_gateways },
 	{ "HEALTH", 0, 0, "HEALTH", verb_health },
 	{ "STATS", 0, 0, "STATS", verb_stats },
-	{ "TRADES", 0, MAX_TOPICS, "", verb_later },
-	{ "CANDLES", 0, MAX_TOPICS, "", verb_later },
 };
 
 static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
@@ -250,7 +325,8 @@ static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono
 		refuse(d, usage);
 		return;
 	}
-	refuse(d, "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS");
+	refuse(d,
+	       "unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS");
 }
 
 size_t cache_desk_serve(struct cache_desk *d, bc_mono_time now, size_t max)

@@ -1,4 +1,4 @@
-/* desk.h - answers the requests of docs/CACHE-PROTOCOL.md from the board.
+/* desk.h - answers the requests of docs/CACHE-PROTOCOL.md from the board and the rings.
  *
  * Memory  what an answer needs beside its frames is taken once, at the start.
  * Threads one. */
@@ -10,8 +10,9 @@
 
 struct cache_desk;
 
-/* Store and server are borrowed. NULL: out of memory. */
-struct cache_desk *cache_desk_new(struct bc_board *board, struct bc_rpc_server *server,
+/* Board, rings and server are borrowed. NULL: out of memory. */
+struct cache_desk *cache_desk_new(struct bc_board *board, const struct cache_rings *rings,
+				  struct bc_rpc_server *server,
 				  const struct bc_board_limits *limits, bc_mono_time started);
 void cache_desk_free(struct cache_desk **desk);
 

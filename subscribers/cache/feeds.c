@@ -28,6 +28,7 @@ struct cache_feeds {
 	struct bc_sub *sub;
 	struct bc_bus_watch *watch;
 	struct bc_board *board;
+	struct cache_rings *rings;
 	struct bc_log *log;
 	char run_dir[BC_ENDPOINT_MAX];
 	struct feed feeds[MAX_FEEDS];
@@ -41,6 +42,7 @@ static void on_readable(void *self)
 	struct cache_feeds *f = self;
 	bc_mono_time now = bc_boot_now(); /* a machine that slept must not think its data young */
 	bc_str topic, payload;
+	struct bc_board_taken taken;
 	char prefix[BC_TOPIC_MAX + 1];
 	for (int i = 0; i < MAX_A_TURN; i++) {
 		bc_status rc = bc_sub_receive(f->sub, &topic, &payload);
@@ -52,8 +54,10 @@ static void on_readable(void *self)
 				     BC_LOG_S("why", "it has no topic"));
 			continue;
 		}
-		rc = bc_board_take(f->board, topic, payload, now, NULL);
-		if (rc != BC_OK && rc != BC_EDUPLICATE && rc != BC_EGAP && rc != BC_ENOTFOUND)
+		rc = bc_board_take(f->board, topic, payload, now, &taken);
+		if (rc == BC_OK)
+			cache_rings_take(f->rings, topic, payload, taken.message);
+		else if (rc != BC_EDUPLICATE && rc != BC_EGAP && rc != BC_ENOTFOUND)
 			bc_log_event(f->log, BC_LOG_WARN, "feed.refused",
 				     BC_LOG_S("why", bc_status_text(rc)), BC_LOG_B("topic", topic));
 	}
@@ -165,7 +169,7 @@ static bc_status subscribe(struct cache_feeds *f, void *zmq, const struct cache_
 }
 
 bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq,
-			    struct bc_board *board, struct bc_log *log,
+			    struct bc_board *board, struct cache_rings *rings, struct bc_log *log,
 			    const struct cache_feeds_options *o)
 {
 	struct cache_feeds *f = calloc(1, sizeof *f);
@@ -173,6 +177,7 @@ bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq
 		return BC_ENOMEM;
 	f->loop = loop;
 	f->board = board;
+	f->rings = rings;
 	f->log = log;
 	snprintf(f->run_dir, sizeof f->run_dir, "%s", o->run_dir);
 	if (uv_fs_event_init(loop, &f->event) != 0) {

@@ -1,4 +1,4 @@
-/* feeds.h - finds the gateways and feeds the board with everything they publish.
+/* feeds.h - finds the gateways and feeds the board and the rings with everything they publish.
  *
  * Those of this machine stand in the run directory as <exchange>.<instance>.pub: it is watched,
  * and read again every second in case the watching missed something. Those of other machines come
@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/board.h"
+#include "subscribers/cache/rings.h"
 
 #include <uv.h>
 
@@ -23,7 +24,7 @@ struct cache_feeds;
 
 /* Borrows everything but the options. */
 bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq,
-			    struct bc_board *board, struct bc_log *log,
+			    struct bc_board *board, struct cache_rings *rings, struct bc_log *log,
 			    const struct cache_feeds_options *o);
 /* Run the loop until its handles are closed. Sets *feeds to NULL; safe on NULL. */
 void cache_feeds_stop(struct cache_feeds **feeds);

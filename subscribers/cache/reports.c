@@ -288,6 +288,7 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 			struct bc_json_writer *w)
 {
 	const struct bc_board_stats *s = bc_board_stats(board);
+	const struct cache_rings_stats *history = cache_rings_stats(about->rings);
 	struct cache_tally tally = cache_tally(board, now);
 	const struct {
 		const char *key;
@@ -306,6 +307,14 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 		{ "payload_bytes", bc_board_bytes(board) },
 		{ "max_topics", about->limits.max_topics },
 		{ "max_payload_bytes", about->limits.max_bytes },
+		{ "histories", cache_rings_count(about->rings) },
+		{ "history_bytes", cache_rings_bytes(about->rings) },
+		{ "max_history_bytes", cache_rings_limits(about->rings)->max_bytes },
+		{ "history_kept", history->kept },
+		{ "history_known", history->duplicates },
+		{ "history_late", history->late },
+		{ "history_refused", history->refused },
+		{ "history_halved", history->halved },
 		{ "gateways", tally.gateways },
 		{ "gone", tally.gone },
 		{ "requests", about->requests },

@@ -6,11 +6,13 @@
 
 #include "common/json_writer.h"
 #include "common/board.h"
+#include "subscribers/cache/rings.h"
 
 /* What the reports need beside the board. */
 struct cache_about {
 	bc_mono_time started;
 	struct bc_board_limits limits;
+	const struct cache_rings *rings;
 	uint64_t requests, bad_requests;
 };
 

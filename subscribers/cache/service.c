@@ -37,6 +37,7 @@ struct cache_service {
 	struct bc_rpc_server *server;
 	struct bc_bus_watch *watch;
 	struct bc_board *board;
+	struct cache_rings *rings;
 	struct cache_desk *desk;
 	struct cache_feeds *feeds;
 	struct bc_metrics metrics;
@@ -85,6 +86,7 @@ static void count(struct cache_service *s, bc_mono_time now)
 {
 	const struct bc_board_stats *stats = bc_board_stats(s->board);
 	const struct cache_about *about = cache_desk_about(s->desk);
+	const struct cache_rings_stats *history = cache_rings_stats(s->rings);
 	struct cache_tally tally = cache_tally(s->board, now);
 	const struct {
 		enum bc_metric id;
@@ -92,6 +94,13 @@ static void count(struct cache_service *s, bc_mono_time now)
 	} rows[] = {
 		{ BC_METRIC_TOPICS, bc_board_topics(s->board) },
 		{ BC_METRIC_CACHE_STORED_BYTES, bc_board_bytes(s->board) },
+		{ BC_METRIC_CACHE_HISTORIES, cache_rings_count(s->rings) },
+		{ BC_METRIC_CACHE_HISTORY_BYTES, cache_rings_bytes(s->rings) },
+		{ BC_METRIC_CACHE_HISTORY_KEPT, history->kept },
+		{ BC_METRIC_CACHE_HISTORY_DUPLICATES, history->duplicates },
+		{ BC_METRIC_CACHE_HISTORY_LATE, history->late },
+		{ BC_METRIC_CACHE_HISTORY_REFUSED, history->refused },
+		{ BC_METRIC_CACHE_HISTORY_HALVED, history->halved },
 		{ BC_METRIC_CACHE_MESSAGES, stats->messages },
 		{ BC_METRIC_CACHE_BYTES, stats->bytes },
 		{ BC_METRIC_CACHE_BAD, stats->bad },
@@ -332,13 +341,22 @@ static bc_status open_board(struct cache_service *s, const struct bc_config *c)
 		.max_bytes = (size_t)bc_config_int(c, BC_KEY_CACHE_MAX_BYTES),
 		.retain_ns = bc_config_ns(c, BC_KEY_CACHE_RETAIN)
 	};
-	if ((s->board = bc_board_new(&limits)) == NULL)
+	const struct cache_rings_limits history = {
+		.trades = (size_t)bc_config_int(c, BC_KEY_CACHE_TRADES),
+		.candles = (size_t)bc_config_int(c, BC_KEY_CACHE_CANDLES),
+		.max_bytes = (size_t)bc_config_int(c, BC_KEY_CACHE_HISTORY_BYTES)
+	};
+	if ((s->board = bc_board_new(&limits)) == NULL ||
+	    (s->rings = cache_rings_new(&history)) == NULL)
 		return BC_ENOMEM;
-	s->desk = cache_desk_new(s->board, s->server, &limits, bc_boot_now());
+	bc_board_on_forgotten(s->board, cache_rings_forget, s->rings);
+	s->desk = cache_desk_new(s->board, s->rings, s->server, &limits, bc_boot_now());
 	if (s->desk == NULL)
 		return BC_ENOMEM;
 	bc_log_event(s->log, BC_LOG_INFO, "cache.limits", BC_LOG_U("topics", limits.max_topics),
-		     BC_LOG_U("payload_bytes", limits.max_bytes));
+		     BC_LOG_U("payload_bytes", limits.max_bytes),
+		     BC_LOG_U("trades", history.trades), BC_LOG_U("candles", history.candles),
+		     BC_LOG_U("history_bytes", history.max_bytes));
 	return BC_OK;
 }
 
@@ -349,7 +367,7 @@ static bc_status open_feeds(struct cache_service *s, const struct bc_config *c)
 	for (size_t i = 0; i < n; i++)
 		remote[i] = bc_config_item(c, BC_KEY_GATEWAYS, i);
 	const struct cache_feeds_options options = { s->run_dir, remote, n };
-	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->board, s->log, &options);
+	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->board, s->rings, s->log, &options);
 }
 
 static bc_status open_metrics(struct cache_service *s, const struct bc_config *c)
@@ -411,6 +429,7 @@ void cache_service_free(struct cache_service **service)
 	}
 	cache_desk_free(&s->desk);
 	bc_board_free(&s->board);
+	cache_rings_free(&s->rings);
 	bc_bus_context_free(&s->zmq);
 	if (s->lock >= 0) { /* while the path is ours; libzmq leaves it */
 		if (s->n_endpoints > 0)

@@ -13,12 +13,15 @@ static void *context;
 static struct bc_rpc_server *server;
 static struct bc_rpc_client *client;
 static struct bc_board *board;
+static struct cache_rings *rings;
 static struct cache_desk *desk;
 static bc_mono_time now;
 
+static const struct bc_board_limits cache_limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
+
 static void open_all(void)
 {
-	const struct bc_board_limits limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
+	const struct cache_rings_limits history = { 1000, 0, 64 << 20 };
 	char text[96], real[BC_ENDPOINT_MAX];
 	now.ns = 1000 * BC_NS_PER_S;
 	cr_assert(temp_dir_new(&dir));
@@ -27,14 +30,16 @@ static void open_all(void)
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, real), BC_OK);
 	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);
-	cr_assert((board = bc_board_new(&limits)) != NULL);
-	cr_assert((desk = cache_desk_new(board, server, &limits, now)) != NULL);
+	cr_assert((board = bc_board_new(&cache_limits)) != NULL);
+	cr_assert((rings = cache_rings_new(&history)) != NULL);
+	cr_assert((desk = cache_desk_new(board, rings, server, &cache_limits, now)) != NULL);
 }
 
 static void close_all(void)
 {
 	cache_desk_free(&desk);
 	bc_board_free(&board);
+	cache_rings_free(&rings);
 	bc_rpc_client_free(&client);
 	bc_rpc_server_free(&server);
 	bc_bus_context_free(&context);
@@ -192,6 +197,9 @@ DESK_TEST(match_and_list_are_sorted)
 	cr_expect(bc_str_is(reply.answers[2], "404"));
 }
 
+#define UNKNOWN_VERB \
+	"unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS"
+
 static const struct {
 	const char *words, *reason;
 } refused[] = {
@@ -202,12 +210,22 @@ static const struct {
 	{ "LIST", "usage: LIST prefix" },
 	{ "RESOLVE upbit", "usage: RESOLVE exchange name..." },
 	{ "GATEWAYS now", "usage: GATEWAYS" },
-	{ "TRADES upbit.KRW-BTC.trade 5", "not in this version" },
-	{ "CANDLES upbit.KRW-BTC.candle-1m 5", "not in this version" },
-	{ "get upbit.KRW-BTC.book",
-	  "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
-	{ "DROP", "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
-	{ "\x01\xff\xfe", "unknown verb: GET MATCH STATE LIST RESOLVE GATEWAYS HEALTH STATS" },
+	{ "TRADES upbit.KRW-BTC.trade", "usage: TRADES topic n" },
+	{ "TRADES upbit.KRW-BTC.trade 0", "n must be a number from 1 to 10000" },
+	{ "TRADES upbit.KRW-BTC.trade 10001", "n must be a number from 1 to 10000" },
+	{ "TRADES upbit.KRW-BTC.trade 99999999999999999999999",
+	  "n must be a number from 1 to 10000" },
+	{ "TRADES upbit.KRW-BTC.trade -1", "n must be a number from 1 to 10000" },
+	{ "TRADES upbit.KRW-BTC.book 5", "not a topic of trades: exchange.symbol.trade" },
+	{ "TRADES upbit 5", "not a topic of trades: exchange.symbol.trade" },
+	{ "CANDLES upbit.KRW-BTC.candle 5",
+	  "not a topic of candles: exchange.symbol.candle-<interval>" },
+	{ "CANDLES upbit.KRW-BTC.trade 5",
+	  "not a topic of candles: exchange.symbol.candle-<interval>" },
+	{ "CANDLES upbit.KRW-BTC.candle-1m 5", "no candles are kept here: cache.candles is 0" },
+	{ "get upbit.KRW-BTC.book", UNKNOWN_VERB },
+	{ "DROP", UNKNOWN_VERB },
+	{ "\x01\xff\xfe", UNKNOWN_VERB },
 };
 
 DESK_TEST(what_cannot_be_answered_is_told_why)
@@ -221,6 +239,77 @@ DESK_TEST(what_cannot_be_answered_is_told_why)
 			  refused[i].words, (int)reply.answers[0].n, reply.answers[0].p);
 	}
 	cr_expect_eq(cache_desk_about(desk)->bad_requests, sizeof refused / sizeof *refused);
+}
+
+static void take_trade(const char *topic, uint64_t seq, const char *id)
+{
+	struct bus_message b;
+	struct bc_board_taken taken;
+	struct bc_message m = { .envelope = bus_envelope(100, seq, BC_STATE_LIVE) };
+	m.envelope.ts_exchange.ns = (int64_t)seq;
+	m.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, bc_str_of(id) };
+	bus_message_encode(&b, topic, &m);
+	cr_assert_eq(bc_board_take(board, b.topic, b.payload, now, &taken), BC_OK);
+	cache_rings_take(rings, b.topic, b.payload, taken.message);
+}
+
+DESK_TEST(trades_are_the_newest_n_the_oldest_of_them_first)
+{
+	static const char *const standing[] = { "200",     "live",    "none", "1",
+						"1000000", "1000000", NULL,   NULL };
+	struct bc_rpc_reply reply;
+	struct bc_message m;
+	fill();
+	for (uint64_t i = 1; i <= 3; i++)
+		take_trade("upbit.KRW-BTC.trade", i, i == 1 ? "one" : i == 2 ? "two" : "three");
+	now.ns += BC_NS_PER_MS;
+	ask("TRADES upbit.KRW-BTC.trade 2", &reply);
+	cr_expect_eq(reply.status, 200);
+	cr_assert_eq(reply.n_answers, 8);
+	expect_frames(&reply, standing, 8);
+	cr_assert_eq(bc_message_decode(reply.answers[6], &m, NULL, 0), BC_OK);
+	cr_expect(bc_str_is(m.body.trade.trade_id, "two"));
+	cr_assert_eq(bc_message_decode(reply.answers[7], &m, NULL, 0), BC_OK);
+	cr_expect(bc_str_is(m.body.trade.trade_id, "three"));
+	ask("TRADES upbit.KRW-BTC.trade 10000", &reply);
+	cr_expect_eq(reply.n_answers, 6 + 3);
+	now.ns += 4 * BC_NS_PER_S; /* heartbeats are missed: the reader must see that it is old */
+	ask("TRADES upbit.KRW-BTC.trade 1", &reply);
+	cr_assert_eq(reply.n_answers, 6 + 1);
+	cr_expect(bc_str_is(reply.answers[1], "stale"));
+	cr_expect(bc_str_is(reply.answers[2], "gateway"));
+	ask("TRADES upbit.KRW-ETH.trade 5", &reply);
+	cr_assert_eq(reply.n_answers, 6);
+	cr_expect(bc_str_is(reply.answers[0], "503"));
+	ask("TRADES upbit.KRW-NO.trade 5", &reply);
+	cr_assert_eq(reply.n_answers, 6);
+	cr_expect(bc_str_is(reply.answers[0], "404"));
+	cache_rings_forget(rings, BC_STR("upbit.KRW-BTC.trade"));
+	ask("TRADES upbit.KRW-BTC.trade 5", &reply);
+	cr_assert_eq(reply.n_answers, 6);
+	cr_expect(bc_str_is(reply.answers[0], "503"), "no room, no data");
+}
+
+DESK_TEST(too_many_bytes_of_trades_are_refused)
+{
+	static char id[3900];
+	struct bc_rpc_reply reply;
+	/* larger ones than 16 MiB / 10000 */
+	const struct cache_rings_limits history = { 10000, 0, 64 << 20 };
+	cache_desk_free(&desk);
+	cache_rings_free(&rings);
+	rings = cache_rings_new(&history);
+	desk = cache_desk_new(board, rings, server, &cache_limits, now);
+	fill();
+	for (uint64_t i = 1; i <= 4400; i++) {
+		snprintf(id, sizeof id, "%03890u", (unsigned)i);
+		take_trade("upbit.KRW-BTC.trade", i, id);
+	}
+	ask("TRADES upbit.KRW-BTC.trade 4400", &reply);
+	cr_expect_eq(reply.status, 400);
+	cr_expect(bc_str_is(reply.answers[0], "the answer would pass 16 MiB: ask for fewer"));
+	ask("TRADES upbit.KRW-BTC.trade 4000", &reply);
+	cr_expect_eq(reply.n_answers, 6 + 4000);
 }
 
 DESK_TEST(too_large_an_answer_is_refused)
@@ -402,15 +491,20 @@ DESK_TEST(a_gateway_that_said_goodbye_is_not_missed_while_another_serves)
 DESK_TEST(stats_count_what_came)
 {
 	fill();
+	take_trade("upbit.KRW-BTC.trade", 1, "one");
+	take_trade("upbit.KRW-BTC.trade", 2, "one");
 	bc_board_take(board, BC_STR("x"), BC_STR("y"), now, NULL);
 	now.ns += BC_NS_PER_S;
 	json_t *json = ask_json("STATS");
-	cr_expect_eq(number_at(json, "messages"), 6);
+	cr_expect_eq(number_at(json, "messages"), 8);
 	cr_expect_eq(number_at(json, "bad"), 1);
-	cr_expect_eq(number_at(json, "topics"), 5);
+	cr_expect_eq(number_at(json, "topics"), 6);
 	cr_expect_eq(number_at(json, "gateways"), 1);
 	cr_expect_eq(number_at(json, "requests"), 1);
 	cr_expect_eq(number_at(json, "max_topics"), 20000);
+	cr_expect_eq(number_at(json, "histories"), 1);
+	cr_expect_eq(number_at(json, "history_kept"), 1);
+	cr_expect_eq(number_at(json, "history_known"), 1);
 	cr_expect_eq(number_at(json, "uptime_ns"), BC_NS_PER_S);
 	json_decref(json);
 }

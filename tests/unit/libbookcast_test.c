@@ -31,6 +31,7 @@ static struct temp_dir dir;
 static void *context;
 static struct bc_rpc_server *server;
 static struct bc_board *board; /* of the cache */
+static struct cache_rings *rings;
 static struct cache_desk *desk;
 static char cache[BC_ENDPOINT_MAX];
 static struct gateway gateways[2];
@@ -40,6 +41,7 @@ static bool cache_is_dead;
 static void open_world(void)
 {
 	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
+	const struct cache_rings_limits history = { 100, 100, 1 << 20 };
 	char text[96];
 	cr_assert(temp_dir_new(&dir));
 	cr_assert((context = bc_bus_context_new()) != NULL);
@@ -47,7 +49,8 @@ static void open_world(void)
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
 	cr_assert((board = bc_board_new(&limits)) != NULL);
-	cr_assert((desk = cache_desk_new(board, server, &limits, bc_boot_now())) != NULL);
+	cr_assert((rings = cache_rings_new(&history)) != NULL);
+	cr_assert((desk = cache_desk_new(board, rings, server, &limits, bc_boot_now())) != NULL);
 	cr_assert((bus = bookcast_connect(cache)) != NULL);
 }
 
@@ -65,6 +68,7 @@ static void close_world(void)
 	close_gateway(&gateways[1]);
 	cache_desk_free(&desk);
 	bc_board_free(&board);
+	cache_rings_free(&rings);
 	bc_rpc_server_free(&server);
 	bc_bus_context_free(&context);
 	temp_dir_free(&dir);
