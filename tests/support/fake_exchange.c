@@ -4,17 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_WORDS 512
+
 struct reading {
 	const struct bc_input *input;
 	const struct bc_feed_sink *sink;
-	bc_str words[64];
+	bc_str words[MAX_WORDS];
 	size_t n;
 };
 
 static void split(struct reading *r)
 {
 	const char *p = r->input->bytes, *end = p + r->input->n_bytes;
-	while (p < end && r->n < 64) {
+	while (p < end && r->n < MAX_WORDS) {
 		const char *space = memchr(p, ' ', (size_t)(end - p));
 		const char *stop = space == NULL ? end : space;
 		r->words[r->n++] = (bc_str){ p, (size_t)(stop - p) };
@@ -54,6 +56,87 @@ static bc_status on_book(struct reading *r)
 static bc_status on_bbo(struct reading *r)
 {
 	return say_book(r, BC_CHANNEL_BBO);
+}
+
+static uint64_t integer(bc_str text)
+{
+	return strtoull(text.p, NULL, 10); /* ends at what is no digit */
+}
+
+/* "tick SEQ BID ASK": a bbo with its number. */
+static bc_status on_tick(struct reading *r)
+{
+	bc_level bid = { number(r->words[3]), { 1, 0 } }, ask = { number(r->words[4]), { 2, 0 } };
+	struct bc_event e = event(r, BC_CHANNEL_BBO);
+	e.exchange_seq = integer(r->words[2]);
+	e.body.book = (struct bc_book){ &bid, &ask, 1, 1 };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+/* "b PRICE=QUANTITY... a PRICE=QUANTITY..." from a word on. */
+struct sides {
+	bc_level levels[2][MAX_WORDS];
+	uint32_t n[2];
+};
+
+static bool read_sides(const struct reading *r, size_t from, struct sides *out)
+{
+	int side = -1;
+	out->n[0] = out->n[1] = 0;
+	for (size_t i = from; i < r->n; i++) {
+		bc_str word = r->words[i];
+		const char *equals = memchr(word.p, '=', word.n);
+		if (bc_str_is(word, "b") || bc_str_is(word, "a")) {
+			side = word.p[0] == 'a';
+			continue;
+		}
+		if (side < 0 || equals == NULL)
+			return false;
+		size_t n = (size_t)(equals - word.p);
+		bc_level *level = &out->levels[side][out->n[side]++];
+		level->price = number((bc_str){ word.p, n });
+		level->quantity = number((bc_str){ equals + 1, word.n - n - 1 });
+	}
+	return true;
+}
+
+static bc_status nonsense(struct reading *r)
+{
+	r->sink->reject(r->sink->self,
+			&(struct bc_reject){ .why = BC_EPARSE, .what = BC_STR("level") });
+	return BC_EPARSE;
+}
+
+static bc_status on_delta(struct reading *r)
+{
+	struct sides sides;
+	if (!read_sides(r, 4, &sides))
+		return nonsense(r);
+	struct bc_event e = event(r, BC_CHANNEL_DELTA);
+	e.exchange_seq = integer(r->words[3]);
+	e.body.delta =
+		(struct bc_delta){ sides.levels[0], sides.levels[1],      sides.n[0],
+				   sides.n[1],      integer(r->words[2]), integer(r->words[3]),
+				   BC_SEQ_NONE };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
+}
+
+/* The body of a snapshot does not say whose it is. */
+static bc_status on_snap(struct reading *r)
+{
+	struct sides sides;
+	if (r->input->kind != BC_INPUT_REST || !read_sides(r, 2, &sides))
+		return nonsense(r);
+	struct bc_event e = { .channel = BC_CHANNEL_BOOK,
+			      .symbol = r->input->symbol,
+			      .exchange_seq = integer(r->words[1]),
+			      .ts_exchange = { BC_TIME_UNKNOWN },
+			      .flags = BC_FLAG_SNAPSHOT | BC_FLAG_REST };
+	e.body.book = (struct bc_book){ sides.levels[0], sides.levels[1], sides.n[0], sides.n[1] };
+	r->sink->event(r->sink->self, &e);
+	return BC_OK;
 }
 
 /* "at MS BID ASK" and "whole MS BID ASK" of a symbol: a book, a snapshot, of that exchange time. */
@@ -225,7 +308,8 @@ static const struct {
 	{ "range", on_range, 2 },     { "refuse", on_refuse, 2 }, { "resync", on_resync, 2 },
 	{ "limit", on_limit, 1 },     { "up", on_up, 1 },         { "list", on_list, 1 },
 	{ "ticks", on_ticks, 1 },     { "at", on_at, 5 },         { "whole", on_whole, 5 },
-	{ "foreign", on_foreign, 1 },
+	{ "foreign", on_foreign, 1 }, { "tick", on_tick, 5 },     { "delta", on_delta, 4 },
+	{ "snap", on_snap, 2 },
 };
 
 static bc_status fake_input(void *state, const struct bc_input *input,
@@ -333,5 +417,76 @@ const struct bc_exchange fake_exchange = {
 	.check_symbol = fake_check,
 	.subscribe = fake_subscribe,
 	.rest_path = fake_rest_path,
+	.on_input = fake_input,
+};
+
+/* ------------------------------------------------------------------ the one that sends changes */
+
+static enum bc_link diff_covers(uint64_t at, const struct bc_delta *change)
+{
+	if (change->last_seq <= at)
+		return BC_LINK_OLD;
+	return change->first_seq <= at + 1 ? BC_LINK_NEXT : BC_LINK_GAP;
+}
+
+static enum bc_link diff_follows(uint64_t last, const struct bc_delta *change)
+{
+	if (change->last_seq <= last)
+		return BC_LINK_OLD;
+	return change->first_seq == last + 1 ? BC_LINK_NEXT : BC_LINK_GAP;
+}
+
+static bc_status diff_rest_path(void *state, const struct bc_rest_query *query, char *out,
+				size_t cap, size_t *len)
+{
+	char verb[32];
+	(void)state;
+	if (query->kind != BC_REST_SNAPSHOT)
+		return BC_ENOTFOUND;
+	snprintf(verb, sizeof verb, "/snap %u", query->limit);
+	return join(verb, query->symbols, query->n_symbols, out, cap, len);
+}
+
+static const struct bc_line diff_lines[] = {
+	{ .name = "all",
+	  .path = "/",
+	  .channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		      BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
+	  .mode = BC_SUBSCRIBE_ADDS,
+	  .max_streams = 400,
+	  .sends_per_s = 5,
+	  .connects_per_s = 5 },
+};
+static const struct bc_rest_endpoint diff_rest[] = {
+	{ .kind = BC_REST_SNAPSHOT, .max_symbols = 1 },
+};
+static const struct bc_snapshot_limit diff_limits[] = { { 5, 1 }, { 20, 5 }, { 100, 50 } };
+static const struct bc_sync diff_sync = {
+	.covers = diff_covers,
+	.follows = diff_follows,
+	.limits = diff_limits,
+	.n_limits = 3,
+};
+
+const struct bc_exchange fake_diff_exchange = {
+	.id = "diff",
+	.title = "an exchange for tests that sends changes",
+	.ws_url = "ws://127.0.0.1:1",
+	.rest_url = "http://127.0.0.1:1",
+	.canary = "CANARY",
+	.example_symbols = "AAA, BBB",
+	.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER),
+	.max_levels = 100,
+	.lines = diff_lines,
+	.n_lines = 1,
+	.rest = diff_rest,
+	.n_rest = 1,
+	.rest_weight_per_min = 1000,
+	.sync = &diff_sync,
+	.start = fake_start,
+	.check_symbol = fake_check,
+	.subscribe = fake_subscribe,
+	.rest_path = diff_rest_path,
 	.on_input = fake_input,
 };

@@ -10,12 +10,18 @@
  *   up                       understood, no data
  *   list SYMBOL[:STATUS]...  the REST answer with the instruments; STATUS delisted, suspended
  *   ticks SYMBOL...          the REST answer with tick sizes
- * Anything else is nonsense. It subscribes with "sub SYMBOL...", a frame that replaces. */
+ * Anything else is nonsense. It subscribes with "sub SYMBOL...", a frame that replaces.
+ *
+ * fake_diff_exchange sends changes and serves snapshots; its frames add. Numbers link as on Binance
+ * spot: each change begins one after the end of the one before.
+ *   delta SYMBOL FIRST LAST b PRICE=QUANTITY... a PRICE=QUANTITY...   0 deletes
+ *   tick SYMBOL SEQ BID ASK                                           a bbo with its number
+ *   snap SEQ b PRICE=QUANTITY... a ...   the REST answer to "/snap LIMIT SYMBOL", best first */
 #ifndef FAKE_EXCHANGE_H
 #define FAKE_EXCHANGE_H
 
 #include "publisher/exchanges/exchange.h"
 
-extern const struct bc_exchange fake_exchange;
+extern const struct bc_exchange fake_exchange, fake_diff_exchange;
 
 #endif

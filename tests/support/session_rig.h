@@ -28,10 +28,11 @@ struct rig {
 	size_t n_connects, n_disconnects, n_pings;
 	struct sent sent[256];
 	size_t n_sent;
-	char get[512];
+	char get[512]; /* the last one */
 	uint32_t get_number;
 	size_t n_gets;
-	char seen[MAX_OUT]; /* states and events: "AAA live none; AAA book; " */
+	char asked[SESSION_REST_SLOTS][512]; /* what is in flight, by its number; empty: nothing */
+	char seen[MAX_OUT];                  /* states and events: "AAA live none; AAA book; " */
 	char logged[MAX_OUT];
 	uint32_t last_flags;
 	enum bc_state feed;
@@ -89,6 +90,9 @@ static inline void on_get(void *self, uint32_t number, bc_str path)
 	snprintf(r->get, sizeof r->get, "%.*s", (int)path.n, path.p);
 	r->get_number = number;
 	r->n_gets++;
+	cr_assert_lt(number, SESSION_REST_SLOTS);
+	cr_assert_str_empty(r->asked[number], "two requests with one number");
+	snprintf(r->asked[number], sizeof r->asked[number], "%s", r->get);
 }
 
 static inline bc_status on_added(void *self, uint32_t symbol, bc_str name)
@@ -239,17 +243,31 @@ static inline void says(struct rig *r, const char *text)
 
 static inline void answers(struct rig *r, const char *text)
 {
+	r->asked[r->get_number][0] = '\0';
 	session_rest_answer(r->session, r->now, r->get_number,
 			    &(struct session_rest){ .body = bc_str_of(text), .used_weight = -1 });
 }
 
 static inline void answers_not(struct rig *r, int http_status, int64_t retry_after_ns)
 {
+	r->asked[r->get_number][0] = '\0';
 	session_rest_failed(r->session, r->now, r->get_number,
 			    &(struct session_rest){ .http_status = http_status,
 						    .retry_after_ns = retry_after_ns,
 						    .used_weight = -1,
 						    .detail = "" });
+}
+
+/* Turns to a request in flight whose path holds `part`; false: there is none. */
+static inline bool asked(struct rig *r, const char *part)
+{
+	for (uint32_t i = 0; i < SESSION_REST_SLOTS; i++) {
+		if (strstr(r->asked[i], part) == NULL)
+			continue;
+		r->get_number = i;
+		return true;
+	}
+	return false;
 }
 
 static inline void forget(struct rig *r)
