@@ -43,6 +43,7 @@ static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_re
 		    struct sim_reply *reply)
 {
 	struct sim_world world = sim_world_now(sim);
+	struct sim_session *session;
 
 	if (take(&sim->door.refuse)) {
 		refuse(reply, sim->door.refuse_status, sim->door.refuse_retry_s);
@@ -54,10 +55,18 @@ static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_re
 	if (take(&sim->door.extension))
 		sim_buffer_text(&reply->headers,
 				"Sec-WebSocket-Extensions: permessage-deflate\r\n");
-	if (sim_session_begin(sim, conn) == NULL ||
+	session = sim_session_begin(sim, conn);
+	if (session == NULL ||
 	    sim_conn_upgrade(conn, r, (bc_str){ reply->headers.data, reply->headers.n },
-			     take(&sim->door.bad_accept)) != BC_OK)
+			     take(&sim->door.bad_accept)) != BC_OK) {
 		reply->status = 500;
+		return;
+	}
+	if (sim->face->opened != NULL) {
+		struct sim_sink sink = sim_session_sink(session);
+
+		sim->face->opened(session->state, &world, r, &sink);
+	}
 }
 
 static void answer(struct sim *sim, const struct http_request *r, struct sim_reply *reply)

@@ -4,6 +4,8 @@
  * opens no socket and reads no clock. Sockets, TLS, faults and replay are the same for all.
  * To add an exchange: one file with its table, one line in faces.c.
  *
+ * Exchanges that send changes read them from the market's journal: market_get_change().
+ *
  * Threads everything on the loop's thread. */
 #ifndef BC_SIM_FACE_H
 #define BC_SIM_FACE_H
@@ -11,6 +13,12 @@
 #include "publisher/simulator/http.h"
 #include "publisher/simulator/market.h"
 #include "publisher/simulator/ws_frame.h"
+
+/* Fault: the next n snapshots by REST show the book as it was so many changes ago. */
+struct sim_old_snapshots {
+	uint64_t n, changes;
+	char symbol[MARKET_NAME_MAX]; /* empty: any */
+};
 
 /* The world at the time of a call. */
 struct sim_world {
@@ -20,6 +28,7 @@ struct sim_world {
 	bc_mono_time mono;
 	int64_t skew_ns;   /* fault: added to every time that is shown */
 	uint32_t *crossed; /* fault: that many order books are shown crossed */
+	struct sim_old_snapshots *old_snapshots; /* fault; NULL: none */
 };
 
 /* Where a session's output goes. Borrowed bytes. */
@@ -31,6 +40,8 @@ struct sim_sink {
 	void (*reply)(void *self, bc_str payload);
 	/* Ends the connection after a while; code 0: without a close frame. */
 	void (*close)(void *self, uint16_t code, int64_t after_ns);
+	/* A ping of the exchange's own. NULL where there is nobody to answer it: none is sent. */
+	void (*ping)(void *self, bc_str payload);
 };
 
 /* An HTTP answer in the making. */
@@ -45,7 +56,9 @@ struct sim_face {
 	enum ws_opcode data_opcode, reply_opcode;
 	const int32_t *intervals_s; /* candles its market keeps */
 	size_t n_intervals;
-	int64_t idle_close_ns; /* nothing sent or received for so long: closed without a frame */
+	int64_t idle_close_ns; /* nothing sent or received for so long: closed without a frame; 0:
+				  never */
+	size_t journal;        /* changes of a book its market must remember; see market.h */
 
 	/* Fills specs[n] with plausible symbols; false: it has not so many. */
 	bool (*specs)(struct market_spec *specs, size_t n);
@@ -54,13 +67,15 @@ struct sim_face {
 	/* The symbol a recorded frame is about, into out (MARKET_NAME_MAX); false: none. */
 	bool (*symbol_of)(bc_str frame, char *out);
 
+	/* The number the exchange gives the book as it is now; NULL: it numbers nothing. */
+	uint64_t (*book_id)(const struct market *market, size_t symbol);
+
 	/* State of the whole exchange (its rate limits). NULL: out of memory. */
 	void *(*state_new)(void);
 	void (*state_free)(void *state);
-	/* Told of every change of a book, for exchanges that send changes; NULL: sends whole books.
-	 * See struct market_listener; `self` is the state. */
-	void (*level)(void *self, size_t symbol, enum market_side side, int64_t price,
-		      int64_t quantity);
+	/* Changes how it behaves, for tests: a limit, a time, a fault of its own. NULL: done; else
+	 * the reason why not. `value` NULL: back to what the exchange does. */
+	const char *(*set)(void *state, const char *name, const char *value);
 
 	/* May this upgrade happen? status 101, with extra headers, or the refusal. */
 	void (*upgrade)(void *state, const struct sim_world *world, const struct http_request *r,
@@ -72,14 +87,26 @@ struct sim_face {
 	/* One connection. NULL: out of memory. */
 	void *(*session_new)(void *state);
 	void (*session_free)(void *session);
+	/* The request that was upgraded, before anything else; NULL: it does not matter. */
+	void (*opened)(void *session, const struct sim_world *world, const struct http_request *r,
+		       const struct sim_sink *sink);
+	/* A control frame of the client, ping or pong; NULL: it does not matter. */
+	void (*control)(void *session, const struct sim_world *world, enum ws_opcode opcode,
+			bc_str payload, const struct sim_sink *sink);
 	/* A whole message from the client. */
 	void (*message)(void *session, const struct sim_world *world, bc_str text,
 			const struct sim_sink *sink);
 	/* Sends what is due; `flush`: also what would wait for its next slot. */
 	void (*tick)(void *session, const struct sim_world *world, bool flush,
 		     const struct sim_sink *sink);
+	/* Announces that the connection will be closed after a time, and closes it; NULL: this
+	 * exchange closes without a word. */
+	void (*shutdown)(void *session, const struct sim_world *world, int64_t after_ns,
+			 const struct sim_sink *sink);
 	/* Has it asked for data (so that a capture may be sent to it)? */
 	bool (*subscribed)(const void *session);
+	/* Has it asked for this recorded frame? NULL: who subscribed gets everything. */
+	bool (*wants)(const void *session, bc_str frame);
 };
 
 extern const struct sim_face *const sim_faces[]; /* ends in NULL */

@@ -1,8 +1,11 @@
+#include "publisher/simulator/binance.h"
 #include "publisher/simulator/face.h"
 #include "publisher/simulator/upbit.h"
 
 const struct sim_face *const sim_faces[] = {
 	&sim_face_upbit,
+	&sim_face_binance_spot,
+	&sim_face_binance_usdm,
 	NULL,
 };
 

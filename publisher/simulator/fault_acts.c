@@ -137,6 +137,23 @@ const char *fault_rest_slow(struct sim *sim, const struct fault_args *args)
 	return count_of(args, &sim->door.rest_slow);
 }
 
+const char *fault_old_snapshot(struct sim *sim, const struct fault_args *args)
+{
+	struct sim_old_snapshots *old = &sim->old_snapshots;
+	const char *symbol = fault_text(args, "symbol", "");
+	double changes;
+
+	if (sim->face->book_id == NULL)
+		return "this exchange sends whole books";
+	if (!fault_number(args, "changes", 1, MARKET_JOURNAL - 1, 1000, &changes))
+		return "changes must be from 1 to 16383";
+	if (strlen(symbol) >= sizeof old->symbol)
+		return "symbol must be one of the market's";
+	strcpy(old->symbol, symbol);
+	old->changes = (uint64_t)changes;
+	return count_of(args, &old->n);
+}
+
 /* ------------------------------------------------------------------ the market */
 
 const char *fault_skew(struct sim *sim, const struct fault_args *args)
@@ -177,6 +194,7 @@ const char *fault_clear(struct sim *sim, const struct fault_args *args)
 	memset(sim->armed, 0, sizeof sim->armed);
 	sim->door = (struct fault_door){ .refuse = 0 };
 	sim->crossed = 0;
+	sim->old_snapshots.n = 0;
 	sim->skew_ns = 0;
 	sim_server_mute(sim->server, 0);
 	market_set_rate(sim->market, sim->options.rate);

@@ -4,7 +4,7 @@
 
 #include "proto/value.h"
 
-#define SIM_LIMIT_MAX 100
+#define SIM_LIMIT_MAX 300
 
 struct sim_limit {
 	uint32_t n; /* at most SIM_LIMIT_MAX */

@@ -19,10 +19,12 @@ static const char help[] =
 	"Speaks an exchange's protocol, WebSocket and REST on one port, with invented data.\n"
 	"Prints one JSON line when it is ready; SIGINT or SIGTERM ends it.\n"
 	"\n"
-	"  --exchange NAME    upbit\n"
+	"  --exchange NAME    upbit, binance-spot or binance-usdm\n"
 	"  --symbols N        symbols of the model market (20)\n"
 	"  --seed S           the same seed gives the same market (1)\n"
 	"  --rate R           book changes a second, all symbols together (10 a symbol)\n"
+	"  --levels N         levels a side of every book (the exchange's own choice)\n"
+	"  --walk W           the price goes W times as far with each move (1)\n"
 	"  --capture FILE     replay recorded frames (.jsonl or .jsonl.zst, .times beside it)\n"
 	"  --speed N|max      of a capture: as recorded (1), N times, or as fast as it is read\n"
 	"  --faults SCRIPT    lines \"at 5s drop n=3\"; the names are below\n"
@@ -45,6 +47,8 @@ enum {
 	SYMBOLS,
 	SEED,
 	RATE,
+	LEVELS,
+	WALK,
 	CAPTURE,
 	SPEED,
 	FAULTS,
@@ -63,6 +67,8 @@ static const struct option flags[] = {
 	{ "symbols", required_argument, NULL, SYMBOLS },
 	{ "seed", required_argument, NULL, SEED },
 	{ "rate", required_argument, NULL, RATE },
+	{ "levels", required_argument, NULL, LEVELS },
+	{ "walk", required_argument, NULL, WALK },
 	{ "capture", required_argument, NULL, CAPTURE },
 	{ "speed", required_argument, NULL, SPEED },
 	{ "faults", required_argument, NULL, FAULTS },
@@ -121,6 +127,12 @@ static bool take_flag(int flag, const char *value, struct sim_options *o)
 		return good;
 	case RATE:
 		return number("rate", value, 0.001, 1e6, &o->rate);
+	case LEVELS:
+		good = number("levels", value, 1, 20000, &n);
+		o->levels = (uint32_t)n;
+		return good;
+	case WALK:
+		return number("walk", value, 0.001, 10000, &o->walk);
 	case CAPTURE:
 		o->capture = value;
 		return true;

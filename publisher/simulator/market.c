@@ -7,6 +7,8 @@
 #define PRICE_MAX    (INT64_C(1) << 60)
 #define QUANTITY_MAX (INT64_C(1) << 50)
 
+#define DEEP 512 /* levels a side */
+
 /* splitmix64 (public domain, S. Vigna): small, seedable, the same everywhere. */
 uint64_t market_random(struct market *m)
 {
@@ -61,14 +63,22 @@ static int64_t price_at(const struct market_symbol *s, enum market_side side, in
 	return side == MARKET_BID ? s->fair - k : s->fair + 1 + k;
 }
 
+/* Where the next move goes: on with its leg, or as `chance` (percent) says. */
+static bool goes_up(struct market *m, struct market_symbol *s, int64_t chance)
+{
+	if (s->spec.leg == 0 || market_below(m, s->spec.leg) == 0)
+		s->up = market_below(m, 100) < chance;
+	return s->up;
+}
+
 /* Moves the fair price, eats what stands in its way, and follows on the other side. */
 static void move_price(struct market *m, size_t symbol)
 {
 	struct market_symbol *s = &m->symbols[symbol];
 	int64_t start = s->spec.start;
-	int64_t reach = 1 + s->fair / 5000;
+	int64_t reach = s->spec.reach > 0 ? s->spec.reach : 1 + s->fair / 5000;
 	int64_t pull = (s->fair - start) * 60 / start; /* percent towards the start */
-	bool up = market_below(m, 100) < 50 - pull;
+	bool up = goes_up(m, s, 50 - pull);
 	enum market_side maker = up ? MARKET_ASK : MARKET_BID;
 	struct market_half *half = &s->half[maker];
 
@@ -95,7 +105,8 @@ static void trade_at_touch(struct market *m, size_t symbol)
 static int64_t random_depth(struct market *m, int64_t limit)
 {
 	uint64_t bits = market_random(m);
-	int64_t spread = 1 + (int64_t)(bits >> 56) % 8;
+	int64_t reach = limit < DEEP ? 8 : limit / 24; /* of a deep book all of it is touched */
+	int64_t spread = 1 + (int64_t)(bits >> 48) % reach;
 	int64_t depth = 0;
 
 	while ((bits & 1) != 0 && depth < 24) {
@@ -218,8 +229,8 @@ static bool spec_valid(const struct market_spec *spec)
 {
 	return spec->name[0] != '\0' && memchr(spec->name, 0, sizeof spec->name) != NULL &&
 	       spec->tick > 0 && spec->start > 1 && spec->typical > 0 && spec->levels > 0 &&
-	       spec->weight > 0 && spec->start < PRICE_MAX / spec->tick &&
-	       spec->typical < QUANTITY_MAX;
+	       spec->weight > 0 && spec->reach >= 0 && spec->reach < PRICE_MAX / spec->tick &&
+	       spec->start < PRICE_MAX / spec->tick && spec->typical < QUANTITY_MAX;
 }
 
 static bool start_symbol(struct market *m, size_t symbol, const struct market_spec *spec)
@@ -233,12 +244,12 @@ static bool start_symbol(struct market *m, size_t symbol, const struct market_sp
 	s->trades = calloc(MARKET_TRADES_KEPT, sizeof *s->trades);
 	if (s->trades == NULL)
 		return false;
-	for (int side = 0; side < 2; side++) {
-		s->half[side].cap = (size_t)spec->levels * 2;
-		s->half[side].levels = calloc(s->half[side].cap, sizeof *s->half[side].levels);
-		if (s->half[side].levels == NULL)
+	s->journal = calloc(m->journal, sizeof *s->journal);
+	if (s->journal == NULL)
+		return false;
+	for (int side = 0; side < 2; side++)
+		if (!market_half_new(&s->half[side], (size_t)spec->levels * 2))
 			return false;
-	}
 	for (size_t i = 0; i < m->n_intervals; i++)
 		s->series[i].bars = m->bars + (symbol * m->n_intervals + i) * MARKET_CANDLES_KEPT;
 	refill(m, symbol, MARKET_BID);
@@ -282,6 +293,16 @@ static bool start_symbols(struct market *m, const struct market_options *o)
 	return true;
 }
 
+void market_walk(struct market_spec *spec, double times)
+{
+	double reach = (double)(spec->reach > 0 ? spec->reach : 1 + spec->start / 5000) * times;
+	double leg = (double)spec->leg / times;
+
+	spec->reach = reach < 1 ? 1 : reach > (double)spec->start ? spec->start : (int64_t)reach;
+	if (spec->leg > 0)
+		spec->leg = leg < 1 ? 1 : leg > 1e6 ? 1000000 : (uint32_t)leg;
+}
+
 struct market *market_new(const struct market_options *o)
 {
 	struct market *m;
@@ -296,6 +317,7 @@ struct market *market_new(const struct market_options *o)
 	for (size_t i = 0; i < o->n_intervals; i++)
 		m->intervals_s[i] = o->intervals_s[i];
 	m->n_intervals = o->n_intervals;
+	m->journal = o->journal > 0 ? o->journal : MARKET_JOURNAL;
 	market_set_rate(m, o->rate);
 	if (!start_symbols(m, o)) {
 		market_free(&m);
@@ -316,8 +338,9 @@ void market_free(struct market **market)
 	for (size_t i = 0; m->symbols != NULL && i < m->n_symbols; i++) {
 		struct market_symbol *s = &m->symbols[i];
 
-		free(s->half[MARKET_BID].levels);
-		free(s->half[MARKET_ASK].levels);
+		free(s->half[MARKET_BID].room);
+		free(s->half[MARKET_ASK].room);
+		free(s->journal);
 		free(s->trades);
 	}
 	free(m->bars);

@@ -18,6 +18,7 @@
 #define MARKET_TRADES_KEPT   512 /* newest, a symbol */
 #define MARKET_CANDLES_KEPT  200 /* newest, a symbol and interval */
 #define MARKET_INTERVALS_MAX 16
+#define MARKET_JOURNAL       16384 /* changes of a book remembered, unless the options say */
 
 enum market_side { MARKET_BID, MARKET_ASK };
 
@@ -30,6 +31,8 @@ struct market_spec {
 	int64_t typical; /* quantity of a level, mantissa at qty_exp, > 0 */
 	uint32_t levels; /* kept a side; a side may be shorter where prices end at zero */
 	uint32_t weight; /* share of all events */
+	int64_t reach;   /* ticks, the most a move of the price goes; 0: a 5000th of the price */
+	uint32_t leg;    /* moves in one direction, on average; 0: each decides for itself */
 };
 
 /* Told while market_advance() runs. Either may be NULL. */
@@ -49,7 +52,14 @@ struct market_options {
 	size_t n_specs;
 	const int32_t *intervals_s; /* of the candles, seconds, at most MARKET_INTERVALS_MAX */
 	size_t n_intervals;
+	size_t journal; /* newest changes remembered, a symbol; 0: MARKET_JOURNAL */
 	struct market_listener listener;
+};
+
+/* One change of a book: what the level at `price` was before it. */
+struct market_change {
+	enum market_side side;
+	int64_t price, before; /* 0: it was not there */
 };
 
 struct market_trade {
@@ -75,6 +85,9 @@ struct market_stats {
 
 struct market;
 
+/* Makes each move of the price so many times as long, and its legs as far as before. */
+void market_walk(struct market_spec *spec, double times);
+
 /* NULL: out of memory, or a spec out of bounds. */
 struct market *market_new(const struct market_options *options);
 void market_free(struct market **market);
@@ -96,6 +109,15 @@ bool market_delisted(const struct market *market, size_t symbol);
 size_t market_depth(const struct market *market, size_t symbol, enum market_side side);
 bc_level market_level(const struct market *market, size_t symbol, enum market_side side, size_t k);
 uint64_t market_seq(const struct market *market, size_t symbol);
+/* The change that made the book's `seq`; false: it is yet to come, or forgotten. */
+bool market_get_change(const struct market *market, size_t symbol, uint64_t seq,
+		       struct market_change *out);
+/* The k-th level as it is kept, k = 0 the best: price in ticks, quantity's mantissa. */
+void market_raw_level(const struct market *market, size_t symbol, enum market_side side, size_t k,
+		      int64_t *price, int64_t *quantity);
+/* What is at this price now; 0: nothing. */
+int64_t market_quantity_at(const struct market *market, size_t symbol, enum market_side side,
+			   int64_t price);
 bc_wall_time market_changed(const struct market *market, size_t symbol);
 
 /* Trades so far; k = 0 is the newest, the newest MARKET_TRADES_KEPT are there. */

@@ -10,10 +10,11 @@ struct market_level_raw {
 	int64_t price, quantity;
 };
 
-/* Sorted, best LAST: most changes are near the best and then move few bytes. */
+/* Sorted, best LAST: most changes are near the best and then move few bytes. `levels` lies in
+ * `room` with free places on both sides, so that the worst comes and goes without a move too. */
 struct market_half {
-	struct market_level_raw *levels;
-	size_t n, cap;
+	struct market_level_raw *room, *levels;
+	size_t n, cap; /* room for twice cap */
 };
 
 struct market_sums {
@@ -47,7 +48,9 @@ struct market_symbol {
 	struct market_spec spec;
 	struct market_half half[2];
 	int64_t fair; /* bids <= fair < asks, in ticks */
+	bool up;      /* the leg it is on */
 	uint64_t seq;
+	struct market_change *journal; /* ring, by seq */
 	int64_t changed_ns;
 	bool delisted;
 	uint64_t n_trades;
@@ -60,7 +63,7 @@ struct market {
 	uint64_t random;
 	int64_t now_ns, next_ns, mean_gap_ns;
 	int32_t intervals_s[MARKET_INTERVALS_MAX];
-	size_t n_intervals;
+	size_t n_intervals, journal;
 	struct market_listener listener;
 	struct market_symbol *symbols;
 	size_t n_symbols;
@@ -70,6 +73,7 @@ struct market {
 };
 
 /* market_book.c */
+bool market_half_new(struct market_half *half, size_t cap);
 int64_t market_half_best(const struct market_half *half); /* n > 0 */
 /* Sets, inserts or (quantity 0) removes; a full half loses its worst level first. */
 void market_set_level(struct market *market, size_t symbol, enum market_side side, int64_t price,

@@ -22,8 +22,10 @@ struct sim_server_events {
 	void *self;
 	/* A whole request: answer with sim_conn_respond() or sim_conn_upgrade(), or never. */
 	void (*request)(void *self, struct sim_conn *conn, const struct http_request *r);
-	/* A text or binary message. Control frames are answered by the server. */
+	/* A text or binary message. Pings and closes are answered by the server. */
 	void (*message)(void *self, struct sim_conn *conn, bc_str payload);
+	/* A ping or pong came in; a ping was answered already. */
+	void (*control)(void *self, struct sim_conn *conn, enum ws_opcode opcode, bc_str payload);
 	/* The queue has become short. */
 	void (*drained)(void *self, struct sim_conn *conn);
 	/* Gone. */

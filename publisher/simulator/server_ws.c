@@ -80,6 +80,12 @@ static void on_close_frame(struct sim_conn *c, bc_str payload)
 	sim_conn_end(c);
 }
 
+static void on_control(struct sim_conn *c, const struct ws_message *m)
+{
+	if (!c->close_sent && c->ending == NOT_ENDING && c->server->events.control != NULL)
+		c->server->events.control(c->server->events.self, c, m->opcode, m->payload);
+}
+
 static void on_frame(struct sim_conn *c, const struct ws_message *m)
 {
 	switch (m->opcode) {
@@ -90,12 +96,15 @@ static void on_frame(struct sim_conn *c, const struct ws_message *m)
 		break;
 	case WS_PING:
 		sim_conn_send(c, WS_PONG, m->payload);
+		on_control(c, m);
+		break;
+	case WS_PONG:
+		on_control(c, m);
 		break;
 	case WS_CLOSE:
 		on_close_frame(c, m->payload);
 		break;
 	case WS_CONTINUATION:
-	case WS_PONG:
 		break;
 	}
 }

@@ -19,6 +19,7 @@ struct sim_world sim_world_now(const struct sim *sim)
 		.mono = bc_mono_now(),
 		.skew_ns = sim->skew_ns,
 		.crossed = (uint32_t *)&sim->crossed,
+		.old_snapshots = (struct sim_old_snapshots *)&sim->old_snapshots,
 	};
 }
 
@@ -47,9 +48,16 @@ static void close_later(void *self, uint16_t code, int64_t after_ns)
 	s->close_code = code;
 }
 
-static struct sim_sink sink_of(struct sim_session *s)
+static void send_ping(void *self, bc_str payload)
 {
-	return (struct sim_sink){ s, send_data, send_reply, close_later };
+	struct sim_session *s = self;
+
+	sim_conn_send(s->conn, WS_PING, payload);
+}
+
+struct sim_sink sim_session_sink(struct sim_session *s)
+{
+	return (struct sim_sink){ s, send_data, send_reply, close_later, send_ping };
 }
 
 /* ------------------------------------------------------------------ connections */
@@ -121,7 +129,7 @@ static void turn_session(struct sim_session *s, const struct sim_world *world, b
 	const struct sim *sim = s->sim;
 	int64_t idle = sim->options.idle_close_ns != 0 ? sim->options.idle_close_ns
 						       : sim->face->idle_close_ns;
-	struct sim_sink sink = sink_of(s);
+	struct sim_sink sink = sim_session_sink(s);
 
 	if (s->close_at_ns != 0 && world->mono.ns >= s->close_at_ns) {
 		close_session(s);
@@ -182,9 +190,20 @@ static void on_message(void *self, struct sim_conn *conn, bc_str payload)
 	struct sim *sim = self;
 	struct sim_session *s = sim_conn_data(conn);
 	struct sim_world world = sim_world_now(sim);
-	struct sim_sink sink = sink_of(s);
+	struct sim_sink sink = sim_session_sink(s);
 
 	sim->face->message(s->state, &world, payload, &sink);
+}
+
+static void on_control(void *self, struct sim_conn *conn, enum ws_opcode opcode, bc_str payload)
+{
+	struct sim *sim = self;
+	struct sim_session *s = sim_conn_data(conn);
+	struct sim_world world = sim_world_now(sim);
+	struct sim_sink sink = sim_session_sink(s);
+
+	if (sim->face->control != NULL)
+		sim->face->control(s->state, &world, opcode, payload, &sink);
 }
 
 static void on_drained(void *self, struct sim_conn *conn)
@@ -207,6 +226,17 @@ static void on_closed(void *self, struct sim_conn *conn)
 
 /* ------------------------------------------------------------------ life */
 
+/* What the command line says about every symbol, over what the face says. */
+static void adjust(struct market_spec *specs, const struct sim_options *o)
+{
+	for (size_t i = 0; i < o->n_symbols; i++) {
+		if (o->levels > 0)
+			specs[i].levels = o->levels;
+		if (o->walk > 0)
+			market_walk(&specs[i], o->walk);
+	}
+}
+
 static bc_status start_market(struct sim *sim, char *why, size_t cap)
 {
 	const struct sim_options *o = &sim->options;
@@ -219,7 +249,7 @@ static bc_status start_market(struct sim *sim, char *why, size_t cap)
 		.n_specs = o->n_symbols,
 		.intervals_s = o->face->intervals_s,
 		.n_intervals = o->face->n_intervals,
-		.listener = { sim->face_state, o->face->level, NULL },
+		.journal = o->face->journal,
 	};
 
 	if (specs == NULL)
@@ -230,6 +260,7 @@ static bc_status start_market(struct sim *sim, char *why, size_t cap)
 		free(specs);
 		return BC_EINVAL;
 	}
+	adjust(specs, o);
 	sim->market = market_new(&options);
 	sim->advanced_to = options.start;
 	free(specs);
@@ -240,7 +271,7 @@ static bc_status start_server(struct sim *sim, char *why, size_t cap)
 {
 	struct sim_server_options options = {
 		.listen = sim->options.listen,
-		.events = { sim, sim_on_request, on_message, on_drained, on_closed },
+		.events = { sim, sim_on_request, on_message, on_control, on_drained, on_closed },
 	};
 	bc_status rc;
 

@@ -9,7 +9,9 @@ struct sim_options {
 	const struct sim_face *face;
 	size_t n_symbols;
 	uint64_t seed;
-	double rate; /* book changes a second, all symbols together */
+	double rate;     /* book changes a second, all symbols together */
+	uint32_t levels; /* a side of every symbol; 0: as the face has it */
+	double walk;     /* how much farther each move of the price goes; 0: 1 */
 	const char *capture, *faults, *listen;
 	double speed; /* of a capture; 0: as fast as the reader takes it */
 	bool plain;

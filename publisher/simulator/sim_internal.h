@@ -62,6 +62,7 @@ struct sim {
 	int64_t started_ns; /* monotonic */
 	int64_t skew_ns, burst_until_ns;
 	uint32_t crossed;
+	struct sim_old_snapshots old_snapshots;
 	uint64_t n_sessions, data_frames;
 };
 
@@ -83,6 +84,8 @@ void sim_late_forget(struct sim *sim, const struct sim_conn *conn);
 
 /* sim.c: a session for a connection that is upgraded. NULL: out of memory. */
 struct sim_session *sim_session_begin(struct sim *sim, struct sim_conn *conn);
+/* Where a session's output goes. */
+struct sim_sink sim_session_sink(struct sim_session *session);
 
 /* truth.c: GET /truth and GET /truth/<symbol>. */
 void sim_truth(const struct sim *sim, bc_str symbol, struct sim_reply *reply);

@@ -71,6 +71,11 @@ static void put_symbol(struct sim_buffer *b, const struct sim *sim, size_t symbo
 			  (unsigned long long)market_seq(m, symbol),
 			  (long long)market_changed(m, symbol).ns, (long long)sim->advanced_to.ns,
 			  sim->paused ? "true" : "false");
+	sim_buffer_text(b, ",\"exchange_seq\":");
+	if (sim->face->book_id != NULL)
+		sim_buffer_unsigned(b, sim->face->book_id(m, symbol));
+	else
+		sim_buffer_text(b, "null");
 	sim_buffer_printf(b, ",\"delisted\":%s,\"bids\":",
 			  market_delisted(m, symbol) ? "true" : "false");
 	put_side(b, m, symbol, MARKET_BID);

@@ -32,6 +32,7 @@ const struct sim_face sim_face_upbit = {
 	.intervals_s = upbit_intervals_s,
 	.n_intervals = UPBIT_N_INTERVALS,
 	.idle_close_ns = 60 * BC_NS_PER_S, /* measured; 120 s are documented */
+	.journal = 1,                      /* it sends whole books */
 	.specs = upbit_specs,
 	.spec_of = upbit_spec_of,
 	.symbol_of = symbol_of,

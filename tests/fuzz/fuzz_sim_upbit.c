@@ -69,7 +69,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen seen = { false, false };
-	struct sim_sink sink = { &seen, on_data, on_reply, on_close };
+	struct sim_sink sink = { &seen, on_data, on_reply, on_close, NULL };
 	uint32_t crossed = 0;
 	struct sim_world world = { .market = market,
 				   .now = { INT64_C(1795235444100000000) },

@@ -11,10 +11,10 @@
 static const int32_t intervals[] = { 1, 60 };
 
 static const struct market_spec specs[] = {
-	{ "KRW-BTC", 3, -8, 1, 116500, 3000000, 120, 10 },
-	{ "KRW-1INCH", 0, -8, 1, 312, 1280000000000, 120, 5 },
-	{ "BTC-DUST", -8, -8, 1, 3, 100000000, 12, 5 }, /* bids can only be at 1, 2 and 3 */
-	{ "USDT-ETC", -4, -8, 5, 40000, 10000000, 12, 1 },
+	{ "KRW-BTC", 3, -8, 1, 116500, 3000000, 120, 10, 0, 0 },
+	{ "KRW-1INCH", 0, -8, 1, 312, 1280000000000, 120, 5, 0, 0 },
+	{ "BTC-DUST", -8, -8, 1, 3, 100000000, 12, 5, 0, 0 }, /* bids can only be at 1, 2 and 3 */
+	{ "USDT-ETC", -4, -8, 5, 40000, 10000000, 12, 1, 0, 0 },
 };
 
 #define N_SPECS (sizeof specs / sizeof *specs)

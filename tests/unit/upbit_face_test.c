@@ -70,7 +70,7 @@ static struct fixture *begin(double rate)
 	f->market = market_new(&options);
 	f->state = sim_face_upbit.state_new();
 	f->session = sim_face_upbit.session_new(f->state);
-	f->sink = (struct sim_sink){ &f->sent, on_data, on_reply, on_close };
+	f->sink = (struct sim_sink){ &f->sent, on_data, on_reply, on_close, NULL };
 	f->world = (struct sim_world){ .market = f->market,
 				       .now = { START_NS },
 				       .mono = { BC_NS_PER_S },
