@@ -1,4 +1,5 @@
-/* power_of_ten.h - the powers of ten that fit in 64 bits. Internal to proto/. */
+/* power_of_ten.h - the powers of ten that fit in 64 bits. Internal to proto/ and to
+ * order books. */
 #ifndef BC_POWER_OF_TEN_H
 #define BC_POWER_OF_TEN_H
 
