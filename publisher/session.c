@@ -73,7 +73,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->frame_cap = FRAME_FIRST_BYTES;
 	if ((s->frame = malloc(s->frame_cap)) == NULL ||
 	    (s->adapter = calloc(1, x->state_size + 1)) == NULL || (rc = lines_new(s)) != BC_OK ||
-	    (rc = rest_new(s)) != BC_OK)
+	    (rc = rest_new(s, why, cap)) != BC_OK)
 		goto fail;
 	if (x->start(s->adapter, &s->o.feed, &reason) != BC_OK) {
 		rc = BC_EINVAL;

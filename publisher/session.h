@@ -75,8 +75,8 @@ struct session_options {
 	uint32_t intervals; /* 1u << enum bc_interval, of candles */
 	uint32_t levels;
 	uint32_t max_levels;      /* kept of a side of a book out of changes */
-	uint32_t snapshot_levels; /* asked of a snapshot; rounded up to what the exchange offers */
-	uint32_t weight_percent;  /* of the exchange's REST weight that we use at most */
+	uint32_t snapshot_levels; /* asked of a snapshot; rounded up to what is offered; 0: 1000 */
+	uint32_t weight_percent;  /* of the exchange's REST weight that we use at most; 0: 60 */
 	uint32_t history_trades, history_candles; /* asked by REST at the start; 0: none */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
 	uint64_t seed; /* of the jitter, and of the nonces of subscriptions */
@@ -118,6 +118,10 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 
 #define SESSION_REST_SLOTS 8 /* request numbers are below it */
 
+/* The longest body that is an answer to this request, which is in flight; 0: as the driver likes.
+ * May be asked from inside get(). */
+size_t session_rest_max_bytes(const struct session *s, uint32_t request);
+
 struct session_rest {
 	bc_str body;            /* of an answer */
 	int64_t used_weight;    /* as the exchange counts it; -1: it did not say */
@@ -125,6 +129,8 @@ struct session_rest {
 	int64_t retry_after_ns; /* of a failure; 0: none */
 	const char *detail;     /* of a failure, for people */
 };
+
+/* An answer nobody waits for is nothing. */
 
 void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
 			 const struct session_rest *answer);
@@ -162,7 +168,10 @@ struct session_counters {
 	uint64_t resyncs; /* subscriptions sent to have everything again */
 	uint64_t control_errors, rate_limited, silent, stalls, state_changes;
 	uint64_t sends, rest_requests, rest_failures;
-	bc_wall_time last_message; /* the newest, by our clock */
+	uint64_t snapshots, snapshot_failures; /* asked for; without a usable answer */
+	uint64_t history;                      /* trades and candles taken from answers */
+	uint64_t banned;                       /* times REST said 418 */
+	bc_wall_time last_message;             /* the newest, by our clock */
 };
 
 struct session_view { /* of one symbol */
@@ -179,6 +188,13 @@ uint32_t session_symbol_limit(const struct session *s); /* numbers are below it 
 bool session_symbol(const struct session *s, uint32_t symbol, struct session_view *out);
 enum bc_state session_feed_state(const struct session *s, enum bc_reason *reason,
 				 bc_wall_time *since);
+struct session_rest_view {
+	uint32_t snapshots_waiting;    /* symbols */
+	int64_t snapshot_wait_ns;      /* expected, for the last of them */
+	uint64_t weight, weight_limit; /* used of the exchange's minute, ours of it; 0: none */
+};
+
+struct session_rest_view session_rest_view(const struct session *s);
 uint32_t session_connections(const struct session *s);
 uint32_t session_connections_open(const struct session *s);
 const struct bc_line *session_line(const struct session *s, uint32_t connection);

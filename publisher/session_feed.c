@@ -15,6 +15,23 @@ static bool clock_implausible(const struct session *s, bc_wall_time exchange)
 					   exchange.ns < s->received.ns - CLOCK_BEHIND_NS);
 }
 
+bool trade_known(const struct symbol *sym, bc_str id)
+{
+	for (size_t i = 0; i < TRADES_KNOWN; i++) {
+		const struct known_trade *known = &sym->trades[i];
+		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+void trade_remember(struct symbol *sym, bc_str id)
+{
+	struct known_trade *known = &sym->trades[sym->next_trade++ % TRADES_KNOWN];
+	memcpy(known->id, id.p, id.n);
+	known->n = (uint8_t)id.n;
+}
+
 /* A trade happens once, however often it is told: a subscription is answered with the last one,
  * which we have if nothing was missed, and an exchange may repeat itself. */
 static bool trade_seen(struct session *s, struct symbol *sym, const struct bc_event *event)
@@ -22,16 +39,11 @@ static bool trade_seen(struct session *s, struct symbol *sym, const struct bc_ev
 	bc_str id = event->body.trade.trade_id;
 	if (id.n == 0 || id.n > TRADE_ID_MAX)
 		return false;
-	for (size_t i = 0; i < TRADES_KNOWN; i++) {
-		const struct known_trade *known = &sym->trades[i];
-		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0) {
-			s->count.duplicates++;
-			return true;
-		}
+	if (trade_known(sym, id)) {
+		s->count.duplicates++;
+		return true;
 	}
-	struct known_trade *known = &sym->trades[sym->next_trade++ % TRADES_KNOWN];
-	memcpy(known->id, id.p, id.n);
-	known->n = (uint8_t)id.n;
+	trade_remember(sym, id);
 	return false;
 }
 
@@ -77,6 +89,7 @@ static void market_data(struct session *s, uint32_t id, struct bc_event *event)
 	struct symbol *sym = &s->symbols[id];
 	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
 	int order = book ? top_order(&event->body.book) : -1;
+	history_live(s, id, event);
 	if (event->channel == BC_CHANNEL_TRADE && trade_seen(s, sym, event))
 		return;
 	if (event->channel == BC_CHANNEL_BOOK && book_went_back(s, id, event))
@@ -126,6 +139,8 @@ static void on_event(void *self, const struct bc_event *event)
 		if (s->connections[s->current].phase != PHASE_OPEN)
 			return; /* given up earlier in this message */
 		connection_proven(s, s->current);
+	} else if (!rest_takes(s, event)) {
+		return;
 	}
 	if (event->channel == BC_CHANNEL_INSTRUMENT) {
 		instrument_data(s, event);
@@ -134,6 +149,10 @@ static void on_event(void *self, const struct bc_event *event)
 	uint32_t id = bc_name_find(&s->by_name, event->symbol);
 	if (id == BC_NAME_NONE) { /* the canary, or what we have just stopped following */
 		s->count.ignored++;
+		return;
+	}
+	if (s->current == NOBODY) {
+		sync_snapshot(s, id, event);
 		return;
 	}
 	struct bc_event checked = *event;

@@ -6,7 +6,10 @@
  *   session_subscribe.c   who is carried where; subscription frames within their budget
  *   session_symbol.c      the symbols, their states, who has been waiting for data too long
  *   session_feed.c        what the adapter says: checks, and on to the bus
- *   session_rest.c        REST requests, their pace and retries
+ *   session_rest.c        REST requests: what goes next, their weight and their pace
+ *   session_answer.c      what came of them: answers, failures, 429 and 418
+ *   session_snapshot.c    which symbols wait for a snapshot, and who of them is next
+ *   session_history.c     trades and candles from before the stream, told once
  *   session_directory.c   what the exchange lists; globs, unified and unknown names
  *   session_command.c     add, remove, resync, reconnect */
 #ifndef SESSION_PRIVATE_H
@@ -15,6 +18,7 @@
 #include "common/name_index.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
+#include "publisher/weight.h"
 
 #define MAX_LINES 4
 #define NOBODY    UINT32_MAX /* no symbol, no connection */
@@ -27,6 +31,7 @@
 #define RESYNC_SPACING_NS  (5 * BC_NS_PER_S)
 #define REST_WAIT_MIN_NS   BC_NS_PER_S
 #define REST_WAIT_MAX_NS   (60 * BC_NS_PER_S)
+#define HISTORY_AFTER_NS   (2 * BC_NS_PER_S)
 #define LISTING_REFRESH_NS (600 * BC_NS_PER_S)
 #define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
 #define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
@@ -54,6 +59,17 @@ struct wait_queue {
 	uint32_t head, tail; /* NOBODY: empty */
 };
 
+struct history; /* session_history.c */
+
+struct symbol_rest {
+	bool waiting, in_flight;  /* a snapshot */
+	bool failed;              /* the last one */
+	unsigned tries;           /* of it, one soon after the other */
+	bc_mono_time not_before;  /* of the next one */
+	bc_mono_time answered_at; /* of the last one; 0: there was none */
+	struct history *history;  /* owned; NULL: none is wanted */
+};
+
 struct symbol {
 	bc_str name; /* owned; .p NULL: the number is free */
 	enum bc_state state;
@@ -75,6 +91,7 @@ struct symbol {
 		uint8_t n;      /* 0: none */
 	} trades[TRADES_KNOWN]; /* the last ones, a ring */
 	unsigned next_trade;
+	struct symbol_rest rest;
 };
 
 /* ------------------------------------------------------------------ connections */
@@ -117,16 +134,65 @@ struct line_state {
 
 /* ------------------------------------------------------------------ REST and the listing */
 
-enum rest_job_id { JOB_INSTRUMENTS, JOB_TICKS, N_JOBS };
+/* In the order of their precedence. */
+enum rest_job_id { JOB_INSTRUMENTS, JOB_SNAPSHOT, JOB_TICKS, JOB_TRADES, JOB_CANDLES, N_JOBS };
 
 struct rest_job {
-	const struct bc_rest_endpoint *endpoint; /* NULL: not served */
-	bool wanted, in_flight;
-	unsigned failures;
-	bc_mono_time not_before;
+	const struct bc_rest_endpoint *endpoint; /* NULL: not served, or not wanted at all */
+	bool wanted;
+	uint32_t n_in_flight, weight; /* weight: of one request */
+	unsigned failures;            /* in a row */
+	bc_mono_time not_before;      /* after failures, or until the next round */
+	bc_mono_time queue_at;        /* before that, none of those who wait may go */
 	struct budget budget;
-	uint32_t *batch; /* symbols of the request in flight */
+	uint32_t *batch; /* TICKS: symbols of the request in flight */
 	uint32_t n_batch, max_batch;
+};
+
+enum rest_end {
+	REST_GOOD,
+	REST_BAD,     /* no answer, or none that can be used */
+	REST_NOT_NOW, /* 429 or 418, for all alike */
+};
+
+struct rest_request { /* a slot */
+	bool busy;
+	enum rest_job_id job;
+	uint32_t symbol; /* NOBODY: it names none, or has been removed */
+	enum bc_interval interval;
+	uint32_t weight;
+	bc_mono_time asked_at;
+	size_t max_bytes; /* of the answer; 0: what the driver takes at most */
+	uint32_t n_taken; /* events of its answer that it had asked for */
+};
+
+struct rest_row {         /* what is the same in every session */
+	const char *word; /* for logs */
+	enum bc_rest_kind kind;
+	enum bc_channel channel; /* of the events that answer it */
+	uint32_t slots;          /* of all kinds together SESSION_REST_SLOTS */
+	bool of_a_symbol;
+	/* Who is asked for next, and, of a symbol, what becomes of it. False: nobody at the moment.
+	 */
+	bool (*pick)(struct session *s, struct rest_request *r);
+	void (*ended)(struct session *s, const struct rest_request *r, enum rest_end end);
+};
+extern const struct rest_row rest_rows[N_JOBS];
+
+struct history_item;
+
+struct rest {
+	struct rest_job jobs[N_JOBS];
+	struct rest_request requests[SESSION_REST_SLOTS];
+	struct rest_request *reading; /* whose answer is being read */
+	struct weight weight;
+	bc_mono_time stopped_at, stopped_until; /* by the exchange, every kind */
+	unsigned stops;                         /* in a row */
+
+	uint32_t snapshot_limit;   /* levels a side that are asked for */
+	uint32_t n_waiting;        /* symbols for a snapshot */
+	struct history_item *kept; /* of the history answer being read */
+	uint32_t n_kept, kept_cap;
 };
 
 struct listed {               /* one instrument of the exchange */
@@ -177,7 +243,7 @@ struct session {
 	char *frame; /* scratch for subscriptions and paths */
 	size_t frame_cap;
 
-	struct rest_job jobs[N_JOBS];
+	struct rest rest;
 	struct directory directory;
 	struct spec *specs;
 	size_t n_specs;
@@ -244,6 +310,8 @@ void symbols_tick(struct session *s);
 bc_mono_time symbols_deadline(const struct session *s);
 
 /* session_feed.c */
+bool trade_known(const struct symbol *sym, bc_str id); /* among the last ones */
+void trade_remember(struct symbol *sym, bc_str id);
 void feed_sink_init(struct session *s);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
 
@@ -269,18 +337,39 @@ void handover_tick(struct session *s);
 bc_mono_time handover_deadline(const struct session *s);
 
 /* session_rest.c */
-bc_status rest_new(struct session *s);
+bc_status rest_new(struct session *s, char *why, size_t cap); /* BC_EINVAL: why[] says it */
 void rest_free(struct session *s);
 void rest_want(struct session *s, enum rest_job_id job);
 /* Now instead of at its usual time; one that failed keeps its wait. */
 void rest_hurry(struct session *s, enum rest_job_id job);
 void rest_forget(struct session *s, uint32_t symbol);
+void rest_tick(struct session *s);
+bc_mono_time rest_deadline(const struct session *s);
+
+/* session_answer.c */
+/* An event that no connection brought: is it what the answer being read was asked for, and for
+ * others than the history to take? */
+bool rest_takes(struct session *s, const struct bc_event *event);
+
+/* session_snapshot.c. A request that is in flight already serves a second wish, too. */
 void rest_snapshot(struct session *s, uint32_t symbol);        /* as soon as the weight allows */
 void rest_snapshot_cancel(struct session *s, uint32_t symbol); /* where it is not sent yet */
 uint32_t rest_snapshots_waiting(const struct session *s);
-int64_t rest_snapshot_wait_ns(const struct session *s); /* expected, for the last of them */
-void rest_tick(struct session *s);
-bc_mono_time rest_deadline(const struct session *s);
+int64_t rest_snapshot_wait_ns(const struct session *s);        /* expected, for the last of them */
+bool snapshot_pick(struct session *s, struct rest_request *r); /* for session_rest.c, as the next */
+void snapshot_sent(struct session *s, const struct rest_request *r);
+void snapshot_landed(struct session *s, const struct rest_request *r); /* before it is read */
+void snapshot_ended(struct session *s, const struct rest_request *r, enum rest_end end);
+
+/* session_history.c */
+void history_subscribed(struct session *s, uint32_t symbol); /* on a line of it */
+void history_lost(struct session *s, uint32_t symbol);       /* a connection of it */
+/* A trade or a candle of the stream, before it is published. */
+void history_live(struct session *s, uint32_t symbol, const struct bc_event *event);
+void history_forget(struct session *s, uint32_t symbol);
+bool history_pick(struct session *s, struct rest_request *r);
+void history_keep(struct session *s, const struct bc_event *event);
+void history_ended(struct session *s, const struct rest_request *r, enum rest_end end);
 
 /* session_directory.c */
 void directory_free(struct session *s);

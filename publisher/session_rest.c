@@ -1,38 +1,117 @@
-/* session_rest.c - REST requests, one in flight of each kind, at the exchange's pace, repeated
- * with growing waits until they are answered. The feed never waits for them. */
+/* session_rest.c - every REST request of the session: which goes next, its weight, its pace.
+ *
+ * Each kind has slots of its own, so none waits behind another's answer; where the exchange weighs
+ * requests, they go in the order of enum rest_job_id, and nobody small overtakes somebody large.
+ * The feed never waits for any of it. */
 #include "publisher/session_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-static const enum bc_rest_kind kinds[N_JOBS] = {
-	[JOB_INSTRUMENTS] = BC_REST_INSTRUMENTS,
-	[JOB_TICKS] = BC_REST_TICKS,
-};
-static const char *const words[N_JOBS] = {
-	[JOB_INSTRUMENTS] = "instruments",
-	[JOB_TICKS] = "ticks",
-};
-
 #define TICKS_A_REQUEST 100 /* where the exchange names no limit */
+#define PERCENT         60
+#define SMALL_BODY      ((size_t)64 << 10)
+#define LEVEL_BYTES     96  /* of one level, or one number pair, in a generous spelling */
+#define ITEM_BYTES      512 /* of a trade, a candle or a tick size */
 
-bc_status rest_new(struct session *s)
+static bool ticks_pick(struct session *s, struct rest_request *r);
+static bool instruments_pick(struct session *s, struct rest_request *r);
+
+const struct rest_row rest_rows[N_JOBS] = {
+	[JOB_INSTRUMENTS] = { .word = "instruments",
+			      .kind = BC_REST_INSTRUMENTS,
+			      .channel = BC_CHANNEL_INSTRUMENT,
+			      .slots = 1,
+			      .pick = instruments_pick },
+	[JOB_SNAPSHOT] = { "snapshot", BC_REST_SNAPSHOT, BC_CHANNEL_BOOK, 4, true, snapshot_pick,
+			   snapshot_ended },
+	[JOB_TICKS] = { .word = "ticks",
+			.kind = BC_REST_TICKS,
+			.channel = BC_CHANNEL_INSTRUMENT,
+			.slots = 1,
+			.pick = ticks_pick },
+	[JOB_TRADES] = { "trades", BC_REST_TRADES, BC_CHANNEL_TRADE, 1, true, history_pick,
+			 history_ended },
+	[JOB_CANDLES] = { "candles", BC_REST_CANDLES, BC_CHANNEL_CANDLE, 1, true, history_pick,
+			  history_ended },
+};
+
+/* ------------------------------------------------------------------ life */
+
+static const struct bc_rest_endpoint *endpoint_of(const struct session *s, enum bc_rest_kind kind)
 {
-	for (size_t j = 0; j < N_JOBS; j++) {
-		struct rest_job *job = &s->jobs[j];
-		for (size_t i = 0; i < s->x->n_rest; i++) {
-			if (s->x->rest[i].kind == kinds[j])
-				job->endpoint = &s->x->rest[i];
-		}
-		if (job->endpoint == NULL)
-			continue;
-		job->not_before = BUDGET_NOW;
+	for (size_t i = 0; i < s->x->n_rest; i++) {
+		if (s->x->rest[i].kind == kind)
+			return &s->x->rest[i];
+	}
+	return NULL;
+}
+
+static bool is_wanted_at_all(const struct session *s, enum rest_job_id id)
+{
+	switch (id) {
+	case JOB_SNAPSHOT:
+		return s->x->sync != NULL && s->x->sync->n_limits > 0;
+	case JOB_TRADES:
+		return s->o.history_trades > 0 &&
+		       (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_TRADE)) != 0;
+	case JOB_CANDLES:
+		return s->o.history_candles > 0 && s->o.intervals != 0 &&
+		       (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_CANDLE)) != 0;
+	default:
+		return true;
+	}
+}
+
+/* The smallest depth on offer that is enough, else the largest. */
+static uint32_t snapshot_limit(struct session *s)
+{
+	const struct bc_sync *sync = s->x->sync;
+	uint32_t want = s->o.snapshot_levels != 0 ? s->o.snapshot_levels : 1000;
+	size_t i = 0;
+	while (i + 1 < sync->n_limits && sync->limits[i].levels < want)
+		i++;
+	s->rest.snapshot_limit = sync->limits[i].levels;
+	return sync->limits[i].weight;
+}
+
+static bc_status job_new(struct session *s, enum rest_job_id id)
+{
+	struct rest_job *job = &s->rest.jobs[id];
+	if (!is_wanted_at_all(s, id) ||
+	    (job->endpoint = endpoint_of(s, rest_rows[id].kind)) == NULL)
+		return BC_OK;
+	job->not_before = BUDGET_NOW;
+	job->queue_at = BUDGET_NOW;
+	job->weight = id == JOB_SNAPSHOT ? snapshot_limit(s) : job->endpoint->weight;
+	if (id == JOB_TICKS) {
 		job->max_batch = job->endpoint->max_symbols;
 		if (job->max_batch == 0 || job->max_batch > TICKS_A_REQUEST)
 			job->max_batch = TICKS_A_REQUEST;
 		job->batch = malloc(job->max_batch * sizeof *job->batch);
-		if (job->batch == NULL ||
-		    budget_new(&job->budget, job->endpoint->per_s, BC_NS_PER_S) != BC_OK)
+		if (job->batch == NULL)
 			return BC_ENOMEM;
+	}
+	return budget_new(&job->budget, job->endpoint->per_s, BC_NS_PER_S);
+}
+
+bc_status rest_new(struct session *s, char *why, size_t cap)
+{
+	uint32_t percent = s->o.weight_percent != 0 ? s->o.weight_percent : PERCENT;
+	uint32_t limit = (uint32_t)((uint64_t)s->x->rest_weight_per_min * percent / 100);
+	weight_init(&s->rest.weight, limit);
+	s->rest.stopped_at = s->rest.stopped_until = BUDGET_NOW;
+	for (int id = 0; id < N_JOBS; id++) {
+		bc_status rc = job_new(s, (enum rest_job_id)id);
+		if (rc != BC_OK)
+			return rc;
+		if (s->x->rest_weight_per_min == 0 || s->rest.jobs[id].weight <= limit)
+			continue;
+		snprintf(why, cap,
+			 "rest.weight_percent: %u %% of the weight of %s is %u a minute, and one "
+			 "request for %s weighs %u",
+			 percent, s->x->id, limit, rest_rows[id].word, s->rest.jobs[id].weight);
+		return BC_EINVAL;
 	}
 	return BC_OK;
 }
@@ -40,159 +119,239 @@ bc_status rest_new(struct session *s)
 void rest_free(struct session *s)
 {
 	for (size_t j = 0; j < N_JOBS; j++) {
-		budget_free(&s->jobs[j].budget);
-		free(s->jobs[j].batch);
+		budget_free(&s->rest.jobs[j].budget);
+		free(s->rest.jobs[j].batch);
 	}
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p != NULL)
+			history_forget(s, i);
+	}
+	free(s->rest.kept);
 }
+
+/* ------------------------------------------------------------------ what is wanted */
 
 void rest_want(struct session *s, enum rest_job_id job)
 {
-	s->jobs[job].wanted = s->jobs[job].endpoint != NULL;
+	s->rest.jobs[job].wanted = s->rest.jobs[job].endpoint != NULL;
 }
 
 void rest_hurry(struct session *s, enum rest_job_id job)
 {
-	if (s->jobs[job].failures == 0)
-		s->jobs[job].not_before = BUDGET_NOW;
+	if (s->rest.jobs[job].failures == 0)
+		s->rest.jobs[job].not_before = BUDGET_NOW;
 }
 
 /* The symbol is gone, and its number may be another's when the answer comes. */
 void rest_forget(struct session *s, uint32_t symbol)
 {
-	struct rest_job *job = &s->jobs[JOB_TICKS];
-	for (uint32_t i = 0; i < job->n_batch; i++) {
-		if (job->batch[i] == symbol)
-			job->batch[i] = NOBODY;
+	struct rest_job *ticks = &s->rest.jobs[JOB_TICKS];
+	for (uint32_t i = 0; i < ticks->n_batch; i++) {
+		if (ticks->batch[i] == symbol)
+			ticks->batch[i] = NOBODY;
 	}
+	for (size_t i = 0; i < SESSION_REST_SLOTS; i++) {
+		if (s->rest.requests[i].symbol == symbol)
+			s->rest.requests[i].symbol = NOBODY;
+	}
+	rest_snapshot_cancel(s, symbol);
+	history_forget(s, symbol);
+}
+
+static bool instruments_pick(struct session *s, struct rest_request *r)
+{
+	(void)s;
+	r->max_bytes = 0; /* tens of megabytes are usual */
+	return true;
 }
 
 /* Tick sizes are asked for what is listed: some exchanges refuse a whole request for one name
  * they do not know. */
-static size_t collect_ticks(struct session *s, struct rest_job *job, bc_str *names)
+static bool ticks_pick(struct session *s, struct rest_request *r)
 {
-	bool any = s->jobs[JOB_INSTRUMENTS].endpoint == NULL;
+	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
+	bool any = s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL;
 	job->n_batch = 0;
 	for (uint32_t i = 0; i < s->symbol_limit && job->n_batch < job->max_batch; i++) {
 		const struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL || sym->ticks_known || (!any && !sym->was_listed))
 			continue;
-		names[job->n_batch] = sym->name;
 		job->batch[job->n_batch++] = i;
 	}
+	r->max_bytes = SMALL_BODY + job->n_batch * (size_t)ITEM_BYTES;
+	job->wanted = job->n_batch > 0; /* whoever is listed next asks again */
+	return job->wanted;
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static bool is_history(enum rest_job_id id)
+{
+	return id == JOB_TRADES || id == JOB_CANDLES;
+}
+
+/* Somebody could have a snapshot now, were there room. */
+static bool snapshots_due(const struct session *s)
+{
+	const struct rest_job *job = &s->rest.jobs[JOB_SNAPSHOT];
+	return job->wanted && job->not_before.ns <= s->now.mono.ns &&
+	       job->queue_at.ns <= s->now.mono.ns;
+}
+
+static bool has_room(const struct session *s, enum rest_job_id id)
+{
+	const struct rest_job *job = &s->rest.jobs[id];
+	return job->wanted && job->n_in_flight < rest_rows[id].slots &&
+	       !(is_history(id) && snapshots_due(s));
+}
+
+/* From when on its pace and its failures allow it; of its weight see may_weigh(). */
+static bc_mono_time job_at(const struct session *s, enum rest_job_id id)
+{
+	const struct rest_job *job = &s->rest.jobs[id];
+	bc_mono_time at = budget_next(&job->budget);
+	at = at.ns > job->not_before.ns ? at : job->not_before;
+	at = at.ns > job->queue_at.ns ? at : job->queue_at;
+	return at.ns > s->rest.stopped_until.ns ? at : s->rest.stopped_until;
+}
+
+static uint32_t names_of(const struct session *s, const struct rest_request *r, bc_str *names)
+{
+	const struct rest_job *job = &s->rest.jobs[r->job];
+	if (r->symbol != NOBODY) {
+		names[0] = s->symbols[r->symbol].name;
+		return 1;
+	}
+	if (r->job != JOB_TICKS)
+		return 0;
+	for (uint32_t i = 0; i < job->n_batch; i++)
+		names[i] = s->symbols[job->batch[i]].name;
 	return job->n_batch;
 }
 
-static void put_off(struct session *s, struct rest_job *job, int64_t wait_ns)
+static uint32_t limit_of(const struct session *s, enum rest_job_id id)
 {
-	job->not_before = mono_plus(s->now.mono, wait_ns);
+	const struct bc_rest_endpoint *endpoint = s->rest.jobs[id].endpoint;
+	uint32_t most = endpoint->max_items != 0 ? endpoint->max_items : UINT32_MAX;
+	uint32_t want = id == JOB_TRADES ? s->o.history_trades : s->o.history_candles;
+	if (id == JOB_SNAPSHOT)
+		return s->rest.snapshot_limit;
+	if (!is_history(id))
+		return 0;
+	return want < most ? want : most;
 }
 
-static void ask(struct session *s, enum rest_job_id id)
+static size_t max_bytes_of(const struct session *s, const struct rest_request *r)
 {
-	struct rest_job *job = &s->jobs[id];
-	bc_str names[TICKS_A_REQUEST];
-	size_t n = 0, len = 0;
-	if (id == JOB_TICKS && (n = collect_ticks(s, job, names)) == 0) {
-		job->wanted = false; /* whoever is listed next asks again */
-		return;
-	}
-	const struct bc_rest_query query = { .kind = kinds[id], .symbols = names, .n_symbols = n };
-	bc_status rc = s->x->rest_path(s->adapter, &query, s->frame, s->frame_cap, &len);
-	if (rc != BC_OK) {
-		session_log(s, BC_LOG_ERROR, "rest.impossible", BC_LOG_S("what", words[id]),
-			    BC_LOG_S("why", bc_status_text(rc)));
-		job->wanted = false;
-		return;
-	}
+	size_t limit = limit_of(s, r->job);
+	if (!rest_rows[r->job].of_a_symbol)
+		return r->max_bytes;
+	return SMALL_BODY + limit * (r->job == JOB_SNAPSHOT ? 2 * LEVEL_BYTES : ITEM_BYTES);
+}
+
+static uint32_t free_slot(const struct session *s)
+{
+	uint32_t slot = 0;
+	while (slot < SESSION_REST_SLOTS && s->rest.requests[slot].busy)
+		slot++;
+	return slot;
+}
+
+static void send_request(struct session *s, struct rest_request *r, bc_str path)
+{
+	struct rest_job *job = &s->rest.jobs[r->job];
+	uint32_t slot = free_slot(s);
+	r->busy = true;
+	r->max_bytes = max_bytes_of(s, r);
+	s->rest.requests[slot] = *r;
+	job->n_in_flight++;
 	budget_spend(&job->budget, s->now.mono);
-	job->in_flight = true;
+	weight_asked(&s->rest.weight, s->now.mono, r->weight);
 	s->count.rest_requests++;
-	s->act.get(s->act.self, id, (bc_str){ s->frame, len });
+	s->act.get(s->act.self, slot, path);
+	if (r->job == JOB_SNAPSHOT)
+		snapshot_sent(s, r);
+}
+
+/* False: this kind has nothing to ask for at the moment. */
+static bool ask(struct session *s, enum rest_job_id id)
+{
+	struct rest_job *job = &s->rest.jobs[id];
+	struct rest_request r = {
+		.job = id, .symbol = NOBODY, .weight = job->weight, .asked_at = s->now.mono
+	};
+	bc_str names[TICKS_A_REQUEST];
+	size_t len = 0;
+	if (free_slot(s) == SESSION_REST_SLOTS || !rest_rows[id].pick(s, &r))
+		return false;
+	const struct bc_rest_query query = { .kind = rest_rows[id].kind,
+					     .symbols = names,
+					     .n_symbols = names_of(s, &r, names),
+					     .interval = r.interval,
+					     .limit = limit_of(s, id) };
+	bc_status rc = s->x->rest_path(s->adapter, &query, s->frame, s->frame_cap, &len);
+	if (rc == BC_OK) {
+		send_request(s, &r, (bc_str){ s->frame, len });
+		return true;
+	}
+	session_log(s, BC_LOG_ERROR, "rest.impossible", BC_LOG_S("what", rest_rows[id].word),
+		    BC_LOG_S("why", bc_status_text(rc)));
+	if (rest_rows[id].of_a_symbol)
+		rest_rows[id].ended(s, &r, REST_BAD);
+	else
+		job->wanted = false;
+	return false;
 }
 
 void rest_tick(struct session *s)
 {
-	for (size_t j = 0; j < N_JOBS; j++) {
-		struct rest_job *job = &s->jobs[j];
-		if (job->wanted && !job->in_flight && job->not_before.ns <= s->now.mono.ns &&
-		    budget_allows(&job->budget, s->now.mono))
-			ask(s, (enum rest_job_id)j);
+	for (int j = 0; j < N_JOBS; j++) {
+		enum rest_job_id id = (enum rest_job_id)j;
+		while (has_room(s, id) && job_at(s, id).ns <= s->now.mono.ns) {
+			uint32_t weight = s->rest.jobs[id].weight;
+			if (weight_next(&s->rest.weight, s->now.mono, weight).ns > s->now.mono.ns)
+				return;
+			if (!ask(s, id))
+				break;
+		}
 	}
 }
 
+/* As rest_tick() goes, so that a deadline that is over always has something to do. */
 bc_mono_time rest_deadline(const struct session *s)
 {
 	bc_mono_time next = MONO_NEVER;
-	for (size_t j = 0; j < N_JOBS; j++) {
-		const struct rest_job *job = &s->jobs[j];
-		if (!job->wanted || job->in_flight)
+	for (int j = 0; j < N_JOBS; j++) {
+		enum rest_job_id id = (enum rest_job_id)j;
+		if (!has_room(s, id))
 			continue;
-		bc_mono_time at = budget_next(&job->budget);
-		next = mono_min(next, at.ns > job->not_before.ns ? at : job->not_before);
+		bc_mono_time at = job_at(s, id);
+		if (at.ns > s->now.mono.ns) {
+			next = mono_min(next, at);
+			continue;
+		}
+		uint32_t weight = s->rest.jobs[id].weight;
+		at = weight_next(&s->rest.weight, s->now.mono, weight);
+		next = mono_min(next, at);
+		if (at.ns > s->now.mono.ns)
+			break;
 	}
 	return next;
 }
 
-/* ------------------------------------------------------------------ answers */
+/* ------------------------------------------------------------------ questions */
 
-static void repeat_later(struct session *s, struct rest_job *job, int64_t asked_ns)
+size_t session_rest_max_bytes(const struct session *s, uint32_t request)
 {
-	int64_t wait = backoff_wait_ns(job->failures++, REST_WAIT_MAX_NS, &s->random);
-	wait += REST_WAIT_MIN_NS;
-	put_off(s, job, wait > asked_ns ? wait : asked_ns);
-	s->count.rest_failures++;
+	return s->rest.requests[request].max_bytes;
 }
 
-static bool read_answer(struct session *s, enum rest_job_id id, bc_str body)
+struct session_rest_view session_rest_view(const struct session *s)
 {
-	struct bc_input input = { .kind = BC_INPUT_REST,
-				  .bytes = body.p,
-				  .n_bytes = body.n,
-				  .wall = s->now.wall,
-				  .mono = s->now.mono,
-				  .rest = kinds[id] };
-	uint64_t bad = s->count.refused + s->count.out_of_range;
-	s->received = s->now.wall;
-	return s->x->on_input(s->adapter, &input, &s->sink) == BC_OK &&
-	       s->count.refused + s->count.out_of_range == bad;
-}
-
-void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
-			 const struct session_rest *answer)
-{
-	session_begin(s, now);
-	struct rest_job *job = &s->jobs[request];
-	job->in_flight = false;
-	if (request == JOB_INSTRUMENTS)
-		directory_round_begins(s);
-	if (!read_answer(s, (enum rest_job_id)request, answer->body) ||
-	    (request == JOB_INSTRUMENTS && s->directory.in_round == 0)) {
-		session_log(s, BC_LOG_WARN, "rest.refused", BC_LOG_S("what", words[request]),
-			    BC_LOG_U("bytes", answer->body.n));
-		repeat_later(s, job, 0);
-		return;
-	}
-	job->failures = 0;
-	if (request == JOB_INSTRUMENTS) {
-		directory_round_ends(s);
-		put_off(s, job, LISTING_REFRESH_NS);
-		return;
-	}
-	for (uint32_t i = 0; i < job->n_batch; i++) {
-		if (job->batch[i] != NOBODY)
-			s->symbols[job->batch[i]].ticks_known = true;
-	}
-}
-
-void session_rest_failed(struct session *s, struct session_now now, uint32_t request,
-			 const struct session_rest *failure)
-{
-	session_begin(s, now);
-	struct rest_job *job = &s->jobs[request];
-	job->in_flight = false;
-	s->count.rate_limited += failure->http_status == 429 || failure->http_status == 418;
-	repeat_later(s, job, failure->retry_after_ns);
-	session_log(s, BC_LOG_WARN, "rest.failed", BC_LOG_S("what", words[request]),
-		    BC_LOG_I("http", failure->http_status), BC_LOG_S("detail", failure->detail),
-		    BC_LOG_T("retry_in", job->not_before.ns - s->now.mono.ns));
+	return (struct session_rest_view){
+		.snapshots_waiting = rest_snapshots_waiting(s),
+		.snapshot_wait_ns = rest_snapshot_wait_ns(s),
+		.weight = weight_used(&s->rest.weight, s->now.mono),
+		.weight_limit = s->rest.weight.limit,
+	};
 }

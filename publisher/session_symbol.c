@@ -179,6 +179,7 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct symbol *sym = &s->symbols[id];
 	wait_leave(s, id);
+	history_lost(s, id);
 	if (sym->state == BC_STATE_HALTED)
 		return;
 	if (sym->had_data)
@@ -190,6 +191,7 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 void symbol_subscribed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
+	history_subscribed(s, id);
 	if (sym->state == BC_STATE_CONNECTING)
 		symbol_set(s, id, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
 	if (!bc_state_fit(sym->state) && sym->state != BC_STATE_HALTED && sym->wait == WAIT_NOTHING)
