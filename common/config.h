@@ -39,7 +39,7 @@ typedef bool bc_config_rules_fn(const struct bc_config *c);
 
 /* A flag that is no setting: has neither environment nor file (a verb's --depth). */
 struct bc_verb_flag {
-	const char *name;     /* without "--" */
+	const char *name;     /* without "--"; one letter: a short option, "-n" */
 	const char *argument; /* how --help names it: "N"; NULL: takes none */
 	const char *help;
 	const char *value; /* out: as given, borrowed from argv; "" for one without argument; NULL:

@@ -13,6 +13,7 @@ enum { OPTION_CONFIG = BC_N_KEYS + 1000, OPTION_CHECK, OPTION_HELP, OPTION_VERSI
 struct options {
 	struct option list[OPTIONS_MAX + 1];
 	size_t n;
+	char letters[2 * 26 + 2]; /* those of one letter, as getopt wants them */
 };
 
 static void add_option(struct options *o, const char *name, int argument, int value)
@@ -36,10 +37,16 @@ static void make_options(struct options *o, enum bc_program program,
 	}
 	add_option(o, "help", no_argument, OPTION_HELP);
 	add_option(o, "version", no_argument, OPTION_VERSION);
-	for (size_t i = 0; more != NULL && i < more->n_flags; i++)
-		add_option(o, more->flags[i].name,
-			   more->flags[i].argument != NULL ? required_argument : no_argument,
-			   OPTION_EXTRA + (int)i);
+	strcpy(o->letters, ":");
+	for (size_t i = 0; more != NULL && i < more->n_flags; i++) {
+		const struct bc_verb_flag *f = &more->flags[i];
+		if (f->name[1] == '\0' && strlen(o->letters) + 2 < sizeof o->letters)
+			strcat(strcat(o->letters, f->name), f->argument != NULL ? ":" : "");
+		else
+			add_option(o, f->name,
+				   f->argument != NULL ? required_argument : no_argument,
+				   OPTION_EXTRA + (int)i);
+	}
 }
 
 static void unknown_flag(struct bc_config *c, const struct options *o, const char *word)
@@ -91,6 +98,13 @@ static void take(struct bc_config_flags *out, const struct bc_config_more *more,
 	}
 }
 
+static void take_letter(const struct bc_config_more *more, int letter)
+{
+	for (size_t i = 0; i < more->n_flags; i++)
+		if (more->flags[i].name[0] == letter && more->flags[i].name[1] == '\0')
+			more->flags[i].value = optarg != NULL ? optarg : "";
+}
+
 static void bad_option(struct bc_config *c, const struct options *o, char **argv, int answer)
 {
 	const char *word = argv[optind - 1];
@@ -129,9 +143,11 @@ bool bc_config_scan_flags(struct bc_config *c, int argc, char **argv, bool takes
 	make_options(&o, c->program, more);
 	optind = 0; /* glibc: start anew, also when it ran before */
 	opterr = 0;
-	while ((answer = getopt_long(argc, argv, ":", o.list, &index)) != -1) {
+	while ((answer = getopt_long(argc, argv, o.letters, o.list, &index)) != -1) {
 		if (answer == '?' || answer == ':')
 			bad_option(c, &o, argv, answer);
+		else if (answer < 256)
+			take_letter(more, answer);
 		else if (!whole_name(option_word(argv, &o.list[index]), o.list[index].name))
 			unknown_flag(c, &o, option_word(argv, &o.list[index]));
 		else

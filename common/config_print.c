@@ -70,7 +70,8 @@ static void print_groups(FILE *out, enum bc_program program)
 
 static void print_flag(FILE *out, const char *name, const char *argument, const char *help)
 {
-	fprintf(out, "  --%s%s%s\n", name, argument ? " " : "", argument ? argument : "");
+	fprintf(out, "  %s%s%s%s\n", name[1] == '\0' ? "-" : "--", name, argument ? " " : "",
+		argument ? argument : "");
 	print_wrapped(out, help, 6);
 }
 

@@ -24,6 +24,10 @@ struct answer {
 bc_status answer_decode(bc_str topic, const struct bc_board_answer *get,
 			const struct bc_board_answer *state, bc_level *levels, struct answer *out);
 
+/* The same without a message: how the topic is, as STATE said it. BC_EPARSE, BC_ERANGE: no topic.
+ */
+bc_status answer_standing(bc_str topic, const struct bc_board_answer *state, struct answer *out);
+
 /* What an operator may ask of an answer. */
 struct answer_limits {
 	int64_t max_age_ns; /* of proven_ns; -1: any */

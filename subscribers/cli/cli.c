@@ -51,8 +51,9 @@ enum cli_status cli_flag_number(const struct cli *cli, const char *name, int64_t
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < min ||
 	    value > max)
 		return cli_complain(cli, CLI_ERROR,
-				    "--%s: '%s': must be a number from %lld to %lld", name, text,
-				    (long long)min, (long long)max);
+				    "%s%s: '%s': must be a number from %lld to %lld",
+				    name[1] == '\0' ? "-" : "--", name, text, (long long)min,
+				    (long long)max);
 	*out = value;
 	return CLI_OK;
 }

@@ -30,6 +30,13 @@ struct cli_output {
 	/* get */
 	void (*answers)(struct cli *cli, const struct cli_answers_shape *shape);
 	void (*answer)(struct cli *cli, const struct answer *a, enum cli_status fitness);
+	/* trades, candles: how a topic is now, then each of its events from the oldest on, then the
+	 * end. Of `standing` topic, view, reason and since are set. */
+	void (*history)(struct cli *cli, const struct answer *standing,
+			const struct cli_answers_shape *shape);
+	void (*event)(struct cli *cli, const struct answer *event);
+	void (*history_end)(struct cli *cli, const struct answer *standing,
+			    enum cli_status fitness);
 	/* watch; `view` has exchange and symbol */
 	void (*heard)(struct cli *cli, const struct bc_message *m,
 		      const struct bc_message_view *view);

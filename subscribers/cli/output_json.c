@@ -46,6 +46,27 @@ static void json_answer(struct cli *cli, const struct answer *a, enum cli_status
 	json_message(cli, &a->message, a->view);
 }
 
+static void json_history(struct cli *cli, const struct answer *standing,
+			 const struct cli_answers_shape *shape)
+{
+	(void)cli; /* every event says it */
+	(void)standing;
+	(void)shape;
+}
+
+static void json_event(struct cli *cli, const struct answer *a)
+{
+	json_message(cli, &a->message, a->view);
+}
+
+static void json_history_end(struct cli *cli, const struct answer *standing,
+			     enum cli_status fitness)
+{
+	(void)cli;
+	(void)standing;
+	(void)fitness;
+}
+
 static void json_heard(struct cli *cli, const struct bc_message *m,
 		       const struct bc_message_view *view)
 {
@@ -86,6 +107,9 @@ const struct cli_output cli_output_json = {
 	.close = json_close,
 	.answers = json_answers,
 	.answer = json_answer,
+	.history = json_history,
+	.event = json_event,
+	.history_end = json_history_end,
 	.heard = json_heard,
 	.listed = json_listed,
 	.gateway = json_report,

@@ -27,6 +27,24 @@ static void *table_open(const struct cli *cli)
 	return calloc(1, sizeof(struct table_state));
 }
 
+static struct grid *start_grid(struct cli *cli, const struct grid_column *columns, size_t n)
+{
+	struct table_state *s = cli->output_state;
+	if (s->grid == NULL && !s->failed)
+		s->grid = grid_new(columns, n);
+	s->failed = s->failed || s->grid == NULL;
+	return s->grid;
+}
+
+/* Prints the grid and gives it back. */
+static void print_grid(struct cli *cli, const char *indent)
+{
+	struct table_state *s = cli->output_state;
+	if (grid_rows(s->grid) > 0 && !grid_print(s->grid, stdout, cli->color, indent))
+		s->failed = true;
+	grid_free(&s->grid);
+}
+
 /* ------------------------------------------------------------------ get */
 
 static void table_answers(struct cli *cli, const struct cli_answers_shape *shape)
@@ -100,7 +118,6 @@ static void print_headline(const struct cli *cli, const struct answer *a)
 static void print_ages(const struct answer *a, enum cli_status fitness, bool allow_rest)
 {
 	char age[BC_DURATION_TEXT_MAX];
-	const struct bc_envelope *e = &a->message.envelope;
 	printf("\n  changed ");
 	bc_duration_round(a->view.age_ns, age);
 	printf(a->view.age_ns < 0 ? "at an unknown time" : "%s ago", age);
@@ -113,7 +130,12 @@ static void print_ages(const struct answer *a, enum cli_status fitness, bool all
 		printf(a->view.state == BC_STATE_REST && !allow_rest
 			       ? ": polled, taken only with --allow-rest"
 			       : ": older than --max-age");
-	printf("\n  seq %llu of epoch %llu", (unsigned long long)e->seq,
+	putchar('\n');
+}
+
+static void print_source(const struct bc_envelope *e)
+{
+	printf("  seq %llu of epoch %llu", (unsigned long long)e->seq,
 	       (unsigned long long)e->epoch);
 	if (e->exchange_seq != BC_SEQ_NONE)
 		printf(", exchange's %llu", (unsigned long long)e->exchange_seq);
@@ -146,6 +168,7 @@ static void table_answer(struct cli *cli, const struct answer *a, enum cli_statu
 		s->failed = !grid_print(s->grid, stdout, cli->color, "  ");
 	}
 	print_ages(a, fitness, s->shape.allow_rest);
+	print_source(&a->message.envelope);
 }
 
 static enum cli_status table_close(struct cli *cli)
@@ -162,6 +185,62 @@ static enum cli_status table_close(struct cli *cli)
 		grid_free(&s->grid);
 	free(s);
 	return good && fflush(stdout) == 0 && !ferror(stdout) ? CLI_OK : CLI_ERROR;
+}
+
+/* ------------------------------------------------------------------ trades, candles */
+
+static void table_history(struct cli *cli, const struct answer *standing,
+			  const struct cli_answers_shape *shape)
+{
+	struct table_state *s = cli->output_state;
+	const struct channel_columns *c = &channel_columns[shape->channel];
+	s->shape = *shape;
+	if (s->n_answers++ > 0)
+		putchar('\n');
+	print_headline(cli, standing);
+	bool trades = shape->channel == BC_CHANNEL_TRADE;
+	memcpy(s->columns + trades, c->columns, c->n * sizeof *c->columns);
+	s->columns[trades ? 0 : c->n] = (struct grid_column){ trades ? "at" : "closed", GRID_LEFT };
+	start_grid(cli, s->columns, c->n + 1);
+}
+
+static void add_time(struct grid *g, const struct bc_envelope *e)
+{
+	char at[BC_TIME_TEXT_MAX];
+	bc_wall_format(bc_wall_known(e->ts_exchange) ? e->ts_exchange : e->ts_recv, at);
+	grid_addf(g, PAINT_NONE, "%.10s %.12s", at, at + 11);
+}
+
+static void add_closed(struct grid *g, enum bc_closed closed)
+{
+	grid_add(g,
+		 closed == BC_CLOSED_YES  ? BC_STR("yes")
+		 : closed == BC_CLOSED_NO ? BC_STR("no")
+					  : BC_STR("-"),
+		 PAINT_DIM);
+}
+
+static void table_event(struct cli *cli, const struct answer *a)
+{
+	struct table_state *s = cli->output_state;
+	const struct bc_message *m = &a->message;
+	if (s->grid == NULL)
+		return;
+	if (m->envelope.channel == BC_CHANNEL_TRADE)
+		add_time(s->grid, &m->envelope);
+	channel_columns[m->envelope.channel].add(s->grid, m);
+	if (m->envelope.channel == BC_CHANNEL_CANDLE)
+		add_closed(s->grid, m->body.candle.closed);
+}
+
+static void table_history_end(struct cli *cli, const struct answer *standing,
+			      enum cli_status fitness)
+{
+	struct table_state *s = cli->output_state;
+	if (s->grid == NULL)
+		return;
+	print_grid(cli, "  ");
+	print_ages(standing, fitness, s->shape.allow_rest);
 }
 
 /* ------------------------------------------------------------------ watch */
@@ -192,24 +271,6 @@ static void table_heard(struct cli *cli, const struct bc_message *m,
 }
 
 /* ------------------------------------------------------------------ list, gateways, health */
-
-static struct grid *start_grid(struct cli *cli, const struct grid_column *columns, size_t n)
-{
-	struct table_state *s = cli->output_state;
-	if (s->grid == NULL && !s->failed)
-		s->grid = grid_new(columns, n);
-	s->failed = s->failed || s->grid == NULL;
-	return s->grid;
-}
-
-/* Prints the grid and gives it back. */
-static void print_grid(struct cli *cli)
-{
-	struct table_state *s = cli->output_state;
-	if (grid_rows(s->grid) > 0 && !grid_print(s->grid, stdout, cli->color, ""))
-		s->failed = true;
-	grid_free(&s->grid);
-}
 
 static void table_listed(struct cli *cli, const struct cli_listed *l)
 {
@@ -321,7 +382,7 @@ static void print_unfit(struct cli *cli, const json_t *exchanges)
 	json_array_foreach(exchanges, i, e) add_unfit(g, e);
 	if (grid_rows(g) > 0)
 		putchar('\n');
-	print_grid(cli);
+	print_grid(cli, "");
 }
 
 static void table_health(struct cli *cli, const json_t *health)
@@ -357,7 +418,7 @@ static void table_health(struct cli *cli, const json_t *health)
 	       (long long)json_integer_value(json_object_get(health, "topics")));
 	if (grid_rows(g) == 0)
 		printf("no gateway has been heard\n");
-	print_grid(cli);
+	print_grid(cli, "");
 	print_unfit(cli, exchanges);
 }
 
@@ -366,6 +427,9 @@ const struct cli_output cli_output_table = {
 	.close = table_close,
 	.answers = table_answers,
 	.answer = table_answer,
+	.history = table_history,
+	.event = table_event,
+	.history_end = table_history_end,
 	.heard = table_heard,
 	.listed = table_listed,
 	.gateway = table_gateway,

@@ -206,6 +206,36 @@ static size_t payload_of(const struct held *h, uint8_t *out, size_t cap)
 			       : encode_other(out, cap, h->channel, 4, h->said, h->reason);
 }
 
+/* The i-th of three trades or candles; the second trade came by REST. */
+static size_t encode_event(uint8_t *out, size_t cap, enum bc_channel channel, int i)
+{
+	static const char *const prices[] = { "137260000", "137262500.5", "137264000" };
+	static const char *const ids[] = { "17636976012330001", "17636976012330002",
+					   "17636976012340001" };
+	struct bc_message m = message(channel, (uint64_t)(4 + i), BC_STATE_LIVE, 0);
+	size_t n = 0;
+	m.envelope.ts_exchange.ns += (i - 2) * 60 * BC_NS_PER_S;
+	m.envelope.flags = i == 1 ? BC_FLAG_SNAPSHOT | BC_FLAG_REST : 0;
+	if (channel == BC_CHANNEL_TRADE)
+		m.body.trade =
+			(struct bc_trade){ D(prices[i]), D("0.00125"),
+					   i == 1 ? BC_SIDE_BUY : BC_SIDE_SELL, bc_str_of(ids[i]) };
+	else
+		m.body.candle =
+			(struct bc_candle){ .interval = BC_INTERVAL_1M,
+					    .ts_open = AT((i - 2) * 60000),
+					    .open = D(prices[0]),
+					    .high = D(prices[2]),
+					    .low = D(prices[0]),
+					    .close = D(prices[i]),
+					    .volume = D("0.412"),
+					    .quote_volume = BC_DECIMAL_NONE,
+					    .closed = i < 2 ? BC_CLOSED_YES : BC_CLOSED_UNKNOWN };
+	if (bc_message_encode(&m, out, cap, &n) != BC_OK)
+		abort();
+	return n;
+}
+
 static void put_five(struct bc_rpc_server *s, const struct held *h)
 {
 	uint8_t payload[4096];
@@ -251,6 +281,39 @@ static void answer_state(struct bc_rpc_server *s, const struct bc_rpc_request *q
 			bc_rpc_reply_frame(s, BC_STR(""));
 		bc_rpc_reply_number(s, h->age_ns);
 		bc_rpc_reply_number(s, h->proven_ns);
+	}
+	bc_rpc_reply_end(s);
+}
+
+/* Three events of KRW-BTC; the trades of KRW-XRP are of a gateway that is gone, those of MAD-BAD
+ * are none. */
+static void answer_history(struct bc_rpc_server *s, const struct bc_rpc_request *q)
+{
+	bool trades = bc_str_is(q->verb, "TRADES");
+	bool mad = bc_str_is(q->args[0], "upbit.MAD-BAD.trade");
+	bool gone = bc_str_is(q->args[0], "upbit.KRW-XRP.trade");
+	bool held_here = mad || gone || bc_str_is(q->args[0], "upbit.KRW-BTC.trade") ||
+			 bc_str_is(q->args[0], "upbit.KRW-BTC.candle-1m");
+	bool known = bc_str_starts(q->args[0], BC_STR("upbit.KRW-BTC."));
+	const bc_wall_time since = AT(500);
+	int64_t n = q->args[1].p[0] - '0';
+	uint8_t payload[4096];
+	if (q->args[1].n > 1 || n > 3)
+		n = 3;
+	bc_rpc_reply_begin(s, 200);
+	bc_rpc_reply_number(s, held_here ? 200 : known ? 503 : 404);
+	bc_rpc_reply_frame(s, bc_str_of(gone ? "stale" : held_here || known ? "live" : "down"));
+	bc_rpc_reply_frame(s, bc_str_of(gone ? "gateway" : "none"));
+	if (gone || !held_here)
+		bc_rpc_reply_frame(s, BC_STR(""));
+	else
+		bc_rpc_reply_number(s, since.ns);
+	bc_rpc_reply_number(s, held_here ? 61 * BC_NS_PER_S : NEVER);
+	bc_rpc_reply_number(s, gone ? 9 * BC_NS_PER_S : held_here ? 500 * BC_NS_PER_MS : NEVER);
+	for (int64_t i = 3 - n; held_here && i < 3; i++) {
+		enum bc_channel channel = trades && !mad ? BC_CHANNEL_TRADE : BC_CHANNEL_CANDLE;
+		size_t len = encode_event(payload, sizeof payload, channel, (int)i);
+		bc_rpc_reply_frame(s, (bc_str){ (char *)payload, len });
 	}
 	bc_rpc_reply_end(s);
 }
@@ -302,6 +365,8 @@ static void answer(struct bc_rpc_server *s, const struct bc_rpc_request *q, cons
 		answer_get(s, q);
 	else if (bc_str_is(q->verb, "STATE"))
 		answer_state(s, q);
+	else if (bc_str_is(q->verb, "TRADES") || bc_str_is(q->verb, "CANDLES"))
+		answer_history(s, q);
 	else if (bc_str_is(q->verb, "MATCH") && bc_str_is(q->args[0], "refuse."))
 		bc_rpc_reply(s, 400, BC_STR("more than 10000 topics; a longer prefix helps"));
 	else if (bc_str_is(q->verb, "MATCH"))

@@ -122,6 +122,23 @@ static const struct {
 	{ "get-bad-flag", "get upbit KRW-BTC --dept 2", 1 },
 	{ "get-bad-name", "get upbit", 1 },
 	{ "get-nothing", "get", 1 },
+	{ "trades", "trades upbit KRW-BTC", 0 },
+	{ "trades-json", "trades upbit BTC/KRW -n 2 --json", 0 },
+	{ "trades-dotted", "trades upbit.KRW-BTC -n 1 --json --times iso", 0 },
+	{ "trades-gone", "trades upbit KRW-XRP -n 1", 3 },
+	{ "trades-gone-json", "trades upbit KRW-XRP -n 1 --json", 3 },
+	{ "trades-too-old", "trades upbit KRW-BTC -n 1 --max-age 400ms", 3 },
+	{ "trades-several", "trades upbit KRW-BTC KRW-NONE KRW-XRP -n 1", 2 },
+	{ "trades-unreadable", "trades upbit MAD-BAD -n 1", 1 },
+	{ "trades-unknown", "trades upbit KRW-BTX", 2 },
+	{ "trades-pattern", "trades upbit KRW-*", 1 },
+	{ "trades-bad-n", "trades upbit KRW-BTC -n 0", 1 },
+	{ "trades-no-n", "trades upbit KRW-BTC -n", 1 },
+	{ "trades-nothing", "trades", 1 },
+	{ "candles", "candles upbit KRW-BTC", 0 },
+	{ "candles-json", "candles upbit KRW-BTC --interval 1m -n 2 --json", 0 },
+	{ "candles-none-yet", "candles upbit KRW-BTC --interval 1h", 2 },
+	{ "candles-bad-interval", "candles upbit KRW-BTC --interval 1H", 1 },
 	{ "list", "list", 0 },
 	{ "list-json", "list --json", 0 },
 	{ "list-exchange", "list upbit", 0 },
@@ -192,7 +209,8 @@ Test(cli, no_color_and_the_locale_are_respected)
 
 Test(cli, help_of_every_verb_begins_with_what_it_is_for_and_examples)
 {
-	static const char *const verbs[] = { "get", "list", "watch", "health", "gateways" };
+	static const char *const verbs[] = { "get",     "list",   "watch",   "trades",
+					     "candles", "health", "gateways" };
 	for (size_t i = 0; i < COUNT(verbs); i++) {
 		char words[64];
 		snprintf(words, sizeof words, "%s --help", verbs[i]);
@@ -280,9 +298,10 @@ static int to_full_device(void *self)
 
 Test(cli, output_that_cannot_be_written_is_an_error)
 {
-	static const char *const words[] = { "get upbit KRW-BTC", "get upbit KRW-BTC --json",
-					     "list --json",       "health",
-					     "watch upbit.",      "gateways --json" };
+	static const char *const words[] = { "get upbit KRW-BTC",    "get upbit KRW-BTC --json",
+					     "list --json",          "health",
+					     "trades upbit KRW-BTC", "candles upbit KRW-BTC --json",
+					     "watch upbit.",         "gateways --json" };
 	for (size_t i = 0; i < COUNT(words); i++) {
 		struct call call = { words[i], NULL };
 		struct child got = child_run(to_full_device, &call);

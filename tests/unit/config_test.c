@@ -318,6 +318,41 @@ Test(config, a_verb_has_flags_of_its_own)
 	child_free(&got);
 }
 
+Test(config, a_flag_of_one_letter_is_a_short_option)
+{
+	static const struct {
+		const char *words[5], *out, *err;
+	} letters[] = {
+		{ { "upbit", "-n", "5", "KRW-BTC" }, "5 - 2 upbit", "" },
+		{ { "-n20", "upbit", "--wide" }, "20 wide 1 upbit", "" },
+		{ { "upbit", "-n" }, "", "bookcast trades: -n needs a value\n" },
+		{ { "upbit", "-x" },
+		  "",
+		  "bookcast trades: '-x': no such option; --help lists them\n" },
+		{ { "upbit", "--n", "5" }, "", "bookcast trades: '--n': no such option" },
+	};
+	static const struct bc_config_more more = { .flags = verb_flags,
+						    .n_flags = 2,
+						    .name = "bookcast trades" };
+	const struct bc_verb_flag depth = verb_flags[0];
+	verb_flags[0] = (struct bc_verb_flag){ "n", "N", "how many", NULL };
+	for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+		struct call call = { BC_CLI, { 0 }, { 0 }, &more, print_flags, true };
+		for (size_t k = 0; letters[i].words[k] != NULL; k++)
+			call.args[k] = letters[i].words[k];
+		struct child got = load(call);
+		cr_expect_eq(got.exit_code, letters[i].err[0] ? BC_CONFIG_BAD : BC_CONFIG_RUN);
+		cr_expect_str_eq(got.out, letters[i].out, "row %zu: %s", i, got.out);
+		cr_expect_eq(strncmp(got.err, letters[i].err, strlen(letters[i].err)), 0, "%s",
+			     got.err);
+		child_free(&got);
+	}
+	struct child got = load((struct call){ BC_CLI, { "--help" }, { 0 }, &more, NULL, true });
+	cr_expect_not_null(strstr(got.out, "\n  -n N\n      how many\n"), "%s", got.out);
+	child_free(&got);
+	verb_flags[0] = depth;
+}
+
 Test(config, help_and_version_answer_even_beside_errors)
 {
 	struct child got =
