@@ -66,6 +66,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->x = x;
 	s->random = options->seed;
 	s->current = NOBODY;
+	s->no_connect_before = BUDGET_NOW;
 	for (int i = 0; i < N_WAITS; i++)
 		s->waits[i] = (struct wait_queue){ NOBODY, NOBODY };
 	feed_sink_init(s);
@@ -183,6 +184,8 @@ void session_message(struct session *s, struct session_now now, uint32_t connect
 				       .n_bytes = bytes.n,
 				       .wall = received,
 				       .mono = now.mono });
+	if (s->connections[connection].batch.look)
+		subscribe_tick(s, connection);
 }
 
 void session_pong(struct session *s, struct session_now now, uint32_t connection)
@@ -213,6 +216,7 @@ void session_opened(struct session *s, struct session_now now, uint32_t connecti
 				       .connection = c->index,
 				       .wall = now.wall,
 				       .mono = now.mono });
+	subscribe_reset(s, connection);
 	subscribe_again(s, connection);
 	subscribe_tick(s, connection);
 	feed_state_update(s);

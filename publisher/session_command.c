@@ -60,7 +60,7 @@ static void resync(struct session *s, uint32_t id)
 	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
 	for (size_t line = 0; line < s->x->n_lines; line++) {
 		if (s->symbols[id].on[line] != NOBODY)
-			subscribe_resync(s, s->symbols[id].on[line]);
+			subscribe_resync(s, s->symbols[id].on[line], id);
 	}
 }
 

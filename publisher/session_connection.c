@@ -26,7 +26,9 @@ bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 				  .index = (uint16_t)s->lines[line].n_connections,
 				  .retry_at = s->now.mono,
 				  .since = s->now.mono,
-				  .resynced_at = BUDGET_NOW };
+				  .resynced_at = BUDGET_NOW,
+				  .batch_max = BATCH_SYMBOLS,
+				  .mute_at = MONO_NEVER };
 	if (budget_new(&c->per_s, l->sends_per_s, BC_NS_PER_S) != BC_OK ||
 	    budget_new(&c->per_min, l->sends_per_min, 60 * BC_NS_PER_S) != BC_OK) {
 		connection_free(c);
@@ -39,6 +41,7 @@ bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 
 void connection_free(struct connection *c)
 {
+	subscribe_free(c);
 	budget_free(&c->per_s);
 	budget_free(&c->per_min);
 }
@@ -104,14 +107,16 @@ void connection_proven(struct session *s, uint32_t id)
 static void lose(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct connection *c = &s->connections[id];
-	c->proven = c->subscribing = c->canary_sent = false;
+	bool proof = (s->x->lines[c->line].channels & s->proof_channels) != 0;
+	c->proven = false;
 	c->doubt = reason;
 	s->count.reconnects++;
+	subscribe_reset(s, id);
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL || sym->on[c->line] != id)
 			continue;
-		sym->subscribed &= ~(1u << c->line);
+		sym->proven = sym->proven && !proof;
 		symbol_lost(s, i, reason);
 	}
 	struct bc_input gone = { .kind = BC_INPUT_CLOSED,
@@ -140,15 +145,48 @@ void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, c
 	s->act.disconnect(s->act.self, id);
 }
 
-/* How long the exchange wants us to stay away. Limits without a time: 429 asks to wait for the
- * next second, 418 is a ban. */
-static int64_t asked_wait_ns(const struct session *s, const struct session_closed *how)
+/* Who asked too much: refused upgrades by their status, open connections by their close code. The
+ * wait is for the first time, and doubles with each that follows. */
+static const struct sent_away {
+	int http_status;
+	uint16_t close_code;
+	int64_t wait_ns;
+} sent_away[] = {
+	{ 429, 0, BC_NS_PER_S },      /* not within the next second */
+	{ 418, 0, 30 * BC_NS_PER_S }, /* banned */
+	{ 403, 0, 10 * BC_NS_PER_S }, /* by a firewall */
+	{ 0, 1008, BC_NS_PER_S },     /* policy violation: too many requests */
+};
+
+static const struct sent_away *sent_away_by(const struct session_closed *how)
 {
-	if (how->retry_after_ns > 0)
-		return how->retry_after_ns;
-	if (how->http_status == 429)
-		return BC_NS_PER_S;
-	return how->http_status == 418 ? s->o.backoff_max_ns : 0;
+	for (size_t i = 0; i < sizeof sent_away / sizeof *sent_away; i++) {
+		if (sent_away[i].http_status == how->http_status &&
+		    sent_away[i].close_code == (how->http_status != 0 ? 0 : how->close_code))
+			return &sent_away[i];
+	}
+	return NULL;
+}
+
+/* How long the exchange wants us to stay away; an upgrade is refused to our address, so none of
+ * its connections is tried meanwhile. */
+static int64_t asked_wait_ns(struct session *s, struct connection *c,
+			     const struct session_closed *how)
+{
+	const struct sent_away *row = sent_away_by(how);
+	int64_t wait = how->retry_after_ns;
+	if (row != NULL) {
+		int64_t ours = row->wait_ns;
+		for (unsigned i = 0; i < c->sent_away && ours < SENT_AWAY_MAX_NS; i++)
+			ours *= 2;
+		wait = wait > 0 ? wait : ours;
+		c->sent_away++;
+		s->count.rate_limited++;
+	}
+	bc_mono_time until = mono_plus(s->now.mono, wait);
+	if (how->http_status != 0 && s->no_connect_before.ns < until.ns && wait > 0)
+		s->no_connect_before = until;
+	return wait;
 }
 
 void session_closed(struct session *s, struct session_now now, uint32_t connection,
@@ -159,13 +197,12 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	bool ours = c->phase == PHASE_CLOSING;
 	bool open = c->phase == PHASE_OPEN;
 	if (c->lasted)
-		c->failures = 0;
+		c->failures = c->sent_away = 0;
 	int64_t wait = backoff_wait_ns(c->failures, s->o.backoff_max_ns, &s->random);
-	int64_t asked = asked_wait_ns(s, how);
+	int64_t asked = asked_wait_ns(s, c, how);
 	if (wait < asked)
 		wait = asked;
 	s->count.connect_failures += c->phase == PHASE_CONNECTING;
-	s->count.rate_limited += how->http_status == 429 || how->http_status == 418;
 	c->failures++;
 	c->lasted = false;
 	c->phase = PHASE_WAITING;
@@ -186,7 +223,8 @@ static void tick_waiting(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	struct budget *connects = &s->lines[c->line].connects;
-	if (s->now.mono.ns < c->retry_at.ns || !budget_allows(connects, s->now.mono))
+	if (s->now.mono.ns < c->retry_at.ns || s->now.mono.ns < s->no_connect_before.ns ||
+	    !budget_allows(connects, s->now.mono))
 		return;
 	budget_spend(connects, s->now.mono);
 	c->phase = PHASE_CONNECTING;
@@ -205,6 +243,13 @@ static void tick_open(struct session *s, uint32_t id)
 	struct connection *c = &s->connections[id];
 	if (s->now.mono.ns >= mono_plus(c->proof_at, s->o.silent_after_ns).ns) {
 		s->count.silent++;
+		if (!c->proven)
+			session_log(s, BC_LOG_WARN, "feed.mute",
+				    BC_LOG_S("line", s->x->lines[c->line].name),
+				    BC_LOG_S("path", s->x->lines[c->line].path),
+				    BC_LOG_U("symbols", c->n_symbols),
+				    BC_LOG_S("hint", "subscribed, but not even what always trades "
+						     "comes: not served on this path?"));
 		connection_give_up(s, id, BC_REASON_NO_DATA, "silent");
 		return;
 	}
@@ -212,6 +257,7 @@ static void tick_open(struct session *s, uint32_t id)
 		c->ping_at = mono_plus(s->now.mono, s->x->lines[c->line].ping_interval_ns);
 		s->act.ping(s->act.self, id);
 	}
+	carry_tick(s, id);
 	subscribe_tick(s, id);
 }
 
@@ -238,11 +284,13 @@ bc_mono_time connection_deadline(const struct session *s, const struct connectio
 	if (c->phase == PHASE_WAITING) {
 		bc_mono_time allowed = budget_next(&s->lines[c->line].connects);
 		next = allowed.ns > c->retry_at.ns ? allowed : c->retry_at;
+		if (next.ns < s->no_connect_before.ns)
+			next = s->no_connect_before;
 	} else if (c->phase == PHASE_CONNECTING) {
 		next = mono_plus(c->since, HANDSHAKE_MAX_NS);
 	} else if (c->phase == PHASE_OPEN) {
 		next = mono_min(mono_plus(c->proof_at, s->o.silent_after_ns), c->ping_at);
-		next = mono_min(next, subscribe_deadline(s, c));
+		next = mono_min(next, mono_min(c->mute_at, subscribe_deadline(s, c)));
 	}
 	return next;
 }

@@ -72,7 +72,7 @@ static bool book_went_back(struct session *s, uint32_t id, const struct bc_event
 	s->count.gaps++;
 	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
 	if (s->current != NOBODY)
-		subscribe_resync(s, s->current);
+		subscribe_resync(s, s->current, id);
 	return true;
 }
 
@@ -102,7 +102,7 @@ static void market_data(struct session *s, uint32_t id, struct bc_event *event)
 		s->count.crossed++;
 		symbol_doubt(s, id, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
 		if (s->current != NOBODY)
-			subscribe_resync(s, s->current);
+			subscribe_resync(s, s->current, id);
 	} else {
 		symbol_fed(s, id, event->channel);
 	}
@@ -147,7 +147,8 @@ static void on_event(void *self, const struct bc_event *event)
 		return;
 	}
 	uint32_t id = bc_name_find(&s->by_name, event->symbol);
-	if (id == BC_NAME_NONE) { /* the canary, or what we have just stopped following */
+	if (id == BC_NAME_NONE || (s->current != NOBODY && !carry_heard(s, id))) {
+		/* the canary, or what we have just stopped following */
 		s->count.ignored++;
 		return;
 	}
@@ -164,6 +165,7 @@ static void on_event(void *self, const struct bc_event *event)
 static void on_control(void *self, const struct bc_control *control)
 {
 	struct session *s = self;
+	subscribe_answered(s, control);
 	if (control->kind != BC_CONTROL_ERROR)
 		return;
 	s->count.control_errors++;
@@ -209,7 +211,7 @@ static void on_reject(void *self, const struct bc_reject *reject)
 		symbol_doubt(s, id, range ? BC_REASON_RANGE : BC_REASON_GAP, SESSION_BOOK_ONLY);
 	else if (reject->symbol.n == 0)
 		doubt_all(s, s->current);
-	subscribe_resync(s, s->current);
+	subscribe_resync(s, s->current, id);
 }
 
 static void request_send(struct session *s, const struct bc_request *request)
@@ -243,7 +245,7 @@ static void request_resync(struct session *s, const struct bc_request *request)
 	if (id != BC_NAME_NONE)
 		symbol_doubt(s, id, request->reason, SESSION_BOOK_ONLY);
 	if (s->current != NOBODY)
-		subscribe_resync(s, s->current);
+		subscribe_resync(s, s->current, id);
 }
 
 static void on_request(void *self, const struct bc_request *request)

@@ -3,7 +3,8 @@
  * Who does what:
  *   session.c             life, inputs, clocks, deadlines, questions
  *   session_connection.c  connect, prove, keep alive, lose, back off
- *   session_subscribe.c   who is carried where; subscription frames within their budget
+ *   session_subscribe.c   subscription frames within their budget, and what is answered to them
+ *   session_carry.c       who is carried where, and who has been heard there
  *   session_symbol.c      the symbols, their states, who has been waiting for data too long
  *   session_feed.c        what the adapter says: checks, and on to the bus
  *   session_rest.c        REST requests: what goes next, their weight and their pace
@@ -28,6 +29,8 @@
 #define SLEEP_NS           BC_NS_PER_S
 #define PROVEN_FOR_NS      (5 * BC_NS_PER_S)
 #define HANDSHAKE_MAX_NS   (20 * BC_NS_PER_S)
+#define SENT_AWAY_MAX_NS   (3600 * BC_NS_PER_S)
+#define ACK_AFTER_NS       (3 * BC_NS_PER_S)
 #define RESYNC_SPACING_NS  (5 * BC_NS_PER_S)
 #define REST_WAIT_MIN_NS   BC_NS_PER_S
 #define REST_WAIT_MAX_NS   (60 * BC_NS_PER_S)
@@ -36,6 +39,7 @@
 #define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
 #define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
 #define BAD_IN_A_ROW_MAX   10
+#define BATCH_SYMBOLS      50
 #define FRAME_FIRST_BYTES  (16u << 10)
 #define FRAME_MAX_BYTES    (16u << 20)
 #define SYMBOLS_MAX        20000
@@ -79,7 +83,12 @@ struct symbol {
 	bool was_listed;        /* stood in the instrument list */
 	bool ticks_known;       /* BC_REST_TICKS has answered for it */
 	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
-	uint32_t subscribed;    /* 1u << line */
+	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
+	 * opened, so the symbol is not fit, however right its book is. */
+	uint32_t asked, subscribed, missing;
+	uint32_t heard, told_mute; /* data came from there; it was logged that none does */
+	bool proven;               /* its book, or what stands for it, is right */
+	bc_mono_time subscribed_at;
 	enum wait wait;
 	uint32_t prev, next; /* in the queue of `wait` */
 	bc_mono_time waits_since;
@@ -104,6 +113,27 @@ enum phase {
 	N_PHASES,
 };
 
+/* Copies: whoever is named may be gone before it is said. */
+struct names {
+	char **texts;
+	uint32_t n, room;
+};
+
+/* What one subscription names, and how far it has been said. On lines that replace, it is all that
+ * is carried, and what changes meanwhile begins it again; on lines that add, a few names each. */
+struct batch {
+	struct names names;
+	uint32_t *symbols; /* of the names; NOBODY: the canary, or gone meanwhile */
+	uint32_t room;
+	bool going, takes_back, canary;
+	size_t cursor, cursor_was; /* of the adapter; was: before the last frame */
+	uint64_t nonce;            /* of the last frame */
+	bool unanswered;           /* it has not been acknowledged yet */
+	bool look;                 /* was it the last one? */
+	unsigned repeats;          /* of it */
+	bc_mono_time sent_at;
+};
+
 struct connection {
 	uint16_t line, index; /* index: among those of its line */
 	enum phase phase;
@@ -112,6 +142,7 @@ struct connection {
 	bool lasted;           /* data came still some time after it opened */
 	enum bc_reason doubt;  /* why it was lost */
 	unsigned failures;     /* in a row without data that lasted */
+	unsigned sent_away;    /* of them: for asking too much */
 	bc_mono_time retry_at; /* WAITING */
 	bc_mono_time since;    /* of this phase */
 	bc_mono_time proof_at; /* last data frame, or the opening */
@@ -119,10 +150,13 @@ struct connection {
 	uint32_t n_symbols, bad_in_a_row;
 	bool subscribing; /* a subscription is due or under way */
 	bool canary_sent;
-	size_t cursor;             /* of the adapter, in the frames of this subscription */
 	bc_mono_time subscribe_at; /* not before */
 	bc_mono_time resynced_at;
-	uint64_t nonce;
+	struct batch batch;
+	struct names gone;    /* to be taken back */
+	uint32_t n_gone;      /* carried still, though not wanted: nothing can take it back */
+	uint32_t batch_max;   /* symbols; fewer after a refusal, until who is at fault is known */
+	bc_mono_time mute_at; /* when to look who has never been heard */
 	struct budget per_s, per_min;
 };
 
@@ -229,6 +263,7 @@ struct session {
 	bool started;
 	struct session_now now; /* of the current input */
 	uint64_t random;
+	uint64_t requests; /* nonces of lines that add */
 
 	struct symbol *symbols;
 	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
@@ -240,7 +275,8 @@ struct session {
 	struct connection *connections;
 	uint32_t n_connections;
 	struct line_state lines[MAX_LINES];
-	char *frame; /* scratch for subscriptions and paths */
+	bc_mono_time no_connect_before; /* the exchange told our address to stay away */
+	char *frame;                    /* scratch for subscriptions and paths */
 	size_t frame_cap;
 
 	struct rest rest;
@@ -285,11 +321,21 @@ void connection_proven(struct session *s, uint32_t id);
 void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, const char *why);
 void feed_state_update(struct session *s);
 
+/* session_carry.c */
+bc_status carry_assign(struct session *s, uint32_t symbol); /* gives it its connections */
+void carry_release(struct session *s, uint32_t symbol);     /* while it still has its name */
+bool carry_heard(struct session *s, uint32_t symbol); /* from the current connection; is it its? */
+void carry_tick(struct session *s, uint32_t connection);
+
 /* session_subscribe.c */
-bc_status subscribe_assign(struct session *s, uint32_t symbol); /* gives it its connections */
-void subscribe_release(struct session *s, uint32_t symbol);
-void subscribe_again(struct session *s, uint32_t connection);  /* all of it, as soon as allowed */
-void subscribe_resync(struct session *s, uint32_t connection); /* the same, spaced out */
+void subscribe_again(struct session *s, uint32_t connection); /* all of it, as soon as allowed */
+/* To have the symbol's data again from the start, NOBODY: everybody's; spaced out. Nothing where
+ * the frames of the line heal it by themselves or a snapshot by REST does. */
+void subscribe_resync(struct session *s, uint32_t connection, uint32_t symbol);
+void subscribe_reset(struct session *s, uint32_t connection); /* what was said is forgotten */
+void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol);
+void subscribe_answered(struct session *s, const struct bc_control *control); /* ack or error */
+void subscribe_free(struct connection *c);
 void subscribe_tick(struct session *s, uint32_t connection);
 bc_mono_time subscribe_deadline(const struct session *s, const struct connection *c);
 

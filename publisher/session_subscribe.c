@@ -1,71 +1,91 @@
-/* session_subscribe.c - who is carried by which connection, and the frames that say so.
+/* session_subscribe.c - the frames that say who is carried by a connection, and their answers.
  *
- * A symbol has one connection on each line that carries one of its channels; connections are
- * made as they fill up. Every connection carries the canary, too: it always trades, so silence
- * means that the connection is dead and not that the market is quiet. */
+ * On a line that replaces, one subscription names all there is, and every change says it again.
+ * On a line that adds, batches name what has not been named yet, or take back what is not wanted
+ * any more. Where the exchange acknowledges, a frame goes out when the one before was answered;
+ * one that is not is repeated once, and then the connection is given up. One that is refused is
+ * cut in halves until the symbol that is at fault stands alone, so that it harms nobody else. */
 #include "publisher/session_private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* ------------------------------------------------------------------ who is carried where */
-
-static uint32_t symbols_a_connection(const struct session *s, uint16_t line)
+static bool adds(const struct session *s, const struct connection *c)
 {
-	uint32_t max = s->x->lines[line].max_streams;
-	uint32_t each = s->lines[line].streams_a_symbol;
-	if (max == 0)
-		return UINT32_MAX;
-	return max / each > 1 ? max / each - 1 : 1; /* one place is the canary's */
+	return s->x->lines[c->line].mode == BC_SUBSCRIBE_ADDS;
 }
 
-static bc_status connection_with_room(struct session *s, uint16_t line, uint32_t *out)
-{
-	uint32_t room = symbols_a_connection(s, line);
-	for (uint32_t i = 0; i < s->n_connections; i++) {
-		if (s->connections[i].line == line && s->connections[i].n_symbols < room) {
-			*out = i;
-			return BC_OK;
-		}
-	}
-	return connection_add(s, line, out);
-}
+/* ------------------------------------------------------------------ names */
 
-bc_status subscribe_assign(struct session *s, uint32_t symbol)
+static bc_status names_put(struct names *names, bc_str name)
 {
-	struct symbol *sym = &s->symbols[symbol];
-	for (uint16_t line = 0; line < s->x->n_lines; line++) {
-		uint32_t id;
-		if (s->lines[line].streams_a_symbol == 0)
-			continue;
-		bc_status rc = connection_with_room(s, line, &id);
-		if (rc != BC_OK) {
-			subscribe_release(s, symbol);
-			return rc;
-		}
-		sym->on[line] = id;
-		s->connections[id].n_symbols++;
-		subscribe_again(s, id);
+	if (names->n == names->room) {
+		uint32_t room = names->room == 0 ? 16 : names->room * 2;
+		char **texts = realloc(names->texts, room * sizeof *texts);
+		if (texts == NULL)
+			return BC_ENOMEM;
+		names->texts = texts;
+		names->room = room;
 	}
+	char *copy = malloc(name.n + 1);
+	if (copy == NULL)
+		return BC_ENOMEM;
+	memcpy(copy, name.p, name.n);
+	copy[name.n] = '\0';
+	names->texts[names->n++] = copy;
 	return BC_OK;
 }
 
-/* Where frames only add, the exchange goes on sending what is not wanted any more until the
- * connection is made anew; it is ignored. */
-void subscribe_release(struct session *s, uint32_t symbol)
+static void names_clear(struct names *names)
 {
-	struct symbol *sym = &s->symbols[symbol];
-	for (uint16_t line = 0; line < s->x->n_lines; line++) {
-		uint32_t id = sym->on[line];
-		sym->on[line] = NOBODY;
-		if (id == NOBODY)
-			continue;
-		s->connections[id].n_symbols--;
-		if (s->x->lines[line].mode == BC_SUBSCRIBE_REPLACES)
-			subscribe_again(s, id);
-	}
+	while (names->n > 0)
+		free(names->texts[--names->n]);
 }
 
-/* ------------------------------------------------------------------ asking for it */
+static void names_free(struct names *names)
+{
+	names_clear(names);
+	free(names->texts);
+	*names = (struct names){ 0 };
+}
+
+/* ------------------------------------------------------------------ what is to be said */
+
+void subscribe_free(struct connection *c)
+{
+	names_free(&c->gone);
+	names_free(&c->batch.names);
+	free(c->batch.symbols);
+	c->batch = (struct batch){ 0 };
+}
+
+static void batch_end(struct connection *c)
+{
+	names_clear(&c->batch.names);
+	c->batch.going = c->batch.unanswered = c->batch.look = false;
+}
+
+void subscribe_reset(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	batch_end(c);
+	names_clear(&c->gone);
+	c->n_gone = 0;
+	c->batch_max = BATCH_SYMBOLS;
+	c->mute_at = MONO_NEVER;
+	c->subscribe_at = s->now.mono;
+	c->subscribing = c->canary_sent = false;
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		struct symbol *sym = &s->symbols[i];
+		if (sym->name.p == NULL || sym->on[c->line] != connection)
+			continue;
+		sym->asked &= ~(1u << c->line);
+		sym->subscribed &= ~(1u << c->line);
+		sym->missing |= 1u << c->line;
+	}
+}
 
 void subscribe_again(struct session *s, uint32_t connection)
 {
@@ -73,67 +93,169 @@ void subscribe_again(struct session *s, uint32_t connection)
 	if (c->phase != PHASE_OPEN)
 		return; /* opening it will */
 	c->subscribing = true;
-	c->cursor = 0;
-	c->nonce = ++s->random;
+	if (adds(s, c))
+		return;
+	batch_end(c);
 	c->subscribe_at = s->now.mono;
 }
 
-/* A new subscription makes the exchange send every book again, which heals whatever is in doubt;
- * spaced out, so that an exchange that stays wrong is not asked all day. */
-void subscribe_resync(struct session *s, uint32_t connection)
+/* It is not to come any more, or to be asked anew. */
+static void take_back(struct session *s, struct connection *c, uint32_t symbol)
+{
+	struct symbol *sym = &s->symbols[symbol];
+	uint32_t bit = 1u << c->line;
+	if ((sym->asked & bit) != 0 &&
+	    (s->x->unsubscribe == NULL || names_put(&c->gone, sym->name) != BC_OK))
+		c->n_gone++;
+	sym->asked &= ~bit;
+	sym->subscribed &= ~bit;
+}
+
+/* Its number may be another's when the batch is done. */
+static void batch_forget(struct batch *b, uint32_t symbol)
+{
+	for (uint32_t i = 0; i < b->names.n; i++) {
+		if (b->symbols[i] == symbol)
+			b->symbols[i] = NOBODY;
+	}
+}
+
+void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol)
 {
 	struct connection *c = &s->connections[connection];
-	if (c->phase != PHASE_OPEN || c->subscribing)
+	if (c->phase != PHASE_OPEN)
 		return;
-	bc_mono_time earliest = BUDGET_NOW;
+	if (adds(s, c) && s->x->canary != NULL && bc_str_is(s->symbols[symbol].name, s->x->canary))
+		c->canary_sent = (s->symbols[symbol].asked & (1u << c->line)) != 0; /* stays so */
+	else if (adds(s, c))
+		take_back(s, c, symbol);
+	batch_forget(&c->batch, symbol);
+	subscribe_again(s, connection);
+}
+
+/* A new subscription makes the exchange send every book again, which heals whatever is in doubt;
+ * spaced out, so that an exchange that stays wrong is not asked all day. Where frames add, only
+ * taking back and asking again does it, and is done for exchanges that start a book in the stream
+ * alone: others have a snapshot by REST. */
+void subscribe_resync(struct session *s, uint32_t connection, uint32_t symbol)
+{
+	struct connection *c = &s->connections[connection];
+	if (c->phase != PHASE_OPEN ||
+	    (adds(s, c) && (s->x->sync != NULL || s->x->unsubscribe == NULL)) ||
+	    (!adds(s, c) && c->subscribing))
+		return;
+	bc_mono_time earliest = s->now.mono;
 	if (c->resynced_at.ns != INT64_MIN)
 		earliest = mono_plus(c->resynced_at, RESYNC_SPACING_NS);
-	c->subscribing = true;
-	c->cursor = 0;
-	c->nonce = ++s->random;
-	c->subscribe_at = earliest;
-	c->resynced_at = earliest.ns > s->now.mono.ns ? earliest : s->now.mono;
-	for (uint32_t i = 0; i < s->symbol_limit; i++) {
-		if (s->symbols[i].on[c->line] == connection)
-			s->symbols[i].subscribed &= ~(1u << c->line);
-	}
-	s->count.resyncs++;
-}
-
-/* The symbols this subscription names, into s->names. */
-static size_t collect(struct session *s, uint32_t connection)
-{
-	const struct connection *c = &s->connections[connection];
-	bool all = s->x->lines[c->line].mode == BC_SUBSCRIBE_REPLACES;
-	bool canary = s->x->canary != NULL && (all || !c->canary_sent);
-	size_t n = 0;
-	for (uint32_t i = 0; i < s->symbol_limit; i++) {
-		const struct symbol *sym = &s->symbols[i];
-		if (sym->name.p == NULL || sym->on[c->line] != connection)
-			continue;
-		if (canary && bc_str_is(sym->name, s->x->canary))
-			canary = false;
-		if (all || (sym->subscribed & (1u << c->line)) == 0)
-			s->names[n++] = sym->name;
-	}
-	if (canary)
-		s->names[n++] = bc_str_of(s->x->canary);
-	return n;
-}
-
-static void subscribed(struct session *s, uint32_t connection)
-{
-	struct connection *c = &s->connections[connection];
-	c->subscribing = false;
-	c->canary_sent = true;
+	if (earliest.ns < s->now.mono.ns)
+		earliest = s->now.mono;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL || sym->on[c->line] != connection)
 			continue;
-		sym->subscribed |= 1u << c->line;
-		symbol_subscribed(s, i);
+		if (!adds(s, c))
+			sym->subscribed &= ~(1u << c->line);
+		else if ((symbol == NOBODY || symbol == i) &&
+			 (sym->subscribed & (1u << c->line)) != 0)
+			take_back(s, c, i); /* not the one that is being asked for */
+	}
+	subscribe_again(s, connection);
+	c->subscribe_at = earliest;
+	c->resynced_at = earliest;
+	s->count.resyncs++;
+}
+
+/* ------------------------------------------------------------------ batches */
+
+static bc_status batch_put(struct batch *b, bc_str name, uint32_t symbol)
+{
+	if (b->names.n == b->room) {
+		uint32_t room = b->room == 0 ? 64 : b->room * 2;
+		uint32_t *symbols = realloc(b->symbols, room * sizeof *symbols);
+		if (symbols == NULL)
+			return BC_ENOMEM;
+		b->symbols = symbols;
+		b->room = room;
+	}
+	b->symbols[b->names.n] = symbol;
+	return names_put(&b->names, name);
+}
+
+static void batch_take_back(struct connection *c)
+{
+	struct batch *b = &c->batch;
+	uint32_t n = c->gone.n < BATCH_SYMBOLS ? c->gone.n : BATCH_SYMBOLS;
+	b->takes_back = true;
+	while (b->names.n < n) {
+		if (batch_put(b, bc_str_of(c->gone.texts[0]), NOBODY) != BC_OK)
+			return;
+		free(c->gone.texts[0]);
+		memmove(c->gone.texts, c->gone.texts + 1, --c->gone.n * sizeof *c->gone.texts);
 	}
 }
+
+/* Everybody on a line that replaces; on one that adds some of those that were not asked yet. */
+static void batch_subscribe(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	struct batch *b = &c->batch;
+	uint32_t bit = 1u << c->line, max = adds(s, c) ? c->batch_max : UINT32_MAX;
+	bool canary = s->x->canary != NULL && (!adds(s, c) || !c->canary_sent);
+	for (uint32_t i = 0; i < s->symbol_limit && b->names.n < max; i++) {
+		struct symbol *sym = &s->symbols[i];
+		if (sym->name.p == NULL || sym->on[c->line] != connection ||
+		    (adds(s, c) && (sym->asked & bit) != 0))
+			continue;
+		if (batch_put(b, sym->name, i) != BC_OK)
+			return;
+		if (canary && bc_str_is(sym->name, s->x->canary))
+			canary = false;
+		sym->asked |= bit;
+	}
+	b->canary = canary && b->names.n < max &&
+		    batch_put(b, bc_str_of(s->x->canary), NOBODY) == BC_OK;
+}
+
+/* What is taken back goes first, to make room. False: nothing is left to say. */
+static bool batch_begin(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	struct batch *b = &c->batch;
+	names_clear(&b->names);
+	b->takes_back = b->canary = b->unanswered = b->look = false;
+	b->repeats = 0;
+	b->cursor = b->cursor_was = 0;
+	if (c->gone.n > 0)
+		batch_take_back(c);
+	else
+		batch_subscribe(s, connection);
+	b->going = b->names.n > 0;
+	return b->going;
+}
+
+/* All of it was said, and where the exchange answers, answered. */
+static void batch_done(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	struct batch *b = &c->batch;
+	c->canary_sent = c->canary_sent || !b->takes_back;
+	for (uint32_t i = 0; !b->takes_back && i < b->names.n; i++) {
+		if (b->symbols[i] == NOBODY)
+			continue;
+		struct symbol *sym = &s->symbols[b->symbols[i]];
+		sym->subscribed |= 1u << c->line;
+		sym->missing &= ~(1u << c->line);
+		sym->subscribed_at = s->now.mono;
+		symbol_subscribed(s, b->symbols[i]);
+	}
+	if (c->batch_max < BATCH_SYMBOLS)
+		c->batch_max *= 2;
+	c->mute_at = mono_plus(s->now.mono, s->o.first_data_after_ns);
+	batch_end(c);
+	c->subscribing = adds(s, c); /* to see if there is more */
+}
+
+/* ------------------------------------------------------------------ frames */
 
 static bc_status larger_frame(struct session *s)
 {
@@ -146,26 +268,75 @@ static bc_status larger_frame(struct session *s)
 	return BC_OK;
 }
 
-/* The next frame of the subscription, in s->frame. BC_ENOTFOUND: that was all. */
-static bc_status next_frame(struct session *s, uint32_t connection, size_t *len)
+/* The next frame of the batch, in s->frame. BC_ENOTFOUND: that was all. */
+static bc_status next_frame(struct session *s, struct connection *c, size_t *len)
 {
-	struct connection *c = &s->connections[connection];
-	size_t n = collect(s, connection);
-	if (n == 0)
-		return BC_ENOTFOUND;
-	struct bc_subscription want = { .line = c->line,
+	struct batch *b = &c->batch;
+	for (uint32_t i = 0; i < b->names.n; i++)
+		s->names[i] = bc_str_of(b->names.texts[i]);
+	struct bc_subscription what = { .line = c->line,
 					.connection = c->index,
 					.symbols = s->names,
-					.n_symbols = n,
+					.n_symbols = b->names.n,
 					.channels = s->channels & s->x->lines[c->line].channels,
 					.intervals = s->o.intervals,
 					.levels = s->o.levels,
-					.nonce = c->nonce };
+					.nonce = b->nonce };
 	bc_status rc;
 	do {
-		rc = s->x->subscribe(s->adapter, &want, &c->cursor, s->frame, s->frame_cap, len);
+		rc = (b->takes_back ? s->x->unsubscribe : s->x->subscribe)(s->adapter, &what,
+									   &b->cursor, s->frame,
+									   s->frame_cap, len);
 	} while (rc == BC_ERANGE && larger_frame(s) == BC_OK);
 	return rc;
+}
+
+/* Was that the last frame? It is not for the sending budget to say when that is known. */
+static void look_ahead(struct session *s, uint32_t connection)
+{
+	struct batch *b = &s->connections[connection].batch;
+	size_t len, cursor = b->cursor;
+	b->look = false;
+	if (next_frame(s, &s->connections[connection], &len) == BC_ENOTFOUND)
+		batch_done(s, connection);
+	else
+		b->cursor = cursor;
+}
+
+static bc_status send_next(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	struct batch *b = &c->batch;
+	size_t len = 0;
+	b->nonce = adds(s, c) ? ++s->requests : ++s->random;
+	b->cursor_was = b->cursor;
+	bc_status rc = next_frame(s, c, &len);
+	if (rc == BC_OK)
+		rc = s->act.send(s->act.self, connection, (bc_str){ s->frame, len });
+	if (rc != BC_OK)
+		return rc;
+	budget_spend(&c->per_s, s->now.mono);
+	budget_spend(&c->per_min, s->now.mono);
+	s->count.sends++;
+	b->unanswered = s->x->lines[c->line].acks;
+	b->sent_at = s->now.mono;
+	b->look = !b->unanswered;
+	return BC_OK;
+}
+
+/* The frame has not been answered in time. */
+static bc_status unanswered(struct session *s, struct connection *c)
+{
+	struct batch *b = &c->batch;
+	session_log(s, BC_LOG_WARN, "feed.unanswered", BC_LOG_S("line", s->x->lines[c->line].name),
+		    BC_LOG_U("connection", c->index), BC_LOG_U("id", b->nonce),
+		    BC_LOG_S("symbol", b->names.texts[0]), BC_LOG_U("symbols", b->names.n),
+		    BC_LOG_T("waited", s->now.mono.ns - b->sent_at.ns));
+	if (b->repeats++ > 0)
+		return BC_ETIMEOUT;
+	b->unanswered = false;
+	b->cursor = b->cursor_was;
+	return BC_OK;
 }
 
 void subscribe_tick(struct session *s, uint32_t connection)
@@ -173,22 +344,18 @@ void subscribe_tick(struct session *s, uint32_t connection)
 	struct connection *c = &s->connections[connection];
 	while (c->subscribing && c->phase == PHASE_OPEN &&
 	       subscribe_deadline(s, c).ns <= s->now.mono.ns) {
-		size_t len = 0;
-		bc_status rc = next_frame(s, connection, &len);
-		if (rc == BC_ENOTFOUND) {
-			subscribed(s, connection);
-			return;
-		}
-		if (rc == BC_OK)
-			rc = s->act.send(s->act.self, connection, (bc_str){ s->frame, len });
-		if (rc != BC_OK) {
+		bc_status rc = BC_OK;
+		if (c->batch.look)
+			look_ahead(s, connection);
+		else if (c->batch.unanswered)
+			rc = unanswered(s, c);
+		else if (c->batch.going || batch_begin(s, connection))
+			rc = send_next(s, connection);
+		else
+			c->subscribing = false;
+		if (rc != BC_OK)
 			connection_give_up(s, connection, BC_REASON_DISCONNECTED,
 					   bc_status_text(rc));
-			return;
-		}
-		budget_spend(&c->per_s, s->now.mono);
-		budget_spend(&c->per_min, s->now.mono);
-		s->count.sends++;
 	}
 }
 
@@ -197,10 +364,59 @@ bc_mono_time subscribe_deadline(const struct session *s, const struct connection
 	(void)s;
 	if (!c->subscribing)
 		return MONO_NEVER;
+	if (c->batch.look)
+		return BUDGET_NOW;
+	if (c->batch.unanswered)
+		return mono_plus(c->batch.sent_at, ACK_AFTER_NS);
 	bc_mono_time next = c->subscribe_at;
 	if (budget_next(&c->per_s).ns > next.ns)
 		next = budget_next(&c->per_s);
 	if (budget_next(&c->per_min).ns > next.ns)
 		next = budget_next(&c->per_min);
 	return next;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+/* Halves the batch, or says who is refused. */
+static void refused(struct session *s, uint32_t connection, const struct bc_control *control)
+{
+	struct connection *c = &s->connections[connection];
+	struct batch *b = &c->batch;
+	session_log(s, BC_LOG_ERROR, "feed.refused-subscription",
+		    BC_LOG_S("line", s->x->lines[c->line].name),
+		    BC_LOG_S("asked", b->takes_back ? "unsubscribe" : "subscribe"),
+		    BC_LOG_S("symbol", b->names.texts[0]), BC_LOG_U("symbols", b->names.n),
+		    BC_LOG_B("code", control->code), BC_LOG_B("message", control->message));
+	for (uint32_t i = 0; i < b->names.n; i++) {
+		if (b->symbols[i] == NOBODY)
+			continue;
+		if (b->names.n > 1)
+			s->symbols[b->symbols[i]].asked &= ~(1u << c->line);
+		else
+			symbol_subscribed(s, b->symbols[i]); /* its wait for data begins */
+	}
+	if (b->names.n == 1 && b->canary)
+		c->canary_sent = true;
+	c->batch_max = b->takes_back || b->names.n == 1 ? c->batch_max : b->names.n / 2;
+	batch_end(c);
+}
+
+void subscribe_answered(struct session *s, const struct bc_control *control)
+{
+	char id[24];
+	if (s->current == NOBODY)
+		return;
+	struct batch *b = &s->connections[s->current].batch;
+	snprintf(id, sizeof id, "%" PRIu64, b->nonce);
+	if (!b->going || !b->unanswered || !bc_str_is(control->id, id))
+		return;
+	b->unanswered = false;
+	b->repeats = 0;
+	if (control->kind == BC_CONTROL_ERROR && control->back_off)
+		b->cursor = b->cursor_was; /* the same again, when it is allowed */
+	else if (control->kind == BC_CONTROL_ERROR)
+		refused(s, s->current, control);
+	else
+		b->look = true;
 }

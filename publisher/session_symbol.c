@@ -104,7 +104,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 		bc_name_remove(&s->by_name, sym->name);
 		goto undo;
 	}
-	if ((rc = subscribe_assign(s, id)) != BC_OK) {
+	if ((rc = carry_assign(s, id)) != BC_OK) {
 		symbol_drop(s, id);
 		return rc;
 	}
@@ -127,9 +127,9 @@ void symbol_drop(struct session *s, uint32_t id)
 	bc_name_remove(&s->by_name, sym->name);
 	s->n_in[sym->state]--;
 	s->n_symbols--;
+	carry_release(s, id);
 	free((char *)sym->name.p);
 	sym->name = (bc_str){ 0 };
-	subscribe_release(s, id);
 }
 
 void symbols_free(struct session *s)
@@ -168,6 +168,7 @@ void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_rea
 void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum session_scope scope)
 {
 	struct symbol *sym = &s->symbols[id];
+	sym->proven = false;
 	if (sym->state == BC_STATE_HALTED)
 		return;
 	symbol_set(s, id, BC_STATE_STALE, reason, scope);
@@ -188,41 +189,46 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 		symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
 }
 
+/* Fit again: its book is right, and nothing else of it is missing. */
+static void live(struct session *s, uint32_t id)
+{
+	s->symbols[id].had_data = true;
+	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	wait_from_now(s, id, WAIT_CHANGE);
+}
+
+/* On one of its lines. Where its book was right all the time, as when another line was lost that
+ * does not carry it, it need not come again. */
 void symbol_subscribed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	history_subscribed(s, id);
 	if (sym->state == BC_STATE_CONNECTING)
 		symbol_set(s, id, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
-	if (!bc_state_fit(sym->state) && sym->state != BC_STATE_HALTED && sym->wait == WAIT_NOTHING)
+	if (bc_state_fit(sym->state) || sym->state == BC_STATE_HALTED)
+		return;
+	if (sym->proven && sym->missing == 0)
+		live(s, id);
+	else if (sym->wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
-}
-
-static bool connected(const struct session *s, const struct symbol *sym)
-{
-	for (size_t line = 0; line < s->x->n_lines; line++) {
-		if (sym->on[line] != NOBODY && s->connections[sym->on[line]].phase != PHASE_OPEN)
-			return false;
-	}
-	return true;
 }
 
 void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel)
 {
 	struct symbol *sym = &s->symbols[id];
+	bool proves = (s->proof_channels & BC_CHANNEL_BIT(channel)) != 0;
 	if (sym->state == BC_STATE_HALTED && !sym->unlisted)
 		return; /* by its word; who is only missing in the list may prove it wrong */
-	if (!bc_state_fit(sym->state) &&
-	    ((s->proof_channels & BC_CHANNEL_BIT(channel)) == 0 || !connected(s, sym)))
+	sym->proven = sym->proven || proves;
+	if (!bc_state_fit(sym->state) && (!proves || sym->missing != 0))
 		return;
-	sym->had_data = true;
-	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
-	wait_from_now(s, id, WAIT_CHANGE);
+	live(s, id);
 }
 
 void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	wait_leave(s, id);
+	s->symbols[id].proven = false;
 	symbol_set(s, id, BC_STATE_HALTED, reason, SESSION_ALL_CHANNELS);
 }
 
@@ -230,11 +236,11 @@ void symbol_resume(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
-	if (connected(s, sym))
+	if (sym->missing == 0)
 		symbol_subscribed(s, id);
 	for (size_t line = 0; line < s->x->n_lines; line++) {
 		if (sym->on[line] != NOBODY)
-			subscribe_resync(s, sym->on[line]);
+			subscribe_resync(s, sym->on[line], id);
 	}
 }
 

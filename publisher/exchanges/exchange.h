@@ -128,6 +128,7 @@ struct bc_line {
 	const char *path;  /* "/websocket/v1" */
 	uint32_t channels; /* BC_CHANNEL_BIT() of what it carries */
 	enum bc_subscribe_mode mode;
+	bool acks; /* each frame is answered, with its nonce as the id of the ack or the error */
 	uint32_t max_streams;                /* symbol x channel, a connection */
 	uint32_t sends_per_s, sends_per_min; /* messages we may send, a connection */
 	uint32_t connects_per_s;
@@ -186,7 +187,7 @@ struct bc_subscription {
 	uint32_t channels;  /* BC_CHANNEL_BIT() */
 	uint32_t intervals; /* 1u << enum bc_interval, for candles */
 	uint32_t levels;    /* wanted a side; the adapter rounds up to what its exchange offers */
-	uint64_t nonce;     /* unique a request: tickets, ids */
+	uint64_t nonce;     /* unique a frame: tickets, ids; counts up from 1 on lines that add */
 };
 
 /* What the operator set for this exchange. */

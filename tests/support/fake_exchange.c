@@ -247,6 +247,39 @@ static bc_status on_limit(struct reading *r)
 	return BC_OK;
 }
 
+/* "ack ID", "no ID": the answer to a frame with that id. */
+static bc_status on_ack(struct reading *r)
+{
+	r->sink->control(r->sink->self,
+			 &(struct bc_control){ .kind = BC_CONTROL_ACK, .id = r->words[1] });
+	return BC_OK;
+}
+
+static bc_status on_no(struct reading *r)
+{
+	r->sink->control(r->sink->self, &(struct bc_control){ .kind = BC_CONTROL_ERROR,
+							      .id = r->words[1],
+							      .code = BC_STR("2"),
+							      .message = BC_STR("no stream") });
+	return BC_OK;
+}
+
+static bc_status on_slower(struct reading *r)
+{
+	r->sink->control(r->sink->self, &(struct bc_control){ .kind = BC_CONTROL_ERROR,
+							      .id = r->words[1],
+							      .code = BC_STR("429"),
+							      .back_off = true });
+	return BC_OK;
+}
+
+static bc_status on_leaving(struct reading *r)
+{
+	r->sink->control(r->sink->self,
+			 &(struct bc_control){ .kind = BC_CONTROL_PONG, .leaving = true });
+	return BC_OK;
+}
+
 static bc_status on_up(struct reading *r)
 {
 	(void)r;
@@ -303,13 +336,14 @@ static const struct {
 	bc_status (*understand)(struct reading *r);
 	size_t n_words; /* at least */
 } words[] = {
-	{ "book", on_book, 4 },       { "bbo", on_bbo, 4 },       { "trade", on_trade, 3 },
-	{ "again", on_again, 3 },     { "ticker", on_ticker, 2 }, { "future", on_future, 2 },
-	{ "range", on_range, 2 },     { "refuse", on_refuse, 2 }, { "resync", on_resync, 2 },
-	{ "limit", on_limit, 1 },     { "up", on_up, 1 },         { "list", on_list, 1 },
-	{ "ticks", on_ticks, 1 },     { "at", on_at, 5 },         { "whole", on_whole, 5 },
-	{ "foreign", on_foreign, 1 }, { "tick", on_tick, 5 },     { "delta", on_delta, 4 },
-	{ "snap", on_snap, 2 },
+	{ "book", on_book, 4 },       { "bbo", on_bbo, 4 },         { "trade", on_trade, 3 },
+	{ "again", on_again, 3 },     { "ticker", on_ticker, 2 },   { "future", on_future, 2 },
+	{ "range", on_range, 2 },     { "refuse", on_refuse, 2 },   { "resync", on_resync, 2 },
+	{ "limit", on_limit, 1 },     { "up", on_up, 1 },           { "list", on_list, 1 },
+	{ "ticks", on_ticks, 1 },     { "at", on_at, 5 },           { "whole", on_whole, 5 },
+	{ "foreign", on_foreign, 1 }, { "tick", on_tick, 5 },       { "delta", on_delta, 4 },
+	{ "snap", on_snap, 2 },       { "ack", on_ack, 2 },         { "no", on_no, 2 },
+	{ "slower", on_slower, 2 },   { "leaving", on_leaving, 1 },
 };
 
 static bc_status fake_input(void *state, const struct bc_input *input,
@@ -487,6 +521,82 @@ const struct bc_exchange fake_diff_exchange = {
 	.start = fake_start,
 	.check_symbol = fake_check,
 	.subscribe = fake_subscribe,
+	.rest_path = diff_rest_path,
+	.on_input = fake_input,
+};
+
+/* ------------------------------------------------------------------ the one with two lines */
+
+#define NAMES_A_FRAME 3
+
+static bc_status numbered(const char *verb, const struct bc_subscription *what, size_t *cursor,
+			  char *out, size_t cap, size_t *len)
+{
+	char text[48];
+	size_t left = what->n_symbols - *cursor;
+	size_t n = left < NAMES_A_FRAME ? left : NAMES_A_FRAME;
+	if (left == 0)
+		return BC_ENOTFOUND;
+	snprintf(text, sizeof text, "%s#%llu", verb, (unsigned long long)what->nonce);
+	bc_status rc = join(text, what->symbols + *cursor, n, out, cap, len);
+	if (rc == BC_OK)
+		*cursor += n;
+	return rc;
+}
+
+static bc_status lines_subscribe(void *state, const struct bc_subscription *want, size_t *cursor,
+				 char *out, size_t cap, size_t *len)
+{
+	(void)state;
+	return numbered("sub", want, cursor, out, cap, len);
+}
+
+static bc_status lines_unsubscribe(void *state, const struct bc_subscription *gone, size_t *cursor,
+				   char *out, size_t cap, size_t *len)
+{
+	(void)state;
+	return numbered("unsub", gone, cursor, out, cap, len);
+}
+
+static const struct bc_line two_lines[] = {
+	{ .name = "public",
+	  .path = "/public",
+	  .channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO),
+	  .mode = BC_SUBSCRIBE_ADDS,
+	  .acks = true,
+	  .max_streams = 8,
+	  .sends_per_s = 4,
+	  .connects_per_s = 5,
+	  .life_ns = 24 * 3600 * BC_NS_PER_S },
+	{ .name = "market",
+	  .path = "/market",
+	  .channels = BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER) |
+		      BC_CHANNEL_BIT(BC_CHANNEL_CANDLE),
+	  .mode = BC_SUBSCRIBE_ADDS,
+	  .acks = true,
+	  .sends_per_s = 4,
+	  .connects_per_s = 5,
+	  .life_ns = 24 * 3600 * BC_NS_PER_S },
+};
+
+const struct bc_exchange fake_lines_exchange = {
+	.id = "lines",
+	.title = "an exchange for tests with two lines that add",
+	.ws_url = "ws://127.0.0.1:1",
+	.rest_url = "http://127.0.0.1:1",
+	.canary = "CANARY",
+	.example_symbols = "AAA, BBB",
+	.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER) |
+		    BC_CHANNEL_BIT(BC_CHANNEL_CANDLE),
+	.intervals = 1u << BC_INTERVAL_1M,
+	.max_levels = 30,
+	.lines = two_lines,
+	.n_lines = 2,
+	.start = fake_start,
+	.check_symbol = fake_check,
+	.subscribe = lines_subscribe,
+	.unsubscribe = lines_unsubscribe,
 	.rest_path = diff_rest_path,
 	.on_input = fake_input,
 };

@@ -16,12 +16,19 @@
  * spot: each change begins one after the end of the one before.
  *   delta SYMBOL FIRST LAST b PRICE=QUANTITY... a PRICE=QUANTITY...   0 deletes
  *   tick SYMBOL SEQ BID ASK                                           a bbo with its number
- *   snap SEQ b PRICE=QUANTITY... a ...   the REST answer to "/snap LIMIT SYMBOL", best first */
+ *   snap SEQ b PRICE=QUANTITY... a ...   the REST answer to "/snap LIMIT SYMBOL", best first
+ *
+ * fake_lines_exchange sends books on one line and all else on another; its frames add, three names
+ * each, and are answered: "sub#ID AAA BBB CCC", "unsub#ID AAA". A connection lives for a day.
+ *   ack ID                   the frame is acknowledged
+ *   no ID                    it is refused
+ *   slower ID                it came too soon
+ *   leaving                  the exchange is going to close this connection */
 #ifndef FAKE_EXCHANGE_H
 #define FAKE_EXCHANGE_H
 
 #include "publisher/exchanges/exchange.h"
 
-extern const struct bc_exchange fake_exchange, fake_diff_exchange;
+extern const struct bc_exchange fake_exchange, fake_diff_exchange, fake_lines_exchange;
 
 #endif

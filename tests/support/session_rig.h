@@ -16,6 +16,7 @@
 #define TICK_LATE (60 * S) /* rows that let the clock jump */
 
 struct sent {
+	uint32_t connection;
 	int64_t at;
 	char text[512];
 };
@@ -71,8 +72,8 @@ static inline void on_disconnect(void *self, uint32_t c)
 static inline bc_status on_send(void *self, uint32_t c, bc_str text)
 {
 	struct rig *r = self;
-	(void)c;
 	struct sent *sent = &r->sent[r->n_sent++ % 256];
+	sent->connection = c;
 	sent->at = r->now.mono.ns;
 	snprintf(sent->text, sizeof sent->text, "%.*s", (int)text.n, text.p);
 	return BC_OK;
@@ -219,26 +220,41 @@ static inline void pass(struct rig *r, int64_t ns)
 	session_tick(r->session, r->now);
 }
 
+static inline void opened_on(struct rig *r, uint32_t c)
+{
+	cr_assert(r->connecting[c], "the session wanted to connect %u", c);
+	r->connecting[c] = false;
+	session_opened(r->session, r->now, c);
+}
+
 static inline void opened(struct rig *r)
 {
-	cr_assert(r->connecting[0], "the session wanted to connect");
-	r->connecting[0] = false;
-	session_opened(r->session, r->now, 0);
+	opened_on(r, 0);
+}
+
+static inline void closed_as(struct rig *r, uint32_t c, struct session_closed how)
+{
+	r->gone[c] = r->connecting[c] = false;
+	how.why = "lost";
+	how.detail = "";
+	session_closed(r->session, r->now, c, &how);
 }
 
 static inline void closed(struct rig *r, int http, int64_t retry_after)
 {
-	r->gone[0] = r->connecting[0] = false;
-	session_closed(r->session, r->now, 0,
-		       &(struct session_closed){ .why = "lost",
-						 .detail = "",
-						 .http_status = http,
-						 .retry_after_ns = retry_after });
+	closed_as(
+		r, 0,
+		(struct session_closed){ .http_status = http, .retry_after_ns = retry_after });
+}
+
+static inline void says_on(struct rig *r, uint32_t c, const char *text)
+{
+	session_message(r->session, r->now, c, bc_str_of(text), false, r->now.wall);
 }
 
 static inline void says(struct rig *r, const char *text)
 {
-	session_message(r->session, r->now, 0, bc_str_of(text), false, r->now.wall);
+	says_on(r, 0, text);
 }
 
 static inline void answers(struct rig *r, const char *text)
