@@ -106,14 +106,15 @@ static inline uint32_t count_below(const int64_t *keys, uint32_t n, int64_t key)
 	return (uint32_t)(base - keys) + (n == 1 && *base < key);
 }
 
-/* Where the key is, or belongs. */
+/* Where the key is, or belongs: most are found within a few steps from the top. */
 static inline uint32_t side_find(const struct side *s, int64_t key)
 {
 	const int64_t *keys = s->keys + s->first;
 	uint32_t deep = s->n > SIDE_NEAR ? s->n - SIDE_NEAR : 0;
-	if (deep > 0 && keys[deep] > key)
-		return count_below(keys, deep, key);
-	return deep + count_below(keys + deep, s->n - deep, key);
+	for (uint32_t at = s->n; at > deep; at--)
+		if (keys[at - 1] <= key)
+			return at - (keys[at - 1] == key);
+	return count_below(keys, deep, key);
 }
 
 static inline bool side_has(const struct side *s, uint32_t at, int64_t key)
@@ -125,7 +126,12 @@ static inline void side_delete(struct side *s, uint32_t at)
 {
 	int64_t *keys = s->keys + s->first, *quantities = s->quantities + s->first;
 	uint32_t above = s->n - 1 - at;
-	if (above <= at) {
+	if (above <= SIDE_NEAR) {
+		for (uint32_t i = at; i < s->n - 1; i++) {
+			keys[i] = keys[i + 1];
+			quantities[i] = quantities[i + 1];
+		}
+	} else if (above <= at) {
 		memmove(keys + at, keys + at + 1, above * sizeof *keys);
 		memmove(quantities + at, quantities + at + 1, above * sizeof *quantities);
 	} else {
@@ -140,10 +146,15 @@ static inline void side_delete(struct side *s, uint32_t at)
 static inline void side_insert(struct side *s, uint32_t at, int64_t key, int64_t quantity)
 {
 	uint32_t above = s->n - at;
-	if (above <= at ? s->first + s->n == s->cap : s->first == 0)
+	if (above <= at || above <= SIDE_NEAR ? s->first + s->n == s->cap : s->first == 0)
 		side_move(s, (s->cap - s->n) / 2);
 	int64_t *keys = s->keys + s->first, *quantities = s->quantities + s->first;
-	if (above <= at) {
+	if (above <= SIDE_NEAR) {
+		for (uint32_t i = s->n; i > at; i--) {
+			keys[i] = keys[i - 1];
+			quantities[i] = quantities[i - 1];
+		}
+	} else if (above <= at) {
 		memmove(keys + at + 1, keys + at, above * sizeof *keys);
 		memmove(quantities + at + 1, quantities + at, above * sizeof *quantities);
 	} else {

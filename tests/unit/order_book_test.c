@@ -303,6 +303,25 @@ Test(order_book, a_full_side_vouches_down_to_its_last_price)
 	bc_order_book_free(&book);
 }
 
+Test(order_book, an_edge_may_lie_where_no_price_fits)
+{
+	const int64_t far = INT64_C(9000000000000000001);
+	for (enum bc_book_side side = BC_BIDS; side <= BC_ASKS; side++) {
+		struct bc_order_book *book = book_of(100);
+		const bc_level only = L(far, 1);
+		cr_assert_eq(bc_order_book_load(book,
+						&(struct bc_book){ &only, &only, side == BC_BIDS,
+								   side == BC_ASKS },
+						side == BC_BIDS, side == BC_ASKS),
+			     BC_OK);
+		change(book, side, L(far, 0));
+		cr_expect_eq(change(book, side, (bc_level){ D(15, -1), D(1, 0) }), BC_OK);
+		cr_expect_eq(bc_order_book_vouched(book, side), side == BC_ASKS,
+			     "bids end at %ld, asks reach down from there", (long)far);
+		bc_order_book_free(&book);
+	}
+}
+
 /* ------------------------------------------------------------------ memory */
 
 Test(order_book, allocates_nothing_once_it_was_as_deep)
