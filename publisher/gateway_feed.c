@@ -3,6 +3,7 @@
  * The session must not be called back from inside its own actions, so what fails at once (no
  * memory, a name that cannot be asked for) is kept and told in the turn that follows. */
 #include "publisher/gateway_private.h"
+#include "publisher/http_header.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,13 +150,21 @@ static void act_ping(void *self, uint32_t id)
 
 /* ------------------------------------------------------------------ REST */
 
+/* What the exchange says that this address has used of its weight; -1: nothing. */
+static int64_t used_weight(const struct gateway *g, const struct bc_rest_answer *answer)
+{
+	const char *name = g->settings->session.exchange->rest_used_header;
+	const char *value = name == NULL ? NULL : bc_rest_header(answer, name);
+	return value == NULL ? -1 : bc_http_count(value);
+}
+
 static void on_rest(void *self, const struct bc_rest_answer *answer)
 {
 	struct rest_slot *slot = self;
 	struct session *s = slot->gateway->session;
 	slot->request = NULL;
 	struct session_rest told = { .body = answer->body,
-				     .used_weight = -1,
+				     .used_weight = used_weight(slot->gateway, answer),
 				     .http_status = answer->http_status,
 				     .retry_after_ns = answer->retry_after_ns,
 				     .detail = answer->why };
@@ -170,7 +179,8 @@ static void act_get(void *self, uint32_t number, bc_str path)
 	struct gateway *g = self;
 	struct rest_slot *slot = &g->requests[number];
 	*slot = (struct rest_slot){ .gateway = g, .id = number };
-	if (bc_rest_get(g->rest, path, on_rest, slot, &slot->request) != BC_OK)
+	size_t max_bytes = session_rest_max_bytes(g->session, number);
+	if (bc_rest_get(g->rest, path, max_bytes, on_rest, slot, &slot->request) != BC_OK)
 		slot->failed = true;
 }
 

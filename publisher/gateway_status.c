@@ -46,6 +46,10 @@ static const struct {
 	ROW(RESYNCS, resyncs),
 	ROW(REST_REQUESTS, rest_requests),
 	ROW(REST_FAILURES, rest_failures),
+	ROW(REST_BANS, banned),
+	ROW(SNAPSHOTS, snapshots),
+	ROW(SNAPSHOT_FAILURES, snapshot_failures),
+	ROW(HISTORY, history),
 	ROW(STATE_CHANGES, state_changes),
 	ROW(LOOP_STALLS, stalls),
 #undef ROW
@@ -80,6 +84,11 @@ void gateway_status_update(struct gateway *g)
 	for (unsigned i = 0; i < BC_N_STATES; i++)
 		bc_metric_set(m, (enum bc_metric)(BC_METRIC_SYMBOLS_CONNECTING + i),
 			      session_symbols_in(g->session, (enum bc_state)i));
+	const struct session_rest_view rest = session_rest_view(g->session);
+	bc_metric_set(m, BC_METRIC_REST_WEIGHT, rest.weight);
+	bc_metric_set(m, BC_METRIC_REST_WEIGHT_LIMIT, rest.weight_limit);
+	bc_metric_set(m, BC_METRIC_SNAPSHOTS_WAITING, rest.snapshots_waiting);
+	bc_metric_set(m, BC_METRIC_SNAPSHOT_WAIT, (uint64_t)rest.snapshot_wait_ns);
 	bc_metric_set(m, BC_METRIC_WS_OPEN, session_connections_open(g->session));
 	bc_metric_set(m, BC_METRIC_LAST_MESSAGE, (uint64_t)in->last_message.ns);
 	bc_metric_set(m, BC_METRIC_PUBLISH_SKIPPED,
@@ -156,6 +165,19 @@ static void add_states(const struct gateway *g, struct bc_heartbeat *h)
 		add_counter(h, names[i], session_symbols_in(g->session, (enum bc_state)i));
 }
 
+static void add_rest(const struct gateway *g, struct bc_heartbeat *h)
+{
+	const struct session_counters *in = session_counters(g->session);
+	const struct session_rest_view rest = session_rest_view(g->session);
+	add_counter(h, "rate_limited", in->rate_limited);
+	add_counter(h, "snapshots_asked", in->snapshots);
+	add_counter(h, "snapshots_failed", in->snapshot_failures);
+	add_counter(h, "snapshots_waiting", rest.snapshots_waiting);
+	add_counter(h, "snapshot_wait_ms", (uint64_t)(rest.snapshot_wait_ns / BC_NS_PER_MS));
+	add_counter(h, "rest_weight", rest.weight);
+	add_counter(h, "rest_weight_limit", rest.weight_limit);
+}
+
 /* The first endpoint is the one to connect to from elsewhere: tcp, if there is one. */
 static void add_endpoints(const struct gateway *g, struct bc_heartbeat *h)
 {
@@ -211,6 +233,7 @@ void gateway_heartbeat(struct gateway *g)
 	add_counter(&h, "rejected", in->refused + in->out_of_range + in->crossed);
 	add_counter(&h, "published", outlet_counters(g->outlet)->published);
 	add_counter(&h, "connections_open", session_connections_open(g->session));
+	add_rest(g, &h);
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
 	g->heartbeats++;
 	tell_refused(g);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#define COUNT_MAX INT64_C(1000000000000)
+
 bc_status bc_http_date(const char *text, bc_wall_time *out)
 {
 	/* A bare number would pass as a date of its own kind. */
@@ -38,4 +40,16 @@ int64_t bc_http_retry_after(const char *text, bc_wall_time now)
 		return 0;
 	const int64_t wait = at.ns - now.ns;
 	return wait > BC_RETRY_AFTER_MAX_NS ? BC_RETRY_AFTER_MAX_NS : wait;
+}
+
+int64_t bc_http_count(const char *text)
+{
+	int64_t n = 0;
+	const size_t before = strspn(text, " \t"), digits = strspn(text + before, "0123456789");
+	const char *p = text + before, *end = p + digits;
+	if (digits == 0 || end[strspn(end, " \t")] != '\0')
+		return -1;
+	for (; p < end && n <= COUNT_MAX; p++)
+		n = n * 10 + (*p - '0');
+	return n <= COUNT_MAX ? n : -1;
 }

@@ -12,4 +12,7 @@ bc_status bc_http_date(const char *text, bc_wall_time *out);
 #define BC_RETRY_AFTER_MAX_NS (7 * 24 * 3600 * BC_NS_PER_S)
 int64_t bc_http_retry_after(const char *text, bc_wall_time now);
 
+/* A count, as in "X-MBX-USED-WEIGHT-1M: 3120"; -1: it is none, or above a million millions. */
+int64_t bc_http_count(const char *text);
+
 #endif

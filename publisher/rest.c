@@ -37,7 +37,7 @@ struct bc_rest_request {
 	bc_rest_done done;
 	void *self;
 	char *body;
-	size_t n_body, body_cap;
+	size_t n_body, body_cap, max_bytes;
 	bool too_large;
 	bc_wall_time received;
 	char error[CURL_ERROR_SIZE];
@@ -156,7 +156,7 @@ static void on_done(void *self, CURL *easy, CURLcode code)
 static size_t on_body(char *bytes, size_t one, size_t n, void *self)
 {
 	struct bc_rest_request *request = self;
-	const size_t max = request->rest->max_body_bytes;
+	const size_t max = request->max_bytes;
 	(void)one; /* is 1 */
 	if (n > max - request->n_body) {
 		request->too_large = true;
@@ -196,7 +196,7 @@ static bc_status easy_prepare(struct bc_rest_request *request)
 	if (!rest->url.numeric && (request->names = curl_slist_append(NULL, rest->names)) == NULL)
 		return BC_ENOMEM;
 	const char *url = request->url;
-	const curl_off_t max = (curl_off_t)rest->max_body_bytes;
+	const curl_off_t max = (curl_off_t)request->max_bytes;
 	bool ok = curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
 		  curl_easy_setopt(easy, CURLOPT_PRIVATE, request) == CURLE_OK &&
 		  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error) == CURLE_OK &&
@@ -407,8 +407,8 @@ static bool path_ok(bc_str path)
 	return true;
 }
 
-bc_status bc_rest_get(struct bc_rest *rest, bc_str path, bc_rest_done done, void *self,
-		      struct bc_rest_request **out)
+bc_status bc_rest_get(struct bc_rest *rest, bc_str path, size_t max_bytes, bc_rest_done done,
+		      void *self, struct bc_rest_request **out)
 {
 	if (!path_ok(path))
 		return BC_EINVAL;
@@ -423,6 +423,9 @@ bc_status bc_rest_get(struct bc_rest *rest, bc_str path, bc_rest_done done, void
 	snprintf(request->url, n_url, "%s%.*s", base, (int)path.n, path.p);
 	request->rest = rest;
 	request->phase = QUEUED;
+	request->max_bytes = rest->max_body_bytes;
+	if (max_bytes > 0 && max_bytes < request->max_bytes)
+		request->max_bytes = max_bytes;
 	request->done = done;
 	request->self = self;
 	request->received.ns = BC_TIME_UNKNOWN;

@@ -57,11 +57,12 @@ bc_status bc_rest_new(struct bc_rest **out, uv_loop_t *loop, const struct bc_res
  * May be called from a callback. */
 void bc_rest_free(struct bc_rest **rest_at);
 
-/* Asks for `path`, with its query, as it is. BC_EINVAL: it does not begin with '/', or holds blanks
- * or control characters; BC_EAGAIN: too many wait; BC_ENOMEM. `*out` is valid until the callback or
+/* Asks for `path`, with its query, as it is; a body of more than `max_bytes` is not taken (0, or
+ * more than max_body_bytes: that many). BC_EINVAL: it does not begin with '/', or holds blanks or
+ * control characters; BC_EAGAIN: too many wait; BC_ENOMEM. `*out` is valid until the callback or
  * the cancel; out may be NULL. */
-bc_status bc_rest_get(struct bc_rest *rest, bc_str path, bc_rest_done done, void *self,
-		      struct bc_rest_request **out);
+bc_status bc_rest_get(struct bc_rest *rest, bc_str path, size_t max_bytes, bc_rest_done done,
+		      void *self, struct bc_rest_request **out);
 
 /* No callback any more; sets *request_at to NULL; NULL is fine. */
 void bc_rest_cancel(struct bc_rest_request **request_at);

@@ -2,6 +2,7 @@
 #include "publisher/settings.h"
 
 #include "common/bus_socket.h"
+#include "common/config_keys.h"
 #include "common/metrics.h"
 #include "common/text.h"
 
@@ -178,15 +179,86 @@ static bool group_by_rule(const struct bc_config *c)
 	return complain(c, BC_KEY_BOOK_GROUP_BY, -1, "a price step such as 1000, or 0 for none");
 }
 
+static void read_feed(const struct bc_config *c, struct bc_feed_options *out)
+{
+	const char *format = bc_config_text(c, BC_KEY_FEED_FORMAT);
+	const char *speed = bc_config_text(c, BC_KEY_BOOK_SPEED);
+	const char *step = bc_config_text(c, BC_KEY_BOOK_GROUP_BY);
+	const char *trades = bc_config_text(c, BC_KEY_TRADE_SOURCE);
+	*out = (struct bc_feed_options){
+		.format = *format == '\0' ? NULL : format,
+		.group_by = BC_DECIMAL_NONE,
+		.book_partial = strcmp(bc_config_text(c, BC_KEY_BOOK_SOURCE), "partial") == 0,
+		.book_speed = *speed == '\0' ? NULL : speed,
+	};
+	bc_decimal_parse(step, strlen(step), &out->group_by);
+	if (strcmp(trades, "trade") == 0)
+		out->trades = BC_TRADES_RAW;
+	else if (strcmp(trades, "agg") == 0)
+		out->trades = BC_TRADES_AGGREGATED;
+}
+
+/* The key that a complaint begins with, by its last word or whole: "speed: 100ms or 1000ms". */
+static enum bc_key key_of(const char *why)
+{
+	static const enum bc_key keys[] = { BC_KEY_FEED_FORMAT,  BC_KEY_BOOK_GROUP_BY,
+					    BC_KEY_TRADE_SOURCE, BC_KEY_BOOK_SOURCE,
+					    BC_KEY_BOOK_SPEED,   BC_KEY_REST_WEIGHT_PERCENT };
+	size_t n = strcspn(why, ":");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const char *key = bc_keys[keys[i]].key, *dot = strchr(key, '.');
+		bc_str begins = { why, n };
+		if (bc_str_is(begins, key) || (dot != NULL && bc_str_is(begins, dot + 1)))
+			return keys[i];
+	}
+	return BC_KEY_EXCHANGE;
+}
+
+/* The key is told by whoever prints it. */
+static bool complain_of(const struct bc_config *c, const char *why)
+{
+	enum bc_key key = key_of(why);
+	const char *colon = strchr(why, ':');
+	if (key != BC_KEY_EXCHANGE)
+		why = colon + 1 + strspn(colon + 1, " ");
+	return complain(c, key, -1, why);
+}
+
 /* The adapter knows its own options; it is asked with a state to throw away. */
 static bool feed_rule(const struct bc_config *c, const struct bc_exchange *x)
 {
-	const char *format = bc_config_text(c, BC_KEY_FEED_FORMAT), *why = "";
-	struct bc_feed_options options = { .format = *format == '\0' ? NULL : format };
+	const char *why = "";
+	struct bc_feed_options options;
+	read_feed(c, &options);
 	void *state = calloc(1, x->state_size + 1);
 	bool good = state != NULL && x->start(state, &options, &why) == BC_OK;
 	free(state);
-	return good || complain(c, BC_KEY_FEED_FORMAT, -1, why);
+	return good || complain_of(c, why);
+}
+
+static bool levels_rule(const struct bc_config *c)
+{
+	int64_t most = bc_config_int(c, BC_KEY_BOOK_MAX_LEVELS);
+	bool good = true;
+	if (bc_config_int(c, BC_KEY_BOOK_LEVELS) > most)
+		good = complain(c, BC_KEY_BOOK_LEVELS, -1, "more than book.max_levels keeps");
+	if (bc_config_int(c, BC_KEY_BOOK_SNAPSHOT_LEVELS) > most)
+		good = complain(c, BC_KEY_BOOK_SNAPSHOT_LEVELS, -1,
+				"more than book.max_levels keeps");
+	return good;
+}
+
+/* What is left, a session that is thrown away says. */
+static bool session_rule(const struct bc_config *c)
+{
+	struct settings settings;
+	struct session *session = NULL;
+	char why[WHY_MAX];
+	settings_read(c, &settings);
+	bc_status rc = session_new(&session, &settings.session, &(struct session_actions){ 0 }, why,
+				   sizeof why);
+	session_free(&session);
+	return rc == BC_OK || complain_of(c, why);
 }
 
 bool settings_rules(const struct bc_config *c)
@@ -200,12 +272,13 @@ bool settings_rules(const struct bc_config *c)
 	good &= bind_rule(c);
 	good &= metrics_rule(c);
 	good &= group_by_rule(c);
+	good &= levels_rule(c);
 	if (x != NULL) {
 		good &= symbols_rule(c, x);
 		good &= channels_rule(c, x);
 		good &= feed_rule(c, x);
 	}
-	return good;
+	return good && session_rule(c);
 }
 
 /* ------------------------------------------------------------------ reading it */
@@ -237,11 +310,7 @@ static void read_outlet(const struct bc_config *c, const struct bc_exchange *x,
 void settings_read(const struct bc_config *c, struct settings *out)
 {
 	const struct bc_exchange *x = exchange_of(c);
-	const char *format = bc_config_text(c, BC_KEY_FEED_FORMAT);
 	const char *ca_file = bc_config_text(c, BC_KEY_CA_FILE);
-	const char *step = bc_config_text(c, BC_KEY_BOOK_GROUP_BY);
-	bc_decimal group_by = BC_DECIMAL_NONE;
-	bc_decimal_parse(step, strlen(step), &group_by);
 	*out = (struct settings){
 		.config = c,
 		.ca_file = *ca_file == '\0' ? NULL : ca_file,
@@ -250,15 +319,20 @@ void settings_read(const struct bc_config *c, struct settings *out)
 	read_outlet(c, x, &out->outlet);
 	out->session = (struct session_options){
 		.exchange = x,
-		.feed = { .format = *format == '\0' ? NULL : format, .group_by = group_by },
 		.channels = out->outlet.channels,
 		.intervals = out->outlet.intervals,
 		.levels = out->outlet.levels,
+		.max_levels = (uint32_t)bc_config_int(c, BC_KEY_BOOK_MAX_LEVELS),
+		.snapshot_levels = (uint32_t)bc_config_int(c, BC_KEY_BOOK_SNAPSHOT_LEVELS),
+		.weight_percent = (uint32_t)bc_config_int(c, BC_KEY_REST_WEIGHT_PERCENT),
+		.history_trades = (uint32_t)bc_config_int(c, BC_KEY_HISTORY_TRADES),
+		.history_candles = (uint32_t)bc_config_int(c, BC_KEY_HISTORY_CANDLES),
 		.silent_after_ns = bc_config_ns(c, BC_KEY_FEED_SILENT_AFTER),
 		.quiet_after_ns = bc_config_ns(c, BC_KEY_FEED_QUIET_AFTER),
 		.first_data_after_ns = bc_config_ns(c, BC_KEY_FEED_FIRST_DATA_AFTER),
 		.backoff_max_ns = bc_config_ns(c, BC_KEY_FEED_BACKOFF_MAX),
 	};
+	read_feed(c, &out->session.feed);
 	read_url(c, BC_KEY_WS_URL, x->ws_url, BC_URL_WS, &out->ws);
 	read_url(c, BC_KEY_REST_URL, x->rest_url, BC_URL_HTTP, &out->rest);
 	snprintf(out->pub_name, sizeof out->pub_name, "%s.%s.pub", x->id, out->outlet.instance);

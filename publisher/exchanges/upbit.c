@@ -47,6 +47,14 @@ static bc_status start(void *state, const struct bc_feed_options *options, const
 		*why = "trade_source: Upbit has no aggregated trades";
 		return BC_EINVAL;
 	}
+	if (options->book_partial) {
+		*why = "source: Upbit's books are whole in every message; leave it at diff";
+		return BC_EINVAL;
+	}
+	if (options->book_speed != NULL) {
+		*why = "speed: Upbit has one speed for books; leave it empty";
+		return BC_EINVAL;
+	}
 	return BC_OK;
 }
 

@@ -47,3 +47,25 @@ Test(http_header, date)
 	cr_expect_eq(bc_http_date("", &at), BC_EPARSE);
 	cr_expect_eq(at.ns, NOW_S * BC_NS_PER_S);
 }
+
+Test(http_header, count)
+{
+	static const struct {
+		const char *text;
+		int64_t n;
+	} rows[] = {
+		{ "0", 0 },
+		{ "3120", 3120 },
+		{ " 57\t", 57 },
+		{ "1000000000000", 1000000000000 },
+		{ "", -1 },
+		{ "-1", -1 },
+		{ "12x", -1 },
+		{ "1000000000001", -1 },
+		{ "1.5", -1 },
+		{ "many", -1 },
+		{ "99999999999999999999999", -1 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		cr_expect_eq(bc_http_count(rows[i].text), rows[i].n, "'%s'", rows[i].text);
+}

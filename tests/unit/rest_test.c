@@ -55,7 +55,7 @@ static void on_answer(void *self, const struct bc_rest_answer *answer)
 		bc_rest_free(&a->rest);
 	if (a->ask_again) {
 		a->ask_again = false;
-		cr_expect_eq(bc_rest_get(a->rest, BC_STR("/again"), on_answer, a, NULL), BC_OK);
+		cr_expect_eq(bc_rest_get(a->rest, BC_STR("/again"), 0, on_answer, a, NULL), BC_OK);
 	}
 }
 
@@ -101,7 +101,7 @@ static void until(struct asker *a, unsigned int n)
 static void get(struct asker *a, const char *path, struct bc_rest_request **out)
 {
 	const unsigned int n = a->n;
-	cr_assert_eq(bc_rest_get(a->rest, bc_str_of(path), on_answer, a, out), BC_OK);
+	cr_assert_eq(bc_rest_get(a->rest, bc_str_of(path), 0, on_answer, a, out), BC_OK);
 	cr_assert_eq(a->n, n, "a callback from inside bc_rest_get()");
 }
 
@@ -193,6 +193,33 @@ Test(rest, tells_what_was_answered)
 		if (answers[i].body != NULL)
 			cr_expect_str_eq(a.body, answers[i].body, "%s: %s", name, a.body);
 		cr_expect_str_eq(a.why, answers[i].why, "%s: %s", name, a.why);
+	}
+}
+
+/* By the length that is announced, or by what has come. */
+Test(rest, a_request_has_a_limit_of_its_own)
+{
+	static const struct scripted scripts[] = {
+		SCRIPTED(H "200 OK\r\nContent-Length: 5\r\n\r\n[1,2]", false),
+		SCRIPTED(H "200 OK\r\n\r\n[1,2]", true),
+	};
+	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+		for (size_t max = 4; max <= 5; max++) {
+			struct asker a;
+			char url[64];
+			struct scripted script = scripts[i];
+			struct ws_server *server = ws_server_start(&(struct ws_server_options){
+				.script = serve_scripted, .arg = &script });
+			asker_start(&a, plain_url(server, url),
+				    (struct bc_rest_options){ .timeout_ns = LIMIT_NS });
+			cr_assert_eq(bc_rest_get(a.rest, BC_STR("/"), max, on_answer, &a, NULL),
+				     BC_OK);
+			until(&a, 1);
+			cr_expect_eq(a.status, max == 5 ? BC_OK : BC_ERANGE, "%zu, at most %zu: %s",
+				     i, max, a.why);
+			asker_stop(&a);
+			ws_server_stop(&server);
+		}
 	}
 }
 
@@ -360,7 +387,7 @@ Test(rest, bounds_what_waits)
 	asker_start(&a, "http://127.0.0.1:1", (struct bc_rest_options){ .timeout_ns = LIMIT_NS });
 	for (size_t i = 0; i < BC_REST_QUEUE_MAX; i++)
 		get(&a, "/", NULL);
-	cr_expect_eq(bc_rest_get(a.rest, BC_STR("/"), on_answer, &a, NULL), BC_EAGAIN);
+	cr_expect_eq(bc_rest_get(a.rest, BC_STR("/"), 0, on_answer, &a, NULL), BC_EAGAIN);
 	asker_stop(&a);
 	cr_expect_eq(a.n, 0);
 }
@@ -371,7 +398,7 @@ Test(rest, refuses_paths_that_would_not_make_a_request)
 	struct asker a;
 	asker_start(&a, "http://127.0.0.1:1", (struct bc_rest_options){ .timeout_ns = LIMIT_NS });
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		cr_expect_eq(bc_rest_get(a.rest, bc_str_of(rows[i]), on_answer, &a, NULL),
+		cr_expect_eq(bc_rest_get(a.rest, bc_str_of(rows[i]), 0, on_answer, &a, NULL),
 			     BC_EINVAL, "row %zu", i);
 	asker_stop(&a);
 }
