@@ -7,7 +7,6 @@
 
 #define CONNECTS           300
 #define CONNECTS_WINDOW_NS (300 * BC_NS_PER_S)
-#define LIFE_NS            (24 * 3600 * BC_NS_PER_S)
 #define MS(n)              ((n)*BC_NS_PER_MS)
 
 const struct binance_dialect binance_spot = {
@@ -69,11 +68,7 @@ static void *state_new(const struct binance_dialect *d)
 		return NULL;
 	s->dialect = d;
 	sim_limit_init(&s->connects, CONNECTS, CONNECTS_WINDOW_NS);
-	s->messages_per_s = d->messages_per_s;
-	s->ping_ns = d->ping_ns;
-	s->pong_ns = d->pong_ns;
-	s->life_ns = LIFE_NS;
-	binance_weight_init(s);
+	binance_settings_reset(s);
 	return s;
 }
 
@@ -132,7 +127,7 @@ bool binance_symbol_of(bc_str frame, char *out)
 	.request = binance_request, .session_new = binance_session_new,                      \
 	.session_free = binance_session_free, .opened = binance_opened,                      \
 	.control = binance_control, .message = binance_message, .tick = binance_tick,        \
-	.subscribed = binance_subscribed
+	.set = binance_set, .subscribed = binance_subscribed
 
 const struct sim_face sim_face_binance_spot = {
 	.name = "binance-spot",

@@ -60,6 +60,7 @@ struct binance_state {
 	} weight_rule;
 	int64_t minute; /* of the weight used */
 	uint64_t used;
+	bool used_is_set; /* by a setting: it stands for the minute of the next request */
 	int64_t blocked_until_ns, banned_until_ns; /* monotonic */
 	uint32_t ignored;
 	uint32_t messages_per_s;
@@ -141,6 +142,7 @@ struct binance_stream {
 	uint64_t cursor;  /* book sequence or number of trades that was sent last */
 	int64_t slot;     /* of the grid in which it was sent last */
 	int64_t best[4];  /* BINANCE_BOOK_TICKER: what was sent last */
+	int64_t open_ns;  /* BINANCE_CANDLE: of the one that was not yet sent as closed; 0: none */
 };
 
 struct binance_interval {
@@ -178,7 +180,21 @@ void binance_put_trade(const struct binance_writer *w, const struct market_trade
 void binance_put_agg_trade(const struct binance_writer *w, const struct market_trade *t);
 void binance_put_ticker(const struct binance_writer *w);
 void binance_put_mini_ticker(const struct binance_writer *w);
-void binance_put_candle(const struct binance_writer *w);
+void binance_put_candle(const struct binance_writer *w, const struct market_candle *c);
+/* Trades are numbered from here on; aggregates from 1. */
+#define BINANCE_TRADE_IDS UINT64_C(1000000)
+
+/* What a ticker says of the last day; REST and streams agree. */
+struct binance_day {
+	int64_t change, open, high, low, last; /* ticks */
+	bc_decimal percent, average, volume, value;
+	uint64_t first_trade, last_trade, n_trades;
+};
+
+void binance_get_day(const struct market *m, size_t symbol, struct binance_day *out);
+/* The candle of this interval that opened at `open_ns`, if it is kept. */
+bool binance_find_candle(const struct market *m, size_t symbol, size_t interval, int64_t open_ns,
+			 struct market_candle *out);
 
 /* ------------------------------------------------------------------ binance_session.c */
 
@@ -189,7 +205,7 @@ struct binance_session {
 	struct binance_stream *streams;
 	size_t n_streams, cap_streams;
 	struct sim_limit messages;
-	int64_t opened_ns, next_ping_ns, pong_due_ns; /* monotonic; 0: none */
+	int64_t opened_ns, pinged_ns, pong_due_ns; /* monotonic; 0: none */
 	char ping[24];
 	struct binance_changes scratch;
 	struct sim_buffer text, payload;
@@ -233,10 +249,40 @@ bool binance_path(const struct binance_dialect *d, bc_str path, enum binance_rou
 		  bool *combined, bc_str *streams);
 void binance_refuse(struct sim_reply *reply, int status, int code, const char *message);
 
+/* A REST request while it is answered. */
+struct binance_ask {
+	struct binance_state *state;
+	const struct binance_dialect *dialect;
+	const struct sim_world *world;
+	const struct http_request *r;
+	struct sim_reply *reply;
+	size_t symbol;
+	int64_t limit;
+};
+
+/* A number in [0, INT64_MAX], `otherwise` where it is not given; false: the refusal is written. */
+bool binance_number(struct binance_ask *a, const char *key, int64_t otherwise, int64_t *out);
+/* Reads `symbol`; false: the refusal is written. */
+bool binance_symbol(struct binance_ask *a);
+bool binance_has(const struct binance_ask *a, const char *key);
+
+/* binance_rest_data.c, binance_info.c: one endpoint each. */
+void binance_get_trades(struct binance_ask *a);
+void binance_get_agg_trades(struct binance_ask *a);
+void binance_get_klines(struct binance_ask *a);
+void binance_get_book_ticker(struct binance_ask *a);
+void binance_get_ticker(struct binance_ask *a);
+void binance_get_info(struct binance_ask *a);
+
 void binance_weight_init(struct binance_state *s);
 /* Takes `weight` and writes the header; false: the refusal is written. */
 bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint32_t weight,
 		   struct sim_reply *reply);
+
+/* ------------------------------------------------------------------ binance_settings.c */
+
+void binance_settings_reset(struct binance_state *s);
+const char *binance_set(void *state, const char *name, double value);
 
 /* binance.c */
 bool binance_symbol_of(bc_str frame, char *out);

@@ -1,7 +1,7 @@
 /* binance_frames.c - one event of each stream, spelled as Binance spells it. */
 #include "publisher/simulator/binance.h"
 
-#define TRADE_IDS INT64_C(1000000) /* trade ids begin here; aggregate ids are smaller */
+#define DAY_NS (86400 * BC_NS_PER_S)
 
 int64_t binance_time(const struct sim_world *world, bc_wall_time t, bool micro)
 {
@@ -21,12 +21,6 @@ static uint64_t id_now(const struct binance_writer *w)
 
 /* ------------------------------------------------------------------ fields */
 
-static void put_signed(const struct binance_writer *w, const char *before, int64_t value)
-{
-	sim_buffer_text(w->out, before);
-	sim_buffer_signed(w->out, value);
-}
-
 static void put_unsigned(const struct binance_writer *w, const char *before, uint64_t value)
 {
 	sim_buffer_text(w->out, before);
@@ -35,7 +29,8 @@ static void put_unsigned(const struct binance_writer *w, const char *before, uin
 
 static void put_time(const struct binance_writer *w, const char *before, bc_wall_time t)
 {
-	put_signed(w, before, binance_time(w->world, t, w->micro));
+	sim_buffer_text(w->out, before);
+	sim_buffer_signed(w->out, binance_time(w->world, t, w->micro));
 }
 
 static void put_symbol(const struct binance_writer *w, const char *before)
@@ -64,6 +59,12 @@ static void put_quantity(const struct binance_writer *w, const char *before, int
 {
 	sim_buffer_text(w->out, before);
 	binance_put_quantity(w->out, w->dialect, spec_of(w), mantissa);
+}
+
+static void put_sum(const struct binance_writer *w, const char *before, bc_decimal value)
+{
+	sim_buffer_text(w->out, before);
+	binance_put_decimal(w->out, value, w->dialect->decimals);
 }
 
 /* {"e":"type","E":now */
@@ -195,7 +196,7 @@ void binance_put_trade(const struct binance_writer *w, const struct market_trade
 	if (w->dialect->usdm)
 		put_time(w, ",\"T\":", t->time);
 	put_symbol(w, ",\"s\":");
-	put_signed(w, ",\"t\":", TRADE_IDS + (int64_t)t->id);
+	put_unsigned(w, ",\"t\":", BINANCE_TRADE_IDS + t->id);
 	put_price(w, ",\"p\":", t->price);
 	put_quantity(w, ",\"q\":", t->quantity);
 	if (w->dialect->usdm)
@@ -209,7 +210,7 @@ void binance_put_trade(const struct binance_writer *w, const struct market_trade
 /* The model's fills differ in price or side, so that an aggregate is one trade. */
 void binance_put_agg_trade(const struct binance_writer *w, const struct market_trade *t)
 {
-	int64_t id = TRADE_IDS + (int64_t)t->id;
+	uint64_t id = BINANCE_TRADE_IDS + t->id;
 
 	put_head(w, "aggTrade");
 	put_symbol(w, ",\"s\":");
@@ -218,9 +219,95 @@ void binance_put_agg_trade(const struct binance_writer *w, const struct market_t
 	put_quantity(w, ",\"q\":", t->quantity);
 	if (w->dialect->usdm)
 		put_quantity(w, ",\"nq\":", t->quantity);
-	put_signed(w, ",\"f\":", id);
-	put_signed(w, ",\"l\":", id);
+	put_unsigned(w, ",\"f\":", id);
+	put_unsigned(w, ",\"l\":", id);
 	put_time(w, ",\"T\":", t->time);
 	sim_buffer_text(w->out, t->maker == MARKET_BID ? ",\"m\":true" : ",\"m\":false");
 	sim_buffer_text(w->out, w->dialect->usdm ? ",\"st\":1}" : ",\"M\":true}");
+}
+
+/* ------------------------------------------------------------------ statistics */
+
+static void put_range(const struct binance_writer *w, const struct binance_day *day)
+{
+	put_price(w, ",\"o\":", day->open);
+	put_price(w, ",\"h\":", day->high);
+	put_price(w, ",\"l\":", day->low);
+	put_sum(w, ",\"v\":", day->volume);
+	put_sum(w, ",\"q\":", day->value);
+}
+
+void binance_put_mini_ticker(const struct binance_writer *w)
+{
+	struct binance_day day;
+
+	binance_get_day(w->world->market, w->stream->symbol, &day);
+	put_head(w, "24hrMiniTicker");
+	put_symbol(w, ",\"s\":");
+	put_price(w, ",\"c\":", day.last);
+	put_range(w, &day);
+	if (w->dialect->usdm)
+		put_pair(w);
+	put_tail(w);
+}
+
+void binance_put_ticker(const struct binance_writer *w)
+{
+	const struct market_trade *last = market_trade(w->world->market, w->stream->symbol, 0);
+	const struct market_spec *spec = spec_of(w);
+	bool usdm = w->dialect->usdm;
+	struct binance_day day;
+
+	binance_get_day(w->world->market, w->stream->symbol, &day);
+	put_head(w, "24hrTicker");
+	put_symbol(w, ",\"s\":");
+	put_sum(w, ",\"p\":", market_price(spec, day.change));
+	sim_buffer_text(w->out, ",\"P\":");
+	binance_put_decimal(w->out, day.percent, 3);
+	put_sum(w, ",\"w\":", day.average);
+	if (!usdm)
+		put_price(w, ",\"x\":", day.open);
+	put_price(w, ",\"c\":", day.last);
+	put_quantity(w, ",\"Q\":", last->quantity);
+	if (!usdm) {
+		put_best(w, MARKET_BID, ",\"b\":", ",\"B\":");
+		put_best(w, MARKET_ASK, ",\"a\":", ",\"A\":");
+	}
+	put_range(w, &day);
+	put_time(w, ",\"O\":", (bc_wall_time){ w->world->now.ns - DAY_NS });
+	put_time(w, ",\"C\":", w->world->now);
+	put_unsigned(w, ",\"F\":", day.first_trade);
+	put_unsigned(w, ",\"L\":", day.last_trade);
+	put_unsigned(w, ",\"n\":", day.n_trades);
+	if (usdm)
+		put_pair(w);
+	put_tail(w);
+}
+
+void binance_put_candle(const struct binance_writer *w, const struct market_candle *c)
+{
+	const struct binance_interval *interval = &binance_intervals[w->stream->interval];
+	int64_t end_ns = c->open_time.ns + interval->seconds * BC_NS_PER_S;
+
+	put_head(w, "kline");
+	put_symbol(w, ",\"s\":");
+	put_time(w, ",\"k\":{\"t\":", c->open_time);
+	sim_buffer_text(w->out, ",\"T\":");
+	sim_buffer_signed(w->out, binance_time(w->world, (bc_wall_time){ end_ns }, w->micro) - 1);
+	put_symbol(w, ",\"s\":");
+	sim_buffer_text(w->out, ",\"i\":\"");
+	sim_buffer_text(w->out, interval->name);
+	put_unsigned(w, "\",\"f\":", BINANCE_TRADE_IDS + c->first_trade);
+	put_unsigned(w, ",\"L\":", BINANCE_TRADE_IDS + c->last_trade);
+	put_price(w, ",\"o\":", c->open);
+	put_price(w, ",\"c\":", c->close);
+	put_price(w, ",\"h\":", c->high);
+	put_price(w, ",\"l\":", c->low);
+	put_sum(w, ",\"v\":", c->volume);
+	put_unsigned(w, ",\"n\":", c->last_trade - c->first_trade + 1);
+	sim_buffer_text(w->out, w->world->now.ns >= end_ns ? ",\"x\":true" : ",\"x\":false");
+	put_sum(w, ",\"q\":", c->value);
+	put_sum(w, ",\"V\":", c->bought_volume);
+	put_sum(w, ",\"Q\":", c->bought_value);
+	sim_buffer_text(w->out, ",\"B\":\"0\"}}");
 }

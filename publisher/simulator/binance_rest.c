@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 16384
-
 void binance_refuse(struct sim_reply *reply, int status, int code, const char *message)
 {
 	reply->status = status;
@@ -68,18 +66,7 @@ void binance_upgrade(void *state, const struct sim_world *world, const struct ht
 
 /* ------------------------------------------------------------------ what is asked for */
 
-struct ask {
-	struct binance_state *state;
-	const struct binance_dialect *dialect;
-	const struct sim_world *world;
-	const struct http_request *r;
-	struct sim_reply *reply;
-	size_t symbol;
-	int64_t limit;
-};
-
-/* A number in [0, INT64_MAX], `otherwise` where it is not given; false: the refusal is written. */
-static bool number_of(struct ask *a, const char *key, int64_t otherwise, int64_t *out)
+bool binance_number(struct binance_ask *a, const char *key, int64_t otherwise, int64_t *out)
 {
 	char text[24], *end;
 	bc_status rc = http_query(a->r, key, text, sizeof text);
@@ -98,8 +85,14 @@ static bool number_of(struct ask *a, const char *key, int64_t otherwise, int64_t
 	return false;
 }
 
-/* False: the refusal is written. */
-static bool symbol_of(struct ask *a)
+bool binance_has(const struct binance_ask *a, const char *key)
+{
+	char text[4];
+
+	return http_query(a->r, key, text, sizeof text) != BC_ENOTFOUND;
+}
+
+bool binance_symbol(struct binance_ask *a)
 {
 	char text[MARKET_NAME_MAX];
 	bc_status rc = http_query(a->r, "symbol", text, sizeof text);
@@ -132,7 +125,7 @@ static const struct binance_depth_cost *cost_of(const struct binance_dialect *d,
 }
 
 /* How many changes ago the answer shall be; 0: none. */
-static uint64_t age_of(const struct ask *a)
+static uint64_t age_of(const struct binance_ask *a)
 {
 	struct sim_old_snapshots *old = a->world->old_snapshots;
 	uint64_t seq = market_seq(a->world->market, a->symbol);
@@ -145,7 +138,7 @@ static uint64_t age_of(const struct ask *a)
 	return old->changes < seq ? old->changes : seq - 1;
 }
 
-static bool put_old_side(const struct ask *a, enum market_side side, uint64_t seq)
+static bool put_old_side(const struct binance_ask *a, enum market_side side, uint64_t seq)
 {
 	struct binance_changes changes = { .list = NULL };
 	bool known = binance_changes_since(&changes, a->world->market, a->symbol, side, seq);
@@ -157,14 +150,14 @@ static bool put_old_side(const struct ask *a, enum market_side side, uint64_t se
 	return known;
 }
 
-static void put_side(const struct ask *a, enum market_side side, uint64_t seq)
+static void put_side(const struct binance_ask *a, enum market_side side, uint64_t seq)
 {
 	if (seq == market_seq(a->world->market, a->symbol) || !put_old_side(a, side, seq))
 		binance_put_top(&a->reply->body, a->dialect, a->world->market, a->symbol, side,
 				(size_t)a->limit);
 }
 
-static void write_depth(struct ask *a)
+static void write_depth(struct binance_ask *a)
 {
 	struct sim_buffer *b = &a->reply->body;
 	uint64_t seq = market_seq(a->world->market, a->symbol) - age_of(a);
@@ -186,11 +179,11 @@ static void write_depth(struct ask *a)
 }
 
 /* Weighed by its limit, so it reads that first. */
-static void get_depth(struct ask *a)
+static void get_depth(struct binance_ask *a)
 {
 	const struct binance_depth_cost *cost;
 
-	if (!number_of(a, "limit", a->dialect->depth_default, &a->limit))
+	if (!binance_number(a, "limit", a->dialect->depth_default, &a->limit))
 		return;
 	cost = a->limit > 0 ? cost_of(a->dialect, a->limit) : NULL;
 	if (!binance_weigh(a->state, a->world, cost != NULL ? cost->weight : 1, a->reply))
@@ -203,18 +196,18 @@ static void get_depth(struct ask *a)
 	}
 	if (a->limit > cost->limit)
 		a->limit = cost->limit;
-	if (symbol_of(a))
+	if (binance_symbol(a))
 		write_depth(a);
 }
 
 /* ------------------------------------------------------------------ small things */
 
-static void get_ping(struct ask *a)
+static void get_ping(struct binance_ask *a)
 {
 	sim_buffer_text(&a->reply->body, "{}");
 }
 
-static void get_time(struct ask *a)
+static void get_time(struct binance_ask *a)
 {
 	sim_buffer_printf(&a->reply->body, "{\"serverTime\":%lld}",
 			  (long long)binance_time(a->world, a->world->now, false));
@@ -227,14 +220,20 @@ static const struct {
 	const char *path; /* after /api/v3/ or /fapi/v1/ */
 	uint32_t spot_weight, usdm_weight;
 	bool data;
-	void (*get)(struct ask *a);
+	void (*get)(struct binance_ask *a);
 } endpoints[] = {
 	{ "ping", 1, 1, false, get_ping },
 	{ "time", 1, 1, false, get_time },
+	{ "exchangeInfo", 20, 1, false, binance_get_info },
 	{ "depth", 0, 0, true, get_depth },
+	{ "trades", 25, 5, true, binance_get_trades },
+	{ "aggTrades", 4, 20, true, binance_get_agg_trades },
+	{ "klines", 0, 0, true, binance_get_klines },
+	{ "ticker/bookTicker", 0, 0, true, binance_get_book_ticker },
+	{ "ticker/24hr", 0, 0, true, binance_get_ticker },
 };
 
-static void run(struct ask *a, size_t at)
+static void run(struct binance_ask *a, size_t at)
 {
 	uint32_t weight = a->dialect->usdm ? endpoints[at].usdm_weight : endpoints[at].spot_weight;
 
@@ -250,7 +249,7 @@ void binance_request(void *state, const struct sim_world *world, const struct ht
 		     struct sim_reply *reply)
 {
 	struct binance_state *s = state;
-	struct ask a = {
+	struct binance_ask a = {
 		.state = s, .dialect = s->dialect, .world = world, .r = r, .reply = reply
 	};
 	bc_str path = r->path;

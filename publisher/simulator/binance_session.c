@@ -71,7 +71,7 @@ void binance_opened(void *session, const struct sim_world *world, const struct h
 
 	(void)sink;
 	s->opened_ns = world->mono.ns;
-	s->next_ping_ns = world->mono.ns + s->state->ping_ns;
+	s->pinged_ns = world->mono.ns;
 	binance_path(s->state->dialect, r->path, &s->route, &s->combined, &streams);
 	s->micro = !s->state->dialect->usdm &&
 		   http_query(r, "timeUnit", text, sizeof text) == BC_OK &&
@@ -132,9 +132,9 @@ static void tick_life(struct binance_session *s, const struct sim_world *world,
 		end(s, CLOSE_POLICY, sink);
 		return;
 	}
-	if (now < s->next_ping_ns)
+	if (now - s->pinged_ns < s->state->ping_ns)
 		return;
-	s->next_ping_ns = now + s->state->ping_ns;
+	s->pinged_ns = now;
 	snprintf(s->ping, sizeof s->ping, "%lld", (long long)(world->now.ns / BC_NS_PER_MS));
 	if (s->pong_due_ns == 0)
 		s->pong_due_ns = now + s->state->pong_ns;
@@ -230,6 +230,34 @@ static void send_trades(struct binance_session *s, const struct binance_writer *
 	}
 }
 
+static bool candle_is_over(const struct binance_stream *stream, const struct sim_world *world)
+{
+	return stream->kind == BINANCE_CANDLE && stream->open_ns != 0 &&
+	       world->now.ns >=
+		       stream->open_ns + binance_intervals[stream->interval].seconds * BC_NS_PER_S;
+}
+
+/* The candle it tells of; once more and closed when its time is over, then on to the newest. False:
+ * nothing new. */
+static bool put_candle(const struct binance_writer *w, struct binance_stream *stream)
+{
+	const struct market *m = w->world->market;
+	int64_t length = binance_intervals[stream->interval].seconds * BC_NS_PER_S;
+	struct market_candle c;
+	bool over = candle_is_over(stream, w->world);
+
+	if (over && binance_find_candle(m, stream->symbol, stream->interval, stream->open_ns, &c)) {
+		stream->open_ns = 0;
+	} else if (market_get_candle(m, stream->symbol, stream->interval, 0, &c)) {
+		over = w->world->now.ns >= c.open_time.ns + length;
+		stream->open_ns = over ? 0 : c.open_time.ns;
+	} else {
+		return false;
+	}
+	binance_put_candle(w, &c);
+	return true;
+}
+
 /* Writes what the stream has to say now. False: nothing. */
 static bool put_event(const struct binance_writer *w, struct binance_stream *stream)
 {
@@ -244,6 +272,14 @@ static bool put_event(const struct binance_writer *w, struct binance_stream *str
 			return false;
 		binance_put_book_ticker(w);
 		return true;
+	case BINANCE_TICKER:
+		binance_put_ticker(w);
+		return true;
+	case BINANCE_MINI_TICKER:
+		binance_put_mini_ticker(w);
+		return true;
+	case BINANCE_CANDLE:
+		return put_candle(w, stream);
 	default:
 		return false;
 	}
@@ -272,6 +308,11 @@ static void tick_stream(struct binance_session *s, const struct sim_world *world
 	uint64_t now = position(world->market, stream);
 	bool due = slot_is_due(stream, world);
 
+	if (candle_is_over(stream, world)) {
+		if (put_candle(&w, stream))
+			send_payload(s, world, stream, sink);
+		return;
+	}
 	if (now == stream->cursor || !(due || flush))
 		return;
 	if (stream->kind == BINANCE_TRADE || stream->kind == BINANCE_AGG_TRADE)

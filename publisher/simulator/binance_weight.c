@@ -62,10 +62,10 @@ bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint3
 {
 	int64_t now = world->mono.ns, minute = world->now.ns / MINUTE_NS;
 
-	if (minute != s->minute) {
-		s->minute = minute;
+	if (minute != s->minute && !s->used_is_set)
 		s->used = 0;
-	}
+	s->minute = minute;
+	s->used_is_set = false;
 	if (banned(s, now, reply))
 		return false;
 	if (now < s->blocked_until_ns)

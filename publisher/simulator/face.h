@@ -73,9 +73,10 @@ struct sim_face {
 	/* State of the whole exchange (its rate limits). NULL: out of memory. */
 	void *(*state_new)(void);
 	void (*state_free)(void *state);
-	/* Changes how it behaves, for tests: a limit, a time, a fault of its own. NULL: done; else
-	 * the reason why not. `value` NULL: back to what the exchange does. */
-	const char *(*set)(void *state, const char *name, const char *value);
+	/* Changes how it behaves, for tests: a limit, a time. NULL: done; else the reason why not.
+	 * `name` NULL: everything back to what the exchange does. The slot is NULL where nothing
+	 * can be set. */
+	const char *(*set)(void *state, const char *name, double value);
 
 	/* May this upgrade happen? status 101, with extra headers, or the refusal. */
 	void (*upgrade)(void *state, const struct sim_world *world, const struct http_request *r,

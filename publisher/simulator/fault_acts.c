@@ -61,6 +61,35 @@ const char *fault_close(struct sim *sim, const struct fault_args *args)
 	return NULL;
 }
 
+const char *fault_shutdown(struct sim *sim, const struct fault_args *args)
+{
+	struct sim_world world = sim_world_now(sim);
+	double seconds;
+
+	if (sim->face->shutdown == NULL)
+		return "this exchange announces nothing before it closes";
+	if (!fault_number(args, "in", 0, 1e6, 10, &seconds))
+		return "in must be seconds";
+	for (struct sim_session *s = sim->sessions; s != NULL; s = s->next) {
+		struct sim_sink sink = sim_session_sink(s);
+
+		sim->face->shutdown(s->state, &world, (int64_t)(seconds * (double)BC_NS_PER_S),
+				    &sink);
+	}
+	return NULL;
+}
+
+const char *fault_exchange(struct sim *sim, const struct fault_args *args)
+{
+	double value;
+
+	if (sim->face->set == NULL)
+		return "nothing can be set of this exchange";
+	if (!fault_number(args, "value", -1e12, 1e12, 1, &value))
+		return "value must be a number";
+	return sim->face->set(sim->face_state, fault_text(args, "set", ""), value);
+}
+
 /* ------------------------------------------------------------------ the door */
 
 static const char *count_of(const struct fault_args *args, uint64_t *out)
@@ -195,6 +224,8 @@ const char *fault_clear(struct sim *sim, const struct fault_args *args)
 	sim->door = (struct fault_door){ .refuse = 0 };
 	sim->crossed = 0;
 	sim->old_snapshots.n = 0;
+	if (sim->face->set != NULL)
+		sim->face->set(sim->face_state, NULL, 0);
 	sim->skew_ns = 0;
 	sim_server_mute(sim->server, 0);
 	market_set_rate(sim->market, sim->options.rate);

@@ -133,6 +133,9 @@ static bool armed_for(const struct fault_armed *armed, struct sim_session *s, bc
 
 	if (armed->damage == NULL || armed->left == 0)
 		return false;
+	if (armed->match[0] != '\0' &&
+	    memmem(payload.p, payload.n, armed->match, strlen(armed->match)) == NULL)
+		return false;
 	if (armed->symbol[0] == '\0')
 		return true;
 	if (symbol.n == 0 && s->sim->face->symbol_of(payload, name))

@@ -24,6 +24,7 @@ static const char *arm(struct sim *sim, const struct fault_args *args, fault_dam
 		a->damage = damage;
 		a->left = (uint64_t)n;
 		snprintf(a->symbol, sizeof a->symbol, "%s", fault_text(args, "symbol", ""));
+		snprintf(a->match, sizeof a->match, "%s", fault_text(args, "match", ""));
 		snprintf(a->arg, sizeof a->arg, "%s", fault_text(args, "key", ""));
 		return NULL;
 	}

@@ -58,6 +58,7 @@ struct fault_armed {
 	fault_damage *damage; /* NULL: free */
 	uint64_t left;
 	char symbol[64]; /* empty: any */
+	char match[64];  /* only frames that hold this text; empty: any */
 	char arg[64];
 };
 

@@ -73,7 +73,9 @@ struct market_candle {
 	bc_wall_time open_time;
 	bc_wall_time last_time; /* of the newest trade in it */
 	int64_t open, high, low, close;
-	bc_decimal volume, value; /* at most 8 decimals and 18 digits, then cut */
+	bc_decimal volume, value;               /* at most 8 decimals and 18 digits, then cut */
+	bc_decimal bought_volume, bought_value; /* of it, by takers who bought */
+	uint64_t first_trade, last_trade;       /* ids */
 };
 
 /* A UTC day and the last 24 hours (rolled by the hour). */

@@ -25,7 +25,8 @@ struct market_sums {
 struct market_bar {
 	int64_t open_ns, last_ns;
 	int64_t open, high, low, close;
-	struct market_sums sums;
+	struct market_sums sums, bought;
+	uint64_t first_trade, last_trade;
 };
 
 struct market_series {

@@ -60,9 +60,11 @@ static void add_to_series(struct market_series *series, int64_t interval_ns,
 		bar = &series->bars[(series->n - 1) % MARKET_CANDLES_KEPT];
 	if (bar == NULL || bar->open_ns != open_ns) {
 		bar = &series->bars[series->n++ % MARKET_CANDLES_KEPT];
-		*bar = (struct market_bar){
-			.open_ns = open_ns, .open = t->price, .high = t->price, .low = t->price
-		};
+		*bar = (struct market_bar){ .open_ns = open_ns,
+					    .open = t->price,
+					    .high = t->price,
+					    .low = t->price,
+					    .first_trade = t->id };
 	}
 	if (t->price > bar->high)
 		bar->high = t->price;
@@ -70,7 +72,10 @@ static void add_to_series(struct market_series *series, int64_t interval_ns,
 		bar->low = t->price;
 	bar->close = t->price;
 	bar->last_ns = t->time.ns;
+	bar->last_trade = t->id;
 	add(&bar->sums, t->quantity, value);
+	if (t->maker == MARKET_ASK)
+		add(&bar->bought, t->quantity, value);
 }
 
 void market_record_trade(struct market *m, size_t symbol, struct market_trade t)
@@ -186,6 +191,10 @@ bool market_get_candle(const struct market *m, size_t symbol, size_t interval, s
 		.close = bar->close,
 		.volume = cut(bar->sums.volume, s->spec.qty_exp),
 		.value = value_of(&s->spec, bar->sums.value),
+		.bought_volume = cut(bar->bought.volume, s->spec.qty_exp),
+		.bought_value = value_of(&s->spec, bar->bought.value),
+		.first_trade = bar->first_trade,
+		.last_trade = bar->last_trade,
 	};
 	return true;
 }

@@ -82,7 +82,7 @@ static void rig_parse(const char *target, char *text, size_t cap, struct http_re
 }
 
 /* The status of an upgrade; the rig's session is a new one if it is 101. */
-static int rig_open(struct rig *r, const char *target)
+static inline int rig_open(struct rig *r, const char *target)
 {
 	static char text[HTTP_HEAD_MAX];
 	struct sim_reply reply = { .status = 200 };
@@ -94,7 +94,8 @@ static int rig_open(struct rig *r, const char *target)
 	sim_buffer_free(&reply.body);
 	if (reply.status != 101)
 		return reply.status;
-	r->face->session_free(r->session);
+	if (r->session != NULL)
+		r->face->session_free(r->session);
 	r->session = r->face->session_new(r->state);
 	cr_assert_not_null(r->session);
 	if (r->face->opened != NULL)
@@ -142,7 +143,8 @@ static inline struct rig *rig_new(const struct sim_face *face, size_t n, double 
 static inline void rig_free(struct rig *r)
 {
 	rig_forget(r);
-	r->face->session_free(r->session);
+	if (r->session != NULL)
+		r->face->session_free(r->session);
 	r->face->state_free(r->state);
 	market_free(&r->market);
 	free(r);
@@ -162,7 +164,8 @@ static inline void rig_step(struct rig *r, int64_t ms, bool still)
 		market_skip(r->market, r->world.now);
 	else
 		market_advance(r->market, r->world.now);
-	r->face->tick(r->session, &r->world, false, &r->sink);
+	if (r->session != NULL)
+		r->face->tick(r->session, &r->world, false, &r->sink);
 }
 
 static inline void rig_pass(struct rig *r, int64_t ms, int64_t step_ms)
