@@ -120,13 +120,37 @@ static void show(const struct list *l)
 	}
 }
 
+/* "exchange.symbol" with a unified name: in the exchange's own spelling, in own[]. Else *pattern
+ * stays as it is. */
+static enum cli_status spell(struct cli *cli, const char **pattern, char own[2 * BC_TOPIC_MAX + 4])
+{
+	bc_str exchange, name;
+	char symbol[BC_TOPIC_MAX + 1];
+	if (*pattern == NULL || is_pattern(*pattern) || strchr(*pattern, '.') == NULL ||
+	    strchr(*pattern, '/') == NULL)
+		return CLI_OK;
+	enum cli_status status = split_name(cli, *pattern, &exchange, &name);
+	if (status == CLI_OK)
+		status = native_symbol(cli, exchange, name, symbol);
+	if (status != CLI_OK)
+		return status;
+	if (exchange.n > BC_TOPIC_MAX)
+		return cli_complain(cli, CLI_ERROR, "'%.40s...': no such exchange", exchange.p);
+	snprintf(own, 2 * BC_TOPIC_MAX + 4, "%.*s.%s", (int)exchange.n, exchange.p, symbol);
+	*pattern = own;
+	return CLI_OK;
+}
+
 static enum cli_status run_list(struct cli *cli)
 {
 	const char *pattern = cli->n_args > 0 ? cli->args[0] : NULL;
+	char own[2 * BC_TOPIC_MAX + 4];
 	struct list l = { .cli = cli };
 	struct bc_rpc_reply reply;
+	enum cli_status status = spell(cli, &pattern, own);
 	const bc_str prefix = pattern != NULL ? pattern_prefix(pattern) : BC_STR("");
-	enum cli_status status = cli_ask(cli, "LIST", &prefix, 1, &reply);
+	if (status == CLI_OK)
+		status = cli_ask(cli, "LIST", &prefix, 1, &reply);
 	if (status == CLI_OK && !copy_topics(&l, &reply))
 		status = cli_complain(cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
 	if (status == CLI_OK)
@@ -146,10 +170,11 @@ static enum cli_status run_list(struct cli *cli)
 
 const struct cli_verb cli_verb_list = {
 	.name = "list",
-	.arguments = "[EXCHANGE | 'EXCHANGE.PATTERN']",
+	.arguments = "[EXCHANGE | EXCHANGE.SYMBOL | 'EXCHANGE.PATTERN']",
 	.purpose = "what is published: symbols, their channels and states",
 	.examples = "  bookcast list\n"
 		    "  bookcast list upbit\n"
+		    "  bookcast list upbit.BTC/KRW\n"
 		    "  bookcast list 'upbit.BTC-*' --json\n",
 	.max_args = 1,
 	.run = run_list,

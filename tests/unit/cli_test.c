@@ -143,6 +143,8 @@ static const struct {
 	{ "list-json", "list --json", 0 },
 	{ "list-exchange", "list upbit", 0 },
 	{ "list-pattern", "list upbit.KRW-B*", 0 },
+	{ "list-unified", "list upbit.BTC/KRW", 0 },
+	{ "list-unified-unknown", "list upbit.BTC/USD", 2 },
 	{ "list-none", "list kraken", 2 },
 	{ "list-too-many", "list a b", 1 },
 	{ "health", "health", 3 },
