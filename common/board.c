@@ -35,19 +35,6 @@ struct board_entry *board_find(const struct bc_board *board, bc_str topic)
 	return e;
 }
 
-static void forget_names(struct bc_board *board, const struct board_entry *e)
-{
-	struct board_name *name, *next;
-	if (e->channel != BC_CHANNEL_INSTRUMENT)
-		return;
-	HASH_ITER (hh, board->names, name, next)
-		if (name->entry == e) {
-			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed ones are unlinked */
-			HASH_DEL(board->names, name);
-			free(name);
-		}
-}
-
 static void free_line(struct bc_board *board, struct board_line *line)
 {
 	line->gateway->n_users--;
@@ -76,7 +63,7 @@ static void forget_lines(struct bc_board *board, struct board_entry *e, line_tes
 	if (e->lines == NULL) {
 		if (board->on_forgotten != NULL)
 			board->on_forgotten(board->forgotten_self, board_topic(e));
-		forget_names(board, e);
+		board_name_forget(board, e);
 		HASH_DEL(board->entries, e);
 		free(e);
 	}
@@ -282,28 +269,6 @@ static void apply_news(struct bc_board *board, const struct bc_gateway_news *new
 
 /* ---- messages ---- */
 
-/* NOLINTNEXTLINE(readability-function-size): uthash is macros */
-static void learn_name(struct bc_board *board, struct board_entry *e, bc_str unified)
-{
-	struct board_name *name = NULL;
-	size_t n = e->n_exchange + 1 + unified.n;
-	if (unified.n == 0 || unified.n > BC_TOPIC_MAX)
-		return;
-	name = calloc(1, sizeof *name + n);
-	if (name == NULL)
-		return;
-	name->n = n;
-	name->entry = e;
-	memcpy(name->text, e->topic, e->n_exchange + 1);
-	memcpy(name->text + e->n_exchange + 1, unified.p, unified.n);
-	struct board_name *known = NULL;
-	HASH_FIND(hh, board->names, name->text, n, known);
-	if (known == NULL)
-		HASH_ADD_KEYPTR(hh, board->names, name->text, n, name);
-	if (known != NULL || name->hh.tbl == NULL)
-		free(name);
-}
-
 /* Its message has just said so; never back in time, since an answer of a cache is a bit old. */
 static void prove(struct board_line *line, bc_mono_time now)
 {
@@ -392,7 +357,7 @@ static bc_status take_line(struct bc_board *board, struct board_entry *e, struct
 	if (env->state != BC_STATE_DOWN && env->state != BC_STATE_HALTED)
 		set_listed(board, line, true, now); /* its list is on its way */
 	if (env->channel == BC_CHANNEL_INSTRUMENT)
-		learn_name(board, e, m->body.instrument.unified);
+		board_name_learn(board, e, m->body.instrument.unified);
 	if (e->lines->next != NULL)
 		forget_lines(board, e, is_replaced_by, line);
 	return BC_OK;

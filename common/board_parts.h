@@ -35,6 +35,7 @@ struct board_entry {
 	size_t n_topic, n_exchange, n_symbol; /* the symbol stands after the first dot */
 	enum bc_channel channel;
 	struct board_line *lines;
+	struct board_name *name; /* of an instrument topic: its unified name, or NULL */
 };
 
 struct board_name { /* a unified name, from the instrument topics */
@@ -90,5 +91,10 @@ bool board_proven(const struct board_view *view, bc_mono_time *when);
 
 /* What heartbeats have proved until `heard` is noted in the line, before they stop counting. */
 void board_freeze(struct board_line *line, bc_mono_time heard);
+
+/* The instrument topic `e` says what its symbol is called. Of two that say the same the first one
+ * is believed as long as it is listed. */
+void board_name_learn(struct bc_board *board, struct board_entry *e, bc_str unified);
+void board_name_forget(struct bc_board *board, struct board_entry *e);
 
 #endif

@@ -123,30 +123,6 @@ size_t bc_board_list(struct bc_board *board, bc_str prefix, bc_str *topics, size
 	return n;
 }
 
-bc_status bc_board_resolve(struct bc_board *board, bc_str exchange, bc_str name, bc_str *symbol)
-{
-	char text[2 * BC_TOPIC_MAX + 2];
-	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
-		const struct bc_gateway *g = bc_gateways_at(board->gateways, i);
-		if (!g->replaced && bc_str_is(exchange, g->exchange) && bc_gateway_lists(g, name)) {
-			*symbol = name;
-			return BC_OK;
-		}
-	}
-	if (exchange.n > BC_TOPIC_MAX || name.n > BC_TOPIC_MAX)
-		return BC_ENOTFOUND;
-	struct board_name *known = NULL;
-	size_t n = exchange.n + 1 + name.n;
-	memcpy(text, exchange.p, exchange.n);
-	text[exchange.n] = '.';
-	memcpy(text + exchange.n + 1, name.p, name.n);
-	HASH_FIND(hh, board->names, text, n, known);
-	if (known == NULL)
-		return BC_ENOTFOUND;
-	*symbol = board_symbol(known->entry);
-	return BC_OK;
-}
-
 const struct bc_board_stats *bc_board_stats(const struct bc_board *board)
 {
 	return &board->stats;

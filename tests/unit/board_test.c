@@ -554,10 +554,12 @@ BOARD_TEST(lists_and_prefixes)
 	cr_expect_eq(bc_board_list(board, BC_STR("x"), topics, 4), 0);
 }
 
+static uint64_t instrument_seq = 1;
+
 static void instrument(const char *symbol, const char *unified)
 {
 	char topic[64];
-	struct bc_message m = { .envelope = bus_envelope(100, 1, BC_STATE_LIVE) };
+	struct bc_message m = { .envelope = bus_envelope(100, instrument_seq, BC_STATE_LIVE) };
 	m.body.instrument = (struct bc_instrument){ .base = BC_STR("B"),
 						    .quote = BC_STR("Q"),
 						    .unified = bc_str_of(unified),
@@ -586,6 +588,36 @@ BOARD_TEST(both_names_of_a_symbol_are_known)
 	bc_board_tick(board, now);
 	cr_expect_eq(bc_board_resolve(board, BC_STR("upbit"), BC_STR("BTC/KRW"), &symbol),
 		     BC_ENOTFOUND, "forgotten with its topic");
+}
+
+static void expect_resolved(const char *unified, const char *want, int line)
+{
+	bc_str symbol = BC_STR("");
+	bc_board_resolve(board, BC_STR("upbit"), bc_str_of(unified), &symbol);
+	cr_expect(bc_str_is(symbol, want), "line %d: %.*s", line, (int)symbol.n, symbol.p);
+}
+#define EXPECT_RESOLVED(unified, want) expect_resolved(unified, want, __LINE__)
+
+BOARD_TEST(a_name_follows_the_symbol_that_is_listed)
+{
+	symbols("0", 100, 1, "LUNA", "LUNC");
+	instrument("LUNA", "LUNA/USDT");
+	instrument_seq = 2;
+	instrument("LUNA", "LUNA/USDT");
+	instrument("LUNC", "LUNA/USDT");
+	EXPECT_RESOLVED("LUNA/USDT", "LUNA"); /* who said so first, as long as it is listed */
+	symbols("0", 100, 2, "LUNC", NULL);
+	instrument_seq = 3;
+	instrument("LUNC", "LUNA/USDT");
+	EXPECT_RESOLVED("LUNA/USDT", "LUNC");
+	instrument_seq = 4;
+	instrument("LUNC", "LUNC/USDT"); /* corrected: the old name is nobody's */
+	EXPECT_RESOLVED("LUNA/USDT", "");
+	EXPECT_RESOLVED("LUNC/USDT", "LUNC");
+	instrument_seq = 5;
+	instrument("LUNC", "");
+	EXPECT_RESOLVED("LUNC/USDT", "");
+	instrument_seq = 1;
 }
 
 Test(board, topics_are_bounded, .fini = close_board)
