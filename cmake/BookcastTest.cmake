@@ -5,6 +5,7 @@
 #   bc_add_race(metrics_race bookcast::common)       threads, a plain main(), tests/race/metrics_race.c:
 #                                                    what the tsan preset runs (Criterion cannot)
 #   bc_add_integration(kill_test TIMEOUT 120)        the programs as processes, tests/integration/kill_test.py
+#   bc_add_simulation(upbit)                         an exchange in simulated time, tests/simulation/
 #   bc_add_fuzz(fuzz_decimal bookcast::proto)        fuzz target; its corpus is replayed as a test
 #   bc_add_bench(bench_hot_path bookcast::proto)     benchmark, run by ctest -L bench in release builds
 set(BOOKCAST_TEST_FAILS "ERROR: (Address|Leak|Thread)Sanitizer;runtime error:")
@@ -49,6 +50,16 @@ function(bc_add_race name)
   add_test(NAME race.${name} COMMAND ${name})
   set_tests_properties(race.${name} PROPERTIES TIMEOUT 60 LABELS race
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS};WARNING: ThreadSanitizer")
+endfunction()
+
+# A thousand seeds, twenty times as many with BOOKCAST_LONG; and some of them twice: a seed decides all.
+function(bc_add_simulation exchange)
+  add_test(NAME simulation.${exchange} COMMAND simulation --exchange ${exchange})
+  add_test(NAME simulation.${exchange}.same_twice
+    COMMAND simulation --exchange ${exchange} --seeds 25 --twice)
+  set_tests_properties(simulation.${exchange} simulation.${exchange}.same_twice PROPERTIES
+    TIMEOUT 3600 LABELS simulation SKIP_RETURN_CODE 77
+    FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()
 
 add_custom_target(bookcast_fuzz)

@@ -1,0 +1,34 @@
+#include "tests/simulation/models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The type stands first, in both dialects: {"type":"orderbook", [{"ty":"orderbook" */
+static bool upbit_is_book(bc_str frame)
+{
+	size_t n = frame.n < 32 ? frame.n : 32;
+	return memmem(frame.p, n, "orderbook", 9) != NULL;
+}
+
+/* Time in ms, then four digits of the trade's own number. */
+static uint64_t upbit_trade_of(bc_str id)
+{
+	char text[32];
+	if (id.n >= sizeof text)
+		return 0;
+	memcpy(text, id.p, id.n);
+	text[id.n] = '\0';
+	return strtoull(text, NULL, 10) % 10000;
+}
+
+const struct model models[] = {
+	{ .exchange = "upbit",
+	  .is_book = upbit_is_book,
+	  .trade_of = upbit_trade_of,
+	  .too_many = "Too Many Requests",
+	  .gets = 40,
+	  .gets_a_second = 1 },
+	{ .exchange = "binance-spot" },
+	{ .exchange = "binance-usdm" },
+	{ .exchange = NULL },
+};

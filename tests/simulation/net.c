@@ -1,0 +1,468 @@
+/* net.c - connections between the session and the face of the exchange.
+ *
+ * A connection keeps the order of what is sent on it and delays it; different connections, and
+ * REST, overtake each other. */
+#include "tests/simulation/trial_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HANDSHAKE_TIMEOUT_NS (10 * S) /* as the transport's */
+
+/* ------------------------------------------------------------------ the heap of events */
+
+static bool before(const struct event *a, const struct event *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+}
+
+static void swap(struct events *h, size_t a, size_t b)
+{
+	struct event *kept = h->at[a];
+	h->at[a] = h->at[b];
+	h->at[b] = kept;
+}
+
+void event_add(struct trial *t, struct events *h, struct event *e)
+{
+	size_t i = h->n;
+	e->order = t->n_events++;
+	h->at = trial_room(h->at, h->n, &h->cap, sizeof(struct event *));
+	h->at[h->n++] = e;
+	for (; i > 0 && before(h->at[i], h->at[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(h, i, (i - 1) / 2);
+}
+
+struct event *events_take(struct events *h)
+{
+	struct event *first = h->at[0];
+	size_t i = 0, child;
+	h->at[0] = h->at[--h->n];
+	while ((child = 2 * i + 1) < h->n) {
+		if (child + 1 < h->n && before(h->at[child + 1], h->at[child]))
+			child++;
+		if (before(h->at[i], h->at[child]))
+			break;
+		swap(h, i, child);
+		i = child;
+	}
+	return first;
+}
+
+struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc_str bytes)
+{
+	struct event *e = calloc(1, sizeof *e + bytes.n + 1);
+	(void)t;
+	if (e == NULL)
+		abort();
+	e->kind = kind;
+	e->at_ns = at_ns;
+	e->why = "";
+	e->used_weight = -1;
+	e->n = bytes.n;
+	if (bytes.n > 0)
+		memcpy(e->bytes, bytes.p, bytes.n);
+	return e;
+}
+
+static struct event *link_event(struct link *link, enum event_kind kind, int64_t at_ns,
+				bc_str bytes)
+{
+	struct event *e = event_new(link->trial, kind, at_ns, bytes);
+	e->link = link->id;
+	e->life = link->life;
+	return e;
+}
+
+/* ------------------------------------------------------------------ from here to there */
+
+static int64_t up_at(struct link *link)
+{
+	int64_t at = link->trial->now_ns + link->latency_ns;
+	if (at < link->stalled_until_ns)
+		at = link->stalled_until_ns;
+	return link->up_ns = at > link->up_ns ? at : link->up_ns;
+}
+
+/* When what leaves the exchange now arrives. */
+static int64_t down_at(struct link *link)
+{
+	struct trial *t = link->trial;
+	int64_t at = t->now_ns + link->latency_ns + dice_between(&t->dice, 0, t->plan.jitter_ns);
+	if (at < link->stalled_until_ns)
+		at = link->stalled_until_ns;
+	return link->down_ns = at > link->down_ns ? at : link->down_ns;
+}
+
+static void close_here(struct link *link, const char *why, uint16_t code, int64_t at_ns)
+{
+	struct event *e = link_event(link, EVENT_CLOSED, at_ns, BC_STR(""));
+	e->why = why;
+	e->close_code = code;
+	event_add(link->trial, &link->trial->client, e);
+}
+
+void net_connect(struct trial *t, uint32_t id)
+{
+	struct link *link = &t->links[id % MAX_LINKS];
+	if (id >= MAX_LINKS || (id < t->n_links && link->phase != LINK_IDLE)) {
+		trial_fail(t, "connect", "connection %u is not one that may be made now", id);
+		return;
+	}
+	uint32_t life = link->life + 1;
+	*link = (struct link){ .trial = t,
+			       .id = id,
+			       .life = life,
+			       .phase = LINK_CONNECTING,
+			       .io_ns = t->now_ns,
+			       .latency_ns = t->plan.latency_ns / 2 +
+					     dice_between(&t->dice, 0, t->plan.latency_ns) };
+	if (id >= t->n_links)
+		t->n_links = id + 1;
+	if (fault_hits(t, FAULT_HANG)) {
+		close_here(link, "timeout", 0, t->now_ns + HANDSHAKE_TIMEOUT_NS);
+	} else {
+		const char *path = session_line(t->session, id)->path;
+		event_add(t, &t->server,
+			  link_event(link, EVENT_UPGRADE, up_at(link), bc_str_of(path)));
+	}
+}
+
+static void end_there(struct link *link)
+{
+	if (link->session != NULL)
+		link->trial->face->session_free(link->session);
+	link->session = NULL;
+	free(link->held);
+	link->held = NULL;
+}
+
+/* What is still on its way may or may not be handed over before the end is. */
+void net_disconnect(struct trial *t, uint32_t id)
+{
+	struct link *link = &t->links[id % MAX_LINKS];
+	if (link->being_told)
+		return; /* it found out just now that our clock has jumped */
+	if (id >= t->n_links || link->phase == LINK_IDLE || link->phase == LINK_ENDING) {
+		trial_fail(t, "connect", "connection %u is not one that may be given up now", id);
+		return;
+	}
+	link->phase = LINK_ENDING;
+	end_there(link);
+	if (dice_hits(&t->dice, 500000))
+		link->life++;
+	close_here(link, "closed by us", 0, t->now_ns + dice_between(&t->dice, 0, 50 * MS));
+}
+
+bc_status net_send(struct trial *t, uint32_t id, bc_str text)
+{
+	struct link *link = &t->links[id % MAX_LINKS];
+	if (id >= t->n_links || link->phase != LINK_OPEN) {
+		trial_fail(t, "connect", "a message is sent on connection %u, which is not open",
+			   id);
+		return BC_EIO;
+	}
+	if (link->no_send)
+		return BC_EIO;
+	event_add(t, &t->server, link_event(link, EVENT_TEXT, up_at(link), text));
+	return BC_OK;
+}
+
+void net_beat(struct trial *t, uint32_t id, bool pong, bc_str payload)
+{
+	struct link *link = &t->links[id];
+	struct event *e = link_event(link, EVENT_BEAT, up_at(link), payload);
+	e->pong = pong;
+	event_add(t, &t->server, e);
+}
+
+void net_ping(struct trial *t, uint32_t id)
+{
+	if (t->links[id].phase == LINK_OPEN)
+		net_beat(t, id, false, BC_STR(""));
+}
+
+/* ------------------------------------------------------------------ from there to here */
+
+static struct event *deliver(struct link *link, bc_str payload, enum ws_opcode opcode, bool proof)
+{
+	struct event *e = link_event(link, EVENT_FRAME, down_at(link), payload);
+	e->binary = opcode == WS_BINARY;
+	e->proof = proof;
+	link->io_ns = link->trial->now_ns;
+	event_add(link->trial, &link->trial->client, e);
+	return e;
+}
+
+static void let_go(struct link *link)
+{
+	char *held = link->held;
+	if (held == NULL)
+		return;
+	link->held = NULL;
+	deliver(link, (bc_str){ held, link->n_held }, link->trial->face->data_opcode,
+		link->held_proof);
+	free(held);
+}
+
+static void hold(struct link *link, bc_str payload)
+{
+	link->held = malloc(payload.n + 1);
+	if (link->held == NULL)
+		abort();
+	memcpy(link->held, payload.p, payload.n);
+	link->n_held = payload.n;
+	link->held_proof = true;
+	link->trial->reordered = true;
+}
+
+/* Cut short, or with a byte that no JSON text may hold anywhere: never what it was. */
+static bool deliver_damaged(struct link *link, size_t symbol, bc_str payload)
+{
+	struct trial *t = link->trial;
+	bool cut = fault_hits(t, FAULT_TRUNCATE);
+	if (!cut && !fault_hits(t, FAULT_CORRUPT))
+		return false;
+	bool book = t->model->is_book(payload);
+	int64_t at = dice_between(&t->dice, 1, (int64_t)payload.n - 1);
+	if (cut)
+		payload.n = (size_t)at;
+	struct event *e = deliver(link, payload, t->face->data_opcode, false);
+	if (!cut)
+		e->bytes[at - 1] = dice_hits(&t->dice, 500000) ? '\x01' : '\xff';
+	e->damaged_book = book;
+	e->symbol = symbol;
+	return true;
+}
+
+static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
+{
+	struct trial *t = link->trial;
+	enum ws_opcode opcode = t->face->data_opcode;
+	if (fault_hits(t, FAULT_DROP) || deliver_damaged(link, symbol, payload))
+		return;
+	if (link->held == NULL && fault_hits(t, FAULT_REORDER)) {
+		hold(link, payload);
+		return;
+	}
+	deliver(link, payload, opcode, true);
+	if (fault_hits(t, FAULT_DUPLICATE))
+		deliver(link, payload, opcode, true);
+	let_go(link);
+}
+
+static void sink_data(void *self, bc_str symbol, bc_str payload)
+{
+	struct link *link = self;
+	struct trial *t = link->trial;
+	size_t at = NOT_IN_MARKET;
+	market_find(t->market, symbol, &at);
+	if (at != NOT_IN_MARKET && t->x->sync == NULL && t->model->is_book(payload))
+		truth_sent(t, at);
+	if (!link->mute)
+		deliver_or_not(link, at, payload);
+}
+
+static void sink_reply(void *self, bc_str payload)
+{
+	struct link *link = self;
+	struct trial *t = link->trial;
+	if (t->model->too_many != NULL &&
+	    memmem(payload.p, payload.n, t->model->too_many, strlen(t->model->too_many)) != NULL)
+		trial_fail(t, "budget", "connection %u was told: %.*s", link->id, (int)payload.n,
+			   payload.p);
+	if (!link->mute)
+		deliver(link, payload, t->face->reply_opcode, false);
+}
+
+static void sink_close(void *self, uint16_t code, int64_t after_ns)
+{
+	struct link *link = self;
+	struct trial *t = link->trial;
+	if (code == 1008)
+		trial_fail(t, "budget", "connection %u is closed for too many messages", link->id);
+	struct event *e = link_event(link, EVENT_HANG_UP, t->now_ns + after_ns, BC_STR(""));
+	e->close_code = code;
+	event_add(t, &t->server, e);
+}
+
+static void sink_ping(void *self, bc_str payload)
+{
+	struct link *link = self;
+	if (!link->mute)
+		event_add(link->trial, &link->trial->client,
+			  link_event(link, EVENT_PING, down_at(link), payload));
+}
+
+static struct sim_sink sink_of(struct link *link)
+{
+	return (struct sim_sink){ link, sink_data, sink_reply, sink_close, sink_ping };
+}
+
+void net_lose(struct link *link, uint16_t code, bool at_once)
+{
+	struct trial *t = link->trial;
+	end_there(link);
+	if (link->mute)
+		return; /* nobody here will hear of it */
+	if (at_once)
+		link->life++; /* what was under way is lost, too */
+	close_here(link, code != 0 ? "closed" : "lost", code, at_once ? t->now_ns : down_at(link));
+}
+
+/* ------------------------------------------------------------------ at the exchange */
+
+bool request_of(struct sim_buffer *text, bc_str path, const char *headers, struct http_request *out)
+{
+	size_t used = 0;
+	int status = 0;
+	sim_buffer_printf(text, "GET %.*s HTTP/1.1\r\nHost: exchange\r\n%s\r\n", (int)path.n,
+			  path.p, headers);
+	return !text->failed && http_parse(text->data, text->n, out, &used, &status) == BC_OK;
+}
+
+int64_t header_number(const struct sim_reply *reply, const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t i = 0; i + n + 1 < reply->headers.n; i++) {
+		bool line = i == 0 || reply->headers.data[i - 1] == '\n';
+		if (line && reply->headers.data[i + n] == ':' &&
+		    strncasecmp(reply->headers.data + i, name, n) == 0)
+			return strtoll(reply->headers.data + i + n + 1, NULL, 10);
+	}
+	return -1;
+}
+
+static void refuse(struct link *link)
+{
+	struct trial *t = link->trial;
+	struct event *e = link_event(link, EVENT_CLOSED, down_at(link), BC_STR(""));
+	e->why = "refused";
+	e->http_status = dice_hits(&t->dice, 500000) ? 503 : 429;
+	e->retry_after_ns = dice_between(&t->dice, 0, 2) * S;
+	event_add(t, &t->client, e);
+}
+
+static void upgrade(struct trial *t, struct link *link, bc_str path)
+{
+	struct sim_buffer text = { NULL, 0, 0, false };
+	struct sim_reply reply = { .status = 400 };
+	struct sim_world world = exchange_world(t);
+	struct http_request request;
+	if (request_of(&text, path,
+		       "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+		       "Sec-WebSocket-Version: 13\r\n"
+		       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+		       &request))
+		t->face->upgrade(t->face_state, &world, &request, &reply);
+	if (reply.status == 101 && fault_hits(t, FAULT_REFUSE)) {
+		refuse(link);
+	} else if (reply.status == 101) {
+		struct sim_sink sink = sink_of(link);
+		link->session = t->face->session_new(t->face_state);
+		event_add(t, &t->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
+		if (t->face->opened != NULL)
+			t->face->opened(link->session, &world, &request, &sink);
+	} else {
+		trial_fail(t, "budget", "connection %u is refused with %d, without a fault",
+			   link->id, reply.status);
+	}
+	sim_buffer_free(&text);
+	sim_buffer_free(&reply.headers);
+	sim_buffer_free(&reply.body);
+}
+
+/* Which symbols does this message ask for? Names may be written in lower case. */
+static void remember_asked(struct trial *t, struct link *link, bc_str text)
+{
+	if (session_line(t->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
+		link->asked_for = 0;
+	for (size_t i = 0; i < t->plan.n_symbols; i++) {
+		const char *name = market_spec(t->market, i)->name;
+		size_t n = strlen(name);
+		for (size_t at = 0; at + n <= text.n; at++) {
+			if (strncasecmp(text.p + at, name, n) == 0)
+				link->asked_for |= UINT64_C(1) << i;
+		}
+	}
+}
+
+static void beat(struct trial *t, struct link *link, const struct event *e)
+{
+	struct sim_world world = exchange_world(t);
+	struct sim_sink sink = sink_of(link);
+	link->io_ns = t->now_ns;
+	if (t->face->control != NULL)
+		t->face->control(link->session, &world, e->pong ? WS_PONG : WS_PING,
+				 (bc_str){ e->bytes, e->n }, &sink);
+	if (!e->pong && link->session != NULL)
+		event_add(t, &t->client, link_event(link, EVENT_PONG, down_at(link), BC_STR("")));
+}
+
+void net_at_exchange(struct trial *t, struct event *e)
+{
+	struct link *link = &t->links[e->link];
+	struct sim_world world = exchange_world(t);
+	struct sim_sink sink = sink_of(link);
+	bc_str bytes = { e->bytes, e->n };
+	if (e->life != link->life || link->mute)
+		return;
+	if (e->kind == EVENT_UPGRADE) {
+		upgrade(t, link, bytes);
+	} else if (e->kind == EVENT_TEXT && link->session != NULL) {
+		link->io_ns = t->now_ns;
+		remember_asked(t, link, bytes);
+		t->face->message(link->session, &world, bytes, &sink);
+	} else if (e->kind == EVENT_BEAT && link->session != NULL) {
+		beat(t, link, e);
+	} else if (e->kind == EVENT_HANG_UP && link->session != NULL) {
+		net_lose(link, e->close_code, false);
+	}
+}
+
+void net_announce_end(struct link *link, int64_t after_ns)
+{
+	struct sim_world world = exchange_world(link->trial);
+	struct sim_sink sink = sink_of(link);
+	link->trial->face->shutdown(link->session, &world, after_ns, &sink);
+}
+
+void net_tick(struct trial *t, bool flush)
+{
+	struct sim_world world = exchange_world(t);
+	for (uint32_t i = 0; i < t->n_links; i++) {
+		struct link *link = &t->links[i];
+		struct sim_sink sink = sink_of(link);
+		if (link->session == NULL)
+			continue;
+		if (t->face->idle_close_ns > 0 && t->now_ns - link->io_ns >= t->face->idle_close_ns)
+			net_lose(link, 0, false);
+		else
+			t->face->tick(link->session, &world, flush, &sink);
+	}
+}
+
+/* What is under way stays so; nothing new goes wrong. */
+void net_calm(struct trial *t)
+{
+	for (uint32_t i = 0; i < t->n_links; i++) {
+		t->links[i].no_send = false;
+		let_go(&t->links[i]);
+	}
+}
+
+static void free_events(struct events *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		free(h->at[i]);
+	free(h->at);
+}
+
+void net_free(struct trial *t)
+{
+	for (uint32_t i = 0; i < t->n_links; i++)
+		end_there(&t->links[i]);
+	free_events(&t->server);
+	free_events(&t->client);
+}

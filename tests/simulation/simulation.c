@@ -1,0 +1,217 @@
+/* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
+ *
+ *   simulation --exchange upbit [--seeds 1000] [--first 1] [--seed N] [--verbose]
+ *              [--storm SECONDS] [--twice]
+ *
+ * Exit status: 0 every trial held, 1 one did not (it is printed, with the command that runs it
+ * again), 2 usage, 77 there is no adapter or no face of this exchange. */
+#include "tests/simulation/trial.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SEEDS      1000
+#define SEEDS_LONG 20000
+#define FAILED_MAX 5 /* then it is enough */
+
+struct totals {
+	uint64_t trials, failed, steps, with[N_FAULTS];
+	int64_t simulated_ns, healed_ns, slowest_heal_ns;
+	uint64_t slowest_heal_seed;
+	struct trial_result sum;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: simulation --exchange ID [--seeds N] [--first N] [--seed N] "
+			"[--verbose] [--storm SECONDS] [--twice]\n");
+	return 2;
+}
+
+/* ------------------------------------------------------------------ what came of it */
+
+static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
+{
+	all->trials++;
+	all->failed += r->failed;
+	all->steps += r->steps;
+	all->simulated_ns += r->simulated_ns;
+	all->healed_ns += r->healed_after_ns;
+	if (r->healed_after_ns > all->slowest_heal_ns) {
+		all->slowest_heal_ns = r->healed_after_ns;
+		all->slowest_heal_seed = seed;
+	}
+	for (size_t i = 0; i < N_FAULTS; i++) {
+		all->sum.injected[i] += r->injected[i];
+		all->with[i] += r->injected[i] > 0;
+	}
+	all->sum.books += r->books;
+	all->sum.bbos += r->bbos;
+	all->sum.trades += r->trades;
+	all->sum.connects += r->connects;
+	all->sum.gets += r->gets;
+#define SUM(field) all->sum.counters.field += r->counters.field
+	SUM(opened);
+	SUM(connect_failures);
+	SUM(reconnects);
+	SUM(duplicates);
+	SUM(refused);
+	SUM(crossed);
+	SUM(gaps);
+	SUM(resyncs);
+	SUM(rate_limited);
+	SUM(silent);
+	SUM(stalls);
+	SUM(rest_requests);
+	SUM(rest_failures);
+#undef SUM
+}
+
+static void row(const char *what, uint64_t n)
+{
+	printf("  %-34s %10llu\n", what, (unsigned long long)n);
+}
+
+static void print(const struct model *model, const struct totals *all, double seconds)
+{
+	const struct session_counters *c = &all->sum.counters;
+	printf("%s: %llu trials, %llu steps, %.0f s simulated in %.1f s\n\n", model->exchange,
+	       (unsigned long long)all->trials, (unsigned long long)all->steps,
+	       (double)all->simulated_ns / 1e9, seconds);
+	printf("  %-34s %10s %10s\n", "fault", "injected", "in trials");
+	for (size_t i = 0; i < N_FAULTS; i++)
+		printf("  %-34s %10llu %10llu\n", fault_text[i],
+		       (unsigned long long)all->sum.injected[i], (unsigned long long)all->with[i]);
+	printf("\n  %-34s %10s\n", "published as fit and compared", "");
+	row("books", all->sum.books);
+	row("bbos", all->sum.bbos);
+	row("trades", all->sum.trades);
+	row("trials with anything wrong", all->failed);
+	printf("\n  %-34s\n", "how it was made good");
+	row("connections opened", c->opened);
+	row("reconnects", c->reconnects);
+	row("  of them because of silence", c->silent);
+	row("attempts that failed", c->connect_failures);
+	row("resyncs (subscribed again)", c->resyncs);
+	row("gaps seen", c->gaps);
+	row("crossed books seen", c->crossed);
+	row("messages refused", c->refused);
+	row("duplicates seen", c->duplicates);
+	row("standstills of ours seen", c->stalls);
+	row("REST requests", c->rest_requests);
+	row("REST failures", c->rest_failures);
+	row("rate limits met (by fault)", c->rate_limited);
+	printf("  all fit again after the faults: %.2f s on average, %.2f s at most (seed %llu)\n",
+	       (double)all->healed_ns / 1e9 / (double)(all->trials > 0 ? all->trials : 1),
+	       (double)all->slowest_heal_ns / 1e9, (unsigned long long)all->slowest_heal_seed);
+}
+
+/* ------------------------------------------------------------------ running them */
+
+struct arguments {
+	const struct model *model;
+	uint64_t first, seeds;
+	int64_t storm_ns;
+	bool verbose, twice;
+};
+
+static void run_one(const struct arguments *a, uint64_t seed, struct totals *all)
+{
+	char replay[128];
+	struct trial_options o = { .model = a->model,
+				   .seed = seed,
+				   .verbose = a->verbose,
+				   .storm_ns = a->storm_ns,
+				   .replay = replay };
+	struct trial_result r, again;
+	int n = snprintf(replay, sizeof replay, "build/asan/bin/simulation --exchange %s",
+			 a->model->exchange);
+	if (a->storm_ns != 0)
+		snprintf(replay + n, sizeof replay - (size_t)n, " --storm %lld",
+			 (long long)(a->storm_ns / BC_NS_PER_S));
+	trial_run(&o, &r);
+	if (a->twice && !r.failed) {
+		trial_run(&o, &again);
+		if (again.hash != r.hash || again.steps != r.steps) {
+			printf("FAILED %s, seed %llu: two runs differ\n", a->model->exchange,
+			       (unsigned long long)seed);
+			r.failed = true;
+		}
+	}
+	add(all, seed, &r);
+}
+
+static double seconds_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int run_all(const struct arguments *a)
+{
+	struct totals all = { 0 };
+	double start = seconds_now();
+	if (bc_exchange_find(a->model->exchange) == NULL ||
+	    sim_face_find(a->model->exchange) == NULL) {
+		printf("skipped: there is no %s of %s to simulate it with\n",
+		       bc_exchange_find(a->model->exchange) == NULL ? "adapter" : "face",
+		       a->model->exchange);
+		return 77;
+	}
+	for (uint64_t i = 0; i < a->seeds && all.failed < FAILED_MAX; i++) {
+		run_one(a, a->first + i, &all);
+		fflush(stdout);
+	}
+	print(a->model, &all, seconds_now() - start);
+	return all.failed > 0;
+}
+
+static const struct model *model_of(const char *id)
+{
+	for (const struct model *m = models; m->exchange != NULL; m++) {
+		if (strcmp(m->exchange, id) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "exchange", required_argument, NULL, 'e' },
+		{ "seeds", required_argument, NULL, 'n' },
+		{ "first", required_argument, NULL, 'f' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "storm", required_argument, NULL, 't' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "twice", no_argument, NULL, '2' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct arguments a = { .first = 1,
+			       .seeds = getenv("BOOKCAST_LONG") != NULL ? SEEDS_LONG : SEEDS };
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (c == 'e')
+			a.model = model_of(optarg);
+		else if (c == 'n')
+			a.seeds = strtoull(optarg, NULL, 10);
+		else if (c == 'f')
+			a.first = strtoull(optarg, NULL, 10);
+		else if (c == 's')
+			a.first = strtoull(optarg, NULL, 10), a.seeds = 1;
+		else if (c == 't')
+			a.storm_ns = strtoll(optarg, NULL, 10) * BC_NS_PER_S;
+		else if (c == 'v')
+			a.verbose = true;
+		else if (c == '2')
+			a.twice = true;
+		else
+			return usage();
+	}
+	if (a.model == NULL || optind != argc)
+		return usage();
+	return run_all(&a);
+}

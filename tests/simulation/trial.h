@@ -1,0 +1,49 @@
+/* trial.h - one seeded run: a session, an adapter and an outlet against a model exchange, over a
+ * network that misbehaves, in simulated time.
+ *
+ *   storm   faults at random                      every step is judged
+ *   calm    none any more, until all have healed  within a bounded time
+ *   still   the market stands                     then every book is the market's own
+ *
+ * Threads one; a trial is a function of its options alone. */
+#ifndef BC_SIMULATION_TRIAL_H
+#define BC_SIMULATION_TRIAL_H
+
+#include "publisher/session.h"
+#include "tests/simulation/models.h"
+
+/* clang-format off */
+enum fault {
+#include "tests/simulation/faults.def"
+#define X(name, text, when) FAULT_##name,
+	FAULT_ROWS(X)
+#undef X
+	N_FAULTS
+};
+/* clang-format on */
+
+extern const char *const fault_text[N_FAULTS];
+
+struct trial_options {
+	const struct model *model;
+	uint64_t seed;
+	bool verbose;       /* print every action */
+	int64_t storm_ns;   /* 0: as the seed says */
+	const char *replay; /* the command that runs this one again, without its seed */
+};
+
+struct trial_result {
+	bool failed;
+	uint64_t steps; /* inputs of the session */
+	uint64_t hash;  /* of everything that happened */
+	int64_t simulated_ns, healed_after_ns;
+	uint64_t injected[N_FAULTS];
+	uint64_t books, bbos, trades; /* published and compared */
+	uint64_t connects, snapshots, gets;
+	struct session_counters counters;
+};
+
+/* Prints what went wrong, if something did, to stdout. */
+void trial_run(const struct trial_options *options, struct trial_result *out);
+
+#endif

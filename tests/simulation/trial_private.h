@@ -1,0 +1,298 @@
+/* trial_private.h - the inside of a trial, shared by the files of this directory.
+ *
+ *   trial.c   life, time, the order of events
+ *   client.c  the session's actions and the outlet's sender: what the gateway does on sockets
+ *   plan.c    what this seed is like; the faults that come at random times
+ *   net.c     connections, frames and their faults
+ *   requests.c    requests, answers and their faults
+ *   truth.c   what the exchange really had
+ *   judge.c   what must hold, after every step */
+#ifndef BC_SIMULATION_TRIAL_PRIVATE_H
+#define BC_SIMULATION_TRIAL_PRIVATE_H
+
+#include "publisher/outlet.h"
+#include "publisher/simulator/face.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/trace.h"
+#include "tests/simulation/trial.h"
+
+#define MS            BC_NS_PER_MS
+#define S             BC_NS_PER_S
+#define TRIAL_START   (1000 * S)       /* of every clock but the wall's */
+#define WALL_START    (1700000000 * S) /* when monotonic time was 0 */
+#define MAX_SYMBOLS   16
+#define MAX_NUMBERS   64 /* of symbols, as the session gives them */
+#define MAX_LINKS     16
+#define MAX_TOPICS    512
+#define MAX_SHOWN     30 /* levels a side that are published at most */
+#define NOT_IN_MARKET SIZE_MAX
+
+/* ------------------------------------------------------------------ plan.c */
+
+enum phase { PHASE_STORM, PHASE_CALM, PHASE_STILL, PHASE_OVER };
+
+struct plan {
+	size_t n_symbols, n_followed; /* in the market; at the start of the session */
+	uint32_t chance[N_FAULTS];    /* per million; TIMED: 0 or 1 */
+	int64_t every_ns;             /* between two TIMED ones, on average */
+	uint32_t volley;              /* so many come close together, now */
+	int64_t storm_ns, tick_ns;
+	int64_t latency_ns, jitter_ns;           /* of frames, one way */
+	int64_t rest_latency_ns, rest_jitter_ns; /* of requests, there and back */
+	double rate;                             /* events of the market, a second */
+};
+
+/* ------------------------------------------------------------------ net.c, requests.c */
+
+enum event_kind {
+	EVENT_UPGRADE, /* at the exchange: somebody knocks */
+	EVENT_TEXT,    /* at the exchange: a message */
+	EVENT_HANG_UP, /* at the exchange: it closes */
+	EVENT_BEAT,    /* at the exchange: a ping or, `pong`, the answer to its own */
+	EVENT_REQUEST, /* at the exchange: a GET */
+	EVENT_OPENED,  /* here, from now on */
+	EVENT_CLOSED,
+	EVENT_FRAME,
+	EVENT_PING, /* the exchange's; the transport answers */
+	EVENT_PONG,
+	EVENT_ANSWER,
+	EVENT_FAILED,
+	EVENT_COMMAND, /* "add KRW-BTC" */
+};
+
+struct event {
+	int64_t at_ns;
+	uint64_t order; /* of making; decides among equals */
+	enum event_kind kind;
+	uint32_t link, life; /* of connections */
+	uint32_t request;
+	bool pong;          /* BEAT */
+	bool binary, proof; /* FRAME: market data, whole */
+	bool damaged_book;  /* FRAME: it was about the book of `symbol` */
+	size_t symbol;
+	uint16_t close_code;
+	int http_status;
+	int64_t retry_after_ns, used_weight;
+	const char *why;
+	size_t n;
+	char bytes[];
+};
+
+struct events { /* a heap, the earliest first */
+	struct event **at;
+	size_t n, cap;
+};
+
+enum link_phase { LINK_IDLE, LINK_CONNECTING, LINK_OPEN, LINK_ENDING };
+
+struct link {
+	struct trial *trial;
+	uint32_t id, life;     /* events of an earlier life are dropped */
+	enum link_phase phase; /* as the session sees it */
+	void *session;         /* the face's; NULL: the exchange has none */
+	bool mute, no_send;    /* faults */
+	bool being_told;       /* the session is just being told that it is closed */
+	int64_t stalled_until_ns;
+	int64_t up_ns, down_ns; /* what is sent now does not overtake what came before */
+	int64_t latency_ns, io_ns;
+	int64_t proof_ns; /* by our monotonic clock: last whole data frame that arrived, or opening
+			   */
+	uint64_t asked_for; /* 1 << symbol of the market: named in what was sent */
+	char *held;         /* fault: a frame that waits for the next one */
+	size_t n_held;
+	bool held_proof;
+};
+
+struct rest_asked { /* a request slot of the session */
+	bool in_flight;
+	char *path;
+	int64_t not_before_ns; /* it has failed: the same may be asked again from then on */
+};
+
+#define REST_KEPT 24
+
+struct rest_kept { /* what was answered earlier, for stale and mistaken answers */
+	char *path, *body;
+	size_t n;
+};
+
+/* ------------------------------------------------------------------ truth.c */
+
+struct truth_book {       /* a whole book that was sent */
+	int64_t shown_ms; /* its time as the exchange writes it */
+	uint64_t seq;     /* the market's */
+	uint32_t n_bids, n_asks;
+	size_t levels; /* index into the truth's; bids first */
+};
+
+struct truth_trade {
+	bc_decimal price, quantity;
+	enum bc_side side;
+	bool published;
+};
+
+struct truth_symbol {
+	struct truth_book *books;
+	size_t n_books, cap_books;
+	struct truth_trade *trades; /* by number, from 1 */
+	size_t n_trades, cap_trades;
+};
+
+struct truth {
+	struct truth_symbol symbols[MAX_SYMBOLS];
+	bc_level *levels;
+	size_t n_levels, cap_levels;
+};
+
+/* ------------------------------------------------------------------ judge.c */
+
+struct topic {
+	bool open;
+	enum bc_channel channel;
+	uint32_t number; /* the session's, of its symbol; UINT32_MAX: the gateway's */
+	size_t symbol;   /* of the market; NOT_IN_MARKET */
+	uint64_t seq;
+	char name[80];
+};
+
+struct shown { /* what a book or bbo topic said last */
+	bool any;
+	enum bc_state state;
+	uint32_t flags, n_bids, n_asks;
+	uint64_t exchange_seq;
+	bc_wall_time ts_exchange;
+	bc_level bids[MAX_SHOWN], asks[MAX_SHOWN];
+};
+
+struct judged { /* by the session's number */
+	bool followed;
+	char name[64];
+	size_t symbol;                /* of the market; NOT_IN_MARKET */
+	struct bc_envelope announced; /* its state and reason alone */
+	enum bc_state told;           /* the last on its state topic */
+	struct shown book, bbo;
+	uint64_t fit_seq[2]; /* newest exchange sequence of book, bbo since it became fit */
+	int64_t fit_time[2]; /* newest exchange time, where nothing is numbered */
+	uint64_t last_trade;
+};
+
+/* ------------------------------------------------------------------ the trial */
+
+struct trial {
+	struct trial_options o;
+	const struct model *model;
+	const struct bc_exchange *x;
+	const struct sim_face *face;
+	struct dice dice; /* of everything */
+	struct plan plan;
+	struct trace trace;
+	struct trial_result *result;
+
+	enum phase phase;
+	int64_t now_ns;          /* of the exchange, and of our machine if it never slept */
+	int64_t slept_ns;        /* what our monotonic clock has missed */
+	int64_t frozen_until_ns; /* nothing happens here before */
+	int64_t to_sleep_ns;     /* of it, asleep */
+	int64_t wall_off_ns;
+	int64_t next_fault_ns, next_tick_ns, burst_until_ns;
+	int64_t calm_since_ns, still_since_ns;
+	struct session_now stepped; /* last input of the session */
+	int64_t ticked_ns;          /* last tick of the session */
+	unsigned ticks_in_a_row;    /* without time going on */
+
+	struct market *market;
+	void *face_state;
+	uint32_t crossed; /* fault */
+	bool market_stands;
+	int64_t calm_time_ns[MAX_SYMBOLS]; /* by the exchange's clock: of the books when the storm
+					    * ended */
+
+	struct session *session;
+	struct session_options so;
+	struct outlet *outlet;
+
+	struct events server, client;
+	uint64_t n_events, n_commands; /* made; commands under way */
+	struct link links[MAX_LINKS];
+	uint32_t n_links;
+	struct rest_asked asked[SESSION_REST_SLOTS];
+	int64_t rest_quiet_until_ns; /* a limit of all requests was met */
+	struct rest_kept kept[REST_KEPT];
+	size_t n_kept;
+
+	struct truth truth;
+	struct topic topics[MAX_TOPICS];
+	struct judged judged[MAX_NUMBERS];
+	bool reordered; /* two frames have changed places: trades may come out of order */
+};
+
+#define note(t, ...) trace_note(&(t)->trace, (t)->now_ns, (t)->result->steps, __VA_ARGS__)
+
+/* Something that must hold does not. Only the first one counts. */
+void trial_fail(struct trial *t, const char *check, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+struct session_now trial_now(const struct trial *t);
+bc_wall_time exchange_now(const struct trial *t);
+struct sim_world exchange_world(struct trial *t);
+void *trial_room(void *array, size_t n, size_t *cap, size_t each); /* for n + 1 */
+
+/* client.c */
+bool client_open(struct trial *t);                     /* session, outlet, symbols; false: failed */
+bool client_deliver(struct trial *t, struct event *e); /* false: its connection is gone */
+void client_tick(struct trial *t);
+void client_after(struct trial *t); /* the end of a turn */
+
+/* plan.c */
+void plan_make(struct trial *t);
+bool fault_hits(struct trial *t, enum fault fault); /* and is counted */
+void fault_timed(struct trial *t);
+
+/* net.c */
+struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc_str bytes);
+void event_add(struct trial *t, struct events *to, struct event *e);
+struct event *events_take(struct events *from);
+void net_connect(struct trial *t, uint32_t id);
+void net_disconnect(struct trial *t, uint32_t id);
+bc_status net_send(struct trial *t, uint32_t id, bc_str text);
+void net_ping(struct trial *t, uint32_t id);
+void net_beat(struct trial *t, uint32_t id, bool pong, bc_str payload); /* to the exchange */
+void net_at_exchange(struct trial *t, struct event *e);
+void net_tick(struct trial *t, bool flush);
+void net_lose(struct link *link, uint16_t code, bool at_once); /* the exchange closes */
+void net_announce_end(struct link *link, int64_t after_ns);    /* the exchange will close */
+void net_calm(struct trial *t);
+void net_free(struct trial *t);
+bool request_of(struct sim_buffer *text, bc_str path, const char *headers,
+		struct http_request *out);                              /* borrows text */
+int64_t header_number(const struct sim_reply *reply, const char *name); /* -1: none */
+
+/* requests.c */
+void request_get(struct trial *t, uint32_t request, bc_str path);
+void request_told(struct trial *t, const struct event *e); /* an answer or a failure is delivered */
+void request_arrives(struct trial *t, struct event *e);
+void requests_free(struct trial *t);
+
+/* truth.c */
+void truth_listen(void *self, size_t symbol);    /* a trade has happened */
+void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
+/* False: t has failed. `max` levels a side are claimed. */
+void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
+		   uint32_t max);
+void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m);
+void truth_present(struct trial *t, const struct judged *j, const char *what,
+		   const struct shown *shown, uint32_t max);
+void truth_free(struct trial *t);
+
+/* judge.c */
+void judge_added(struct trial *t, uint32_t number, bc_str name);
+void judge_removed(struct trial *t, uint32_t number);
+void judge_announced(struct trial *t, uint32_t number, const struct session_change *change);
+void judge_event(struct trial *t, uint32_t number, const struct bc_event *event);
+void judge_published(struct trial *t, const struct topic *topic, bc_str payload);
+void judge_damaged(struct trial *t, size_t symbol); /* a frame of its book could not be read */
+void judge_standstill(struct trial *t);             /* of ours, just over */
+void judge_step(struct trial *t);
+bool judge_healed(struct trial *t, char *why, size_t cap); /* everybody who can be */
+void judge_end(struct trial *t);
+
+#endif

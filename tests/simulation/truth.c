@@ -1,0 +1,194 @@
+/* truth.c - what the exchange really had: every whole book it sent, and every trade. */
+#include "tests/simulation/trial_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ written down */
+
+void truth_listen(void *self, size_t symbol)
+{
+	struct trial *t = self;
+	struct truth_symbol *s = &t->truth.symbols[symbol];
+	const struct market_spec *spec = t->market == NULL ? NULL : market_spec(t->market, symbol);
+	const struct market_trade *trade = spec == NULL ? NULL : market_trade(t->market, symbol, 0);
+	if (trade == NULL)
+		return;
+	s->trades = trial_room(s->trades, s->n_trades, &s->cap_trades, sizeof *s->trades);
+	s->trades[s->n_trades++] = (struct truth_trade){
+		.price = market_price(spec, trade->price),
+		.quantity = market_quantity(spec, trade->quantity),
+		.side = trade->maker == MARKET_ASK ? BC_SIDE_BUY : BC_SIDE_SELL,
+	};
+	if (trade->id != s->n_trades)
+		trial_fail(t, "truth", "trade %llu of symbol %zu comes as number %zu",
+			   (unsigned long long)trade->id, symbol, s->n_trades);
+}
+
+static uint32_t keep_side(struct trial *t, size_t symbol, enum market_side side)
+{
+	size_t depth = market_depth(t->market, symbol, side);
+	uint32_t n = depth < t->so.levels ? (uint32_t)depth : t->so.levels;
+	for (uint32_t k = 0; k < n; k++) {
+		t->truth.levels = trial_room(t->truth.levels, t->truth.n_levels,
+					     &t->truth.cap_levels, sizeof *t->truth.levels);
+		t->truth.levels[t->truth.n_levels++] = market_level(t->market, symbol, side, k);
+	}
+	return n;
+}
+
+/* The same book is often sent again, to another connection or as a snapshot. A book that the face
+ * has just shown crossed on purpose is written down as it should have been. */
+void truth_sent(struct trial *t, size_t symbol)
+{
+	struct truth_symbol *s = &t->truth.symbols[symbol];
+	uint64_t seq = market_seq(t->market, symbol);
+	if (s->n_books > 0 && s->books[s->n_books - 1].seq == seq)
+		return;
+	s->books = trial_room(s->books, s->n_books, &s->cap_books, sizeof *s->books);
+	struct truth_book *b = &s->books[s->n_books++];
+	*b = (struct truth_book){ .shown_ms = market_changed(t->market, symbol).ns / MS,
+				  .seq = seq,
+				  .levels = t->truth.n_levels };
+	b->n_bids = keep_side(t, symbol, MARKET_BID);
+	b->n_asks = keep_side(t, symbol, MARKET_ASK);
+}
+
+void truth_free(struct trial *t)
+{
+	for (size_t i = 0; i < MAX_SYMBOLS; i++) {
+		free(t->truth.symbols[i].books);
+		free(t->truth.symbols[i].trades);
+	}
+	free(t->truth.levels);
+}
+
+/* ------------------------------------------------------------------ compared */
+
+static size_t format_level(char *out, size_t cap, const bc_level *l)
+{
+	char price[BC_DECIMAL_TEXT_MAX], quantity[BC_DECIMAL_TEXT_MAX];
+	bc_decimal_format(l->price, price);
+	bc_decimal_format(l->quantity, quantity);
+	int n = snprintf(out, cap, "%s x %s", price, quantity);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* True: `n` published levels are the first of `m` true ones, and all of those that should be
+ * shown unless the side ends at an edge. */
+static bool same_side(const char *name, const bc_level *got, uint32_t n, const bc_level *want,
+		      uint32_t m, bool edge, char *difference, size_t cap)
+{
+	for (uint32_t k = 0; k < n && k < m; k++) {
+		char a[2 * BC_DECIMAL_TEXT_MAX], b[2 * BC_DECIMAL_TEXT_MAX];
+		if (bc_decimal_compare(got[k].price, want[k].price) == 0 &&
+		    bc_decimal_compare(got[k].quantity, want[k].quantity) == 0)
+			continue;
+		format_level(a, sizeof a, &got[k]);
+		format_level(b, sizeof b, &want[k]);
+		snprintf(difference, cap, "%s %u is %s, not %s", name, k + 1, a, b);
+		return false;
+	}
+	if (n == m || (n < m && edge))
+		return true;
+	snprintf(difference, cap, "%u %s, not %u%s", n, name, m,
+		 edge ? ", and an edge does not explain it" : "");
+	return false;
+}
+
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool same_book(const struct bc_book *got, uint32_t flags, const bc_level *bids,
+		      uint32_t n_bids, const bc_level *asks, uint32_t n_asks, uint32_t max,
+		      char *difference, size_t cap)
+{
+	bool edge = (flags & BC_FLAG_EDGE) != 0;
+	return same_side("bids", got->bids, got->n_bids, bids, lesser(n_bids, max), edge,
+			 difference, cap) &&
+	       same_side("asks", got->asks, got->n_asks, asks, lesser(n_asks, max), edge,
+			 difference, cap);
+}
+
+/* Where books are whole and without numbers: one that was sent with this very time. */
+static void compare_whole(struct trial *t, size_t symbol, const char *what,
+			  const struct bc_message *m, uint32_t max)
+{
+	const struct truth_symbol *s = &t->truth.symbols[symbol];
+	int64_t ms = m->envelope.ts_exchange.ns / MS;
+	char difference[512] = "no such book was sent";
+	for (size_t i = s->n_books; i-- > 0 && s->books[i].shown_ms >= ms;) {
+		const struct truth_book *b = &s->books[i];
+		const bc_level *bids = t->truth.levels + b->levels;
+		if (b->shown_ms == ms &&
+		    same_book(&m->body.book, m->envelope.flags, bids, b->n_bids, bids + b->n_bids,
+			      b->n_asks, max, difference, sizeof difference))
+			return;
+	}
+	trial_fail(t, "wrong book", "%s of %s, %s, exchange time %lld ms: %s", what,
+		   market_spec(t->market, symbol)->name, bc_state_word(m->envelope.state),
+		   (long long)ms, difference);
+}
+
+void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
+		   uint32_t max)
+{
+	if (t->x->sync == NULL)
+		compare_whole(t, symbol, what, m, max);
+}
+
+void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m)
+{
+	const struct bc_trade *trade = &m->body.trade;
+	struct truth_symbol *s = &t->truth.symbols[j->symbol];
+	uint64_t number = t->model->trade_of(trade->trade_id);
+	t->result->trades++;
+	if (number == 0 || number > s->n_trades) {
+		trial_fail(t, "invented trade", "%s %.*s", j->name, (int)trade->trade_id.n,
+			   trade->trade_id.p);
+		return;
+	}
+	struct truth_trade *true_one = &s->trades[number - 1];
+	if (bc_decimal_compare(true_one->price, trade->price) != 0 ||
+	    bc_decimal_compare(true_one->quantity, trade->quantity) != 0 ||
+	    true_one->side != trade->side)
+		trial_fail(t, "wrong trade", "%s %.*s: price, quantity or side", j->name,
+			   (int)trade->trade_id.n, trade->trade_id.p);
+	if (true_one->published)
+		trial_fail(t, "trade twice", "%s %.*s", j->name, (int)trade->trade_id.n,
+			   trade->trade_id.p);
+	true_one->published = true;
+	if (number < j->last_trade && !t->reordered)
+		trial_fail(t, "trade order", "%s: %llu after %llu", j->name,
+			   (unsigned long long)number, (unsigned long long)j->last_trade);
+	j->last_trade = number;
+}
+
+/* The market stands: what is shown must be what it has. */
+void truth_present(struct trial *t, const struct judged *j, const char *what,
+		   const struct shown *shown, uint32_t max)
+{
+	bc_level levels[2][MAX_SHOWN];
+	uint32_t n[2];
+	char difference[512] = "";
+	struct bc_book got = { shown->bids, shown->asks, shown->n_bids, shown->n_asks };
+	for (int side = 0; side < 2; side++) {
+		size_t depth = market_depth(t->market, j->symbol, (enum market_side)side);
+		n[side] = depth < max ? (uint32_t)depth : max;
+		for (uint32_t k = 0; k < n[side]; k++)
+			levels[side][k] =
+				market_level(t->market, j->symbol, (enum market_side)side, k);
+	}
+	if (!shown->any)
+		trial_fail(t, "not the present", "%s of %s was never published", what, j->name);
+	else if (!bc_state_fit(shown->state))
+		trial_fail(t, "not the present", "%s of %s was last published as %s", what, j->name,
+			   bc_state_word(shown->state));
+	else if (!same_book(&got, shown->flags, levels[0], n[0], levels[1], n[1], max, difference,
+			    sizeof difference))
+		trial_fail(t, "not the present", "%s of %s, published as %s: %s", what, j->name,
+			   bc_state_word(shown->state), difference);
+}
