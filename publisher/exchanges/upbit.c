@@ -286,9 +286,9 @@ static bc_status rest_path(void *state, const struct bc_rest_query *query, char 
 	(BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | \
 	 BC_CHANNEL_BIT(BC_CHANNEL_TICKER) | BC_CHANNEL_BIT(BC_CHANNEL_CANDLE))
 
-/* Limits are below the documented ones (5 messages a second, 100 a minute and connection; REST 10
- * a second and group), because nobody knows how the exchange's windows lie. An idle connection
- * was cut after 60 s. */
+/* Limits are below the documented ones (5 connects a second; 5 messages a second, 100 a minute and
+ * connection; REST 10 a second and group), because nobody knows how the exchange's windows lie and
+ * what is sent apart may arrive together. An idle connection was cut after 60 s. */
 static const struct bc_line lines[] = {
 	{
 		.name = "public",
@@ -297,7 +297,7 @@ static const struct bc_line lines[] = {
 		.mode = BC_SUBSCRIBE_REPLACES,
 		.sends_per_s = 4,
 		.sends_per_min = 90,
-		.connects_per_s = 5,
+		.connects_per_s = 4,
 		.ping_interval_ns = 20 * BC_NS_PER_S,
 		.max_message_bytes = 4u << 20,
 	},
