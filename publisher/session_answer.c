@@ -40,7 +40,7 @@ static void stop_all(struct session *s, const struct rest_request *r,
 {
 	struct rest *rest = &s->rest;
 	bool banned = failure->http_status == 418;
-	if (r->asked_at.ns >= rest->stopped_at.ns) {
+	if (r->asked_at.ns > rest->stopped_at.ns) {
 		rest->stops++;
 		rest->stopped_at = s->now.mono;
 	}
@@ -108,6 +108,8 @@ bool rest_takes(struct session *s, const struct bc_event *event)
 	if (r == NULL || event->channel != rest_rows[r->job].channel ||
 	    (r->symbol != NOBODY && !bc_str_equal(event->symbol, s->symbols[r->symbol].name))) {
 		s->count.ignored++;
+		if (r != NULL)
+			r->n_other++;
 		return false;
 	}
 	r->n_taken++;
@@ -164,7 +166,7 @@ static bool read_well(struct session *s, struct rest_request *r, bc_str body)
 		return good && s->directory.in_round > 0;
 	if (r->job == JOB_SNAPSHOT)
 		return good && r->n_taken == 1;
-	return good;
+	return good && (r->n_taken > 0 || r->n_other == 0);
 }
 
 void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
@@ -174,7 +176,7 @@ void session_rest_answer(struct session *s, struct session_now now, uint32_t req
 	session_begin(s, now);
 	if (!landed(s, request, answer->used_weight, &r))
 		return;
-	if (r.asked_at.ns >= s->rest.stopped_at.ns)
+	if (r.asked_at.ns > s->rest.stopped_at.ns)
 		s->rest.stops = 0;
 	if (rest_rows[r.job].of_a_symbol && r.symbol == NOBODY)
 		return; /* removed meanwhile */

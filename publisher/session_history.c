@@ -165,10 +165,8 @@ void history_subscribed(struct session *s, uint32_t symbol)
 	uint32_t wanted = spans_of_job(s, JOB_TRADES) | spans_of_job(s, JOB_CANDLES);
 	if (wanted == 0 || (sym->rest.history != NULL && sym->rest.history->asked))
 		return;
-	for (size_t line = 0; line < s->x->n_lines; line++) {
-		if (sym->on[line] != NOBODY && (sym->subscribed & 1u << line) == 0)
-			return; /* another line of it is not; what it would miss is history, too */
-	}
+	if (sym->missing != 0)
+		return; /* what it misses on another line of its own is history, too */
 	if (sym->rest.history == NULL)
 		sym->rest.history =
 			calloc(1, sizeof(struct history) + n_spans(s) * sizeof(struct span));

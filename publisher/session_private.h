@@ -198,6 +198,7 @@ struct rest_request { /* a slot */
 	bc_mono_time asked_at;
 	size_t max_bytes; /* of the answer; 0: what the driver takes at most */
 	uint32_t n_taken; /* events of its answer that it had asked for */
+	uint32_t n_other; /* and those it had not */
 };
 
 struct rest_row {         /* what is the same in every session */

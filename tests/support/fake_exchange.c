@@ -180,6 +180,58 @@ static bc_status on_again(struct reading *r)
 	return say_trade(r, BC_FLAG_SNAPSHOT);
 }
 
+/* "ID@MS", and "MS" alone. */
+static struct bc_event old_event(const struct reading *r, enum bc_channel channel, bc_str word)
+{
+	const char *time = memchr(word.p, '@', word.n);
+	struct bc_event e = event(r, channel);
+	e.symbol = r->input->symbol;
+	e.ts_exchange.ns = strtoll(time == NULL ? word.p : time + 1, NULL, 10) *
+			   BC_NS_PER_MS; /* to the blank */
+	return e;
+}
+
+static bc_status on_trades(struct reading *r)
+{
+	for (size_t i = 1; i < r->n; i++) {
+		bc_str id = r->words[i];
+		struct bc_event e = old_event(r, BC_CHANNEL_TRADE, id);
+		const char *at = memchr(id.p, '@', id.n);
+		id.n = at == NULL ? 0 : (size_t)(at - id.p);
+		e.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, id };
+		r->sink->event(r->sink->self, &e);
+	}
+	return BC_OK;
+}
+
+static void say_candle(const struct reading *r, struct bc_event *e, enum bc_interval interval)
+{
+	bc_decimal one = { 1, 0 };
+	e->body.candle = (struct bc_candle){ interval, e->ts_exchange,   one, one, one, one, one,
+					     one,      BC_CLOSED_UNKNOWN };
+	r->sink->event(r->sink->self, e);
+}
+
+static bc_status on_candles(struct reading *r)
+{
+	for (size_t i = 1; i < r->n; i++) {
+		struct bc_event e = old_event(r, BC_CHANNEL_CANDLE, r->words[i]);
+		say_candle(r, &e, r->input->interval);
+	}
+	return BC_OK;
+}
+
+static bc_status on_candle(struct reading *r)
+{
+	struct bc_event e = old_event(r, BC_CHANNEL_CANDLE, r->words[3]);
+	int interval = bc_interval_of(r->words[2]);
+	e.symbol = r->words[1];
+	if (interval < 0)
+		return nonsense(r);
+	say_candle(r, &e, (enum bc_interval)interval);
+	return BC_OK;
+}
+
 static bc_status say_ticker(struct reading *r, int64_t ahead_ns)
 {
 	struct bc_event e = event(r, BC_CHANNEL_TICKER);
@@ -343,7 +395,8 @@ static const struct {
 	{ "ticks", on_ticks, 1 },     { "at", on_at, 5 },           { "whole", on_whole, 5 },
 	{ "foreign", on_foreign, 1 }, { "tick", on_tick, 5 },       { "delta", on_delta, 4 },
 	{ "snap", on_snap, 2 },       { "ack", on_ack, 2 },         { "no", on_no, 2 },
-	{ "slower", on_slower, 2 },   { "leaving", on_leaving, 1 },
+	{ "slower", on_slower, 2 },   { "leaving", on_leaving, 1 }, { "trades", on_trades, 1 },
+	{ "candles", on_candles, 1 }, { "candle", on_candle, 4 },
 };
 
 static bc_status fake_input(void *state, const struct bc_input *input,

@@ -10,6 +10,8 @@
  *   up                       understood, no data
  *   list SYMBOL[:STATUS]...  the REST answer with the instruments; STATUS delisted, suspended
  *   ticks SYMBOL...          the REST answer with tick sizes
+ *   candle SYMBOL 1m MS      the candle that opened then
+ *   trades ID@MS...          the REST answer with trades of a symbol; "candles MS..." with candles
  * Anything else is nonsense. It subscribes with "sub SYMBOL...", a frame that replaces.
  *
  * fake_diff_exchange sends changes and serves snapshots; its frames add. Numbers link as on Binance

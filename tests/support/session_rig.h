@@ -35,6 +35,8 @@ struct rig {
 	char asked[SESSION_REST_SLOTS][512]; /* what is in flight, by its number; empty: nothing */
 	char seen[MAX_OUT];                  /* states and events: "AAA live none; AAA book; " */
 	char logged[MAX_OUT];
+	char told[MAX_OUT]; /* trades by their ids, candles by when they opened: "7 8* ", of REST *
+			     */
 	uint32_t last_flags;
 	enum bc_state feed;
 };
@@ -133,6 +135,16 @@ static inline void on_event(void *self, uint32_t symbol, const struct bc_event *
 	char text[128];
 	(void)received;
 	r->last_flags = event->flags;
+	const char *rest = (event->flags & BC_FLAG_REST) != 0 ? "*" : "";
+	if (event->channel == BC_CHANNEL_TRADE) {
+		bc_str id = event->body.trade.trade_id;
+		snprintf(text, sizeof text, "%.*s%s ", (int)id.n, id.p, rest);
+		note(r->told, text);
+	} else if (event->channel == BC_CHANNEL_CANDLE) {
+		snprintf(text, sizeof text, "%lld%s ",
+			 (long long)(event->body.candle.ts_open.ns / BC_NS_PER_MS), rest);
+		note(r->told, text);
+	}
 	snprintf(text, sizeof text, "%s %s; ", name_of(r, symbol), bc_channel_word(event->channel));
 	note(r->seen, text);
 }
@@ -242,9 +254,8 @@ static inline void closed_as(struct rig *r, uint32_t c, struct session_closed ho
 
 static inline void closed(struct rig *r, int http, int64_t retry_after)
 {
-	closed_as(
-		r, 0,
-		(struct session_closed){ .http_status = http, .retry_after_ns = retry_after });
+	closed_as(r, 0,
+		  (struct session_closed){ .http_status = http, .retry_after_ns = retry_after });
 }
 
 static inline void says_on(struct rig *r, uint32_t c, const char *text)
@@ -288,7 +299,7 @@ static inline bool asked(struct rig *r, const char *part)
 
 static inline void forget(struct rig *r)
 {
-	r->seen[0] = r->logged[0] = '\0';
+	r->seen[0] = r->logged[0] = r->told[0] = '\0';
 }
 
 /* Connected, subscribed, every symbol live. */

@@ -1,0 +1,548 @@
+/* REST requests of the session: snapshots by urgency, weights, 429 and 418, answers that are none.
+ */
+#include "publisher/session_private.h"
+#include "tests/support/session_rig.h"
+
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------ an exchange that weighs */
+
+static bc_status weighing_path(void *state, const struct bc_rest_query *query, char *out,
+			       size_t cap, size_t *len)
+{
+	static const char *const verbs[BC_N_REST_KINDS] = { "/list", "/ticks", "/snap", "/trades",
+							    "/candles" };
+	(void)state;
+	int n = snprintf(out, cap, "%s %.*s %u", verbs[query->kind],
+			 query->n_symbols > 0 ? (int)query->symbols[0].n : 0,
+			 query->n_symbols > 0 ? query->symbols[0].p : "", query->limit);
+	*len = (size_t)n;
+	return BC_OK;
+}
+
+#define LIMIT  1000 /* the exchange's */
+#define OURS   600  /* 60 % of it */
+#define WEIGHT 50   /* of a snapshot of 100 levels */
+
+static const struct bc_rest_endpoint weighing_rest[] = {
+	{ .kind = BC_REST_INSTRUMENTS, .weight = 20 },
+	{ .kind = BC_REST_SNAPSHOT, .max_symbols = 1 },
+	{ .kind = BC_REST_TRADES, .weight = 4, .max_symbols = 1, .max_items = 50 },
+};
+
+static struct bc_exchange weighing;
+
+static struct session_options weighing_options(void)
+{
+	struct session_options o = options_for_tests();
+	weighing = fake_diff_exchange;
+	weighing.rest = weighing_rest;
+	weighing.n_rest = sizeof weighing_rest / sizeof *weighing_rest;
+	weighing.rest_path = weighing_path;
+	weighing.rest_weight_per_min = LIMIT;
+	o.exchange = &weighing;
+	o.snapshot_levels = 60; /* rounded up to 100 */
+	return o;
+}
+
+/* ------------------------------------------------------------------ the other side of the queue */
+
+static struct {
+	uint64_t urgency[1024];
+	size_t n_asked, n_answered, n_snapshots;
+	char asked[1024];
+	uint64_t last_seq;
+	bool again; /* a symbol asks anew as soon as it is answered */
+} sync_side;
+
+uint64_t __wrap_sync_urgency(const struct session *s, uint32_t symbol);
+void __wrap_sync_asked(struct session *s, uint32_t symbol);
+void __wrap_sync_answered(struct session *s, uint32_t symbol);
+void __wrap_sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event);
+
+uint64_t __wrap_sync_urgency(const struct session *s, uint32_t symbol)
+{
+	(void)s;
+	return sync_side.urgency[symbol];
+}
+
+void __wrap_sync_asked(struct session *s, uint32_t symbol)
+{
+	sync_side.n_asked++;
+	note(sync_side.asked, s->symbols[symbol].name.p);
+	note(sync_side.asked, " ");
+	sync_side.asked[sizeof sync_side.asked - 64] = '\0';
+}
+
+void __wrap_sync_answered(struct session *s, uint32_t symbol)
+{
+	sync_side.n_answered++;
+	if (sync_side.again)
+		rest_snapshot(s, symbol);
+}
+
+void __wrap_sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event)
+{
+	(void)s;
+	(void)symbol;
+	sync_side.n_snapshots++;
+	sync_side.last_seq = event->exchange_seq;
+}
+
+/* Not connected: nothing is asked for but what the test asks for. The list is answered. */
+static struct rig *weighing_rig(int n_symbols)
+{
+	struct rig *r = rig_with(weighing_options());
+	char name[32];
+	memset(&sync_side, 0, sizeof sync_side);
+	for (int i = 0; i < n_symbols; i++) {
+		snprintf(name, sizeof name, "S%d", i);
+		add(r, name);
+	}
+	session_start(r->session, r->now);
+	cr_assert(asked(r, "/list"));
+	answers(r, "list S0 S1 S2 S3 S4 S5 S6 S7 S8 S9");
+	pass(r, 61 * S); /* its weight is over */
+	r->n_gets = 0;
+	return r;
+}
+
+static size_t in_flight(const struct rig *r, const char *part)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < SESSION_REST_SLOTS; i++)
+		n += strstr(r->asked[i], part) != NULL;
+	return n;
+}
+
+static void want(struct rig *r, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		rest_snapshot(r->session, i);
+	pass(r, 0);
+}
+
+static void told(struct rig *r, const char *text, int64_t used)
+{
+	r->asked[r->get_number][0] = '\0';
+	session_rest_answer(r->session, r->now, r->get_number,
+			    &(struct session_rest){ .body = bc_str_of(text), .used_weight = used });
+	pass(r, 0);
+}
+
+static void told_no(struct rig *r, int http, int64_t retry_after)
+{
+	answers_not(r, http, retry_after);
+	pass(r, 0);
+}
+
+#define SNAP "snap 7 b 1=1 a 2=1"
+
+/* ------------------------------------------------------------------ the queue */
+
+Test(session_rest, most_urgent_first_and_four_at_a_time)
+{
+	struct rig *r = weighing_rig(6);
+	static const uint64_t urgency[] = { 30, 10, 50, 20, 60, 40 };
+	memcpy(sync_side.urgency, urgency, sizeof urgency);
+	want(r, 0, 6);
+	cr_expect_str_eq(sync_side.asked, "S1 S3 S0 S5 ");
+	cr_expect_eq(in_flight(r, "/snap"), 4);
+	cr_expect_eq(rest_snapshots_waiting(r->session), 2);
+	cr_expect(asked(r, "/snap S3 100"), "the limit on offer that is enough");
+	sync_side.urgency[4] = 0; /* the price has come close to its edge meanwhile */
+	told(r, SNAP, -1);
+	cr_expect_str_eq(sync_side.asked, "S1 S3 S0 S5 S4 ");
+	cr_expect_eq(sync_side.n_snapshots, 1);
+	cr_expect_eq(sync_side.last_seq, 7);
+	cr_expect_eq(sync_side.n_answered, 1);
+	done(r);
+}
+
+Test(session_rest, one_wish_is_one_request)
+{
+	struct rig *r = weighing_rig(2);
+	want(r, 0, 1);
+	want(r, 0, 1);
+	cr_expect_eq(sync_side.n_asked, 1);
+	cr_expect(asked(r, "/snap S0"));
+	told(r, SNAP, -1);
+	pass(r, 120 * S);
+	cr_expect_eq(sync_side.n_asked, 1);
+	rest_snapshot(r->session, 1);
+	rest_snapshot_cancel(r->session, 1);
+	cr_expect_eq(rest_snapshots_waiting(r->session), 0);
+	pass(r, S);
+	cr_expect_eq(sync_side.n_asked, 1);
+	done(r);
+}
+
+Test(session_rest, removed_in_flight_is_harmless)
+{
+	struct rig *r = weighing_rig(3);
+	char why[64];
+	want(r, 0, 3);
+	cr_assert_eq(session_remove(r->session, r->now, "S1", why, sizeof why), BC_OK);
+	add(r, "NEW"); /* takes its number */
+	cr_assert(asked(r, "/snap S1"));
+	told(r, SNAP, -1);
+	cr_expect_eq(sync_side.n_snapshots, 0, "of somebody else");
+	cr_expect_eq(sync_side.n_answered, 0);
+	cr_assert(asked(r, "/snap S2"));
+	cr_assert_eq(session_remove(r->session, r->now, "S2", why, sizeof why), BC_OK);
+	told_no(r, 500, 0);
+	cr_expect_eq(sync_side.n_answered, 0);
+	cr_assert(asked(r, "/snap S0"));
+	told(r, SNAP, -1);
+	cr_expect_eq(sync_side.n_snapshots, 1);
+	done(r);
+}
+
+Test(session_rest, removed_while_it_waits)
+{
+	struct rig *r = weighing_rig(6);
+	char why[64];
+	want(r, 0, 6);
+	cr_expect_eq(rest_snapshots_waiting(r->session), 2);
+	cr_assert_eq(session_remove(r->session, r->now, "S5", why, sizeof why), BC_OK);
+	cr_expect_eq(rest_snapshots_waiting(r->session), 1);
+	while (asked(r, "/snap"))
+		told(r, SNAP, -1);
+	cr_expect(strstr(sync_side.asked, "S5") == NULL, "%s", sync_side.asked);
+	cr_expect_eq(rest_snapshots_waiting(r->session), 0);
+	done(r);
+}
+
+Test(session_rest, answers_nobody_waits_for_are_nothing)
+{
+	struct rig *r = weighing_rig(1);
+	want(r, 0, 1);
+	told(r, SNAP, -1);
+	told(r, SNAP, -1);
+	told_no(r, 429, 5 * S);
+	session_rest_answer(r->session, r->now, 99,
+			    &(struct session_rest){ .body = BC_STR(SNAP), .used_weight = -1 });
+	cr_expect_eq(sync_side.n_answered, 1);
+	cr_expect_eq(sync_side.n_snapshots, 1);
+	cr_expect_eq(session_counters(r->session)->rate_limited, 0);
+	done(r);
+}
+
+Test(session_rest, what_is_no_snapshot_fails_for_its_symbol_alone)
+{
+	static char large[100000];
+	memset(large, 'x', sizeof large - 1);
+	const char *const rows[] = {
+		"<html><body>502 Bad Gateway</body></html>", /* a proxy's */
+		"",
+		"snap",
+		"book S1 1 2", /* of another symbol */
+		"list S0 S1",  /* of another kind */
+		"trades 1@1 2@2",
+		large,
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = weighing_rig(2);
+		want(r, 0, 1);
+		cr_assert(asked(r, "/snap S0"));
+		told(r, rows[i], -1);
+		cr_expect_eq(sync_side.n_snapshots, 0, "row %zu", i);
+		cr_expect_eq(sync_side.n_answered, 1, "row %zu", i);
+		cr_expect_eq(session_counters(r->session)->snapshot_failures, 1, "row %zu", i);
+		want(r, 1, 1);
+		cr_expect(asked(r, "/snap S1"), "row %zu: it hurts others", i);
+		done(r);
+	}
+}
+
+Test(session_rest, an_answer_may_be_as_long_as_what_was_asked_for)
+{
+	struct rig *r = weighing_rig(1);
+	want(r, 0, 1);
+	size_t most = session_rest_max_bytes(r->session, r->get_number);
+	cr_expect_gt(most, 100 * 2 * 45, "100 levels a side of Binance");
+	cr_expect_lt(most, 200000);
+	char *text = malloc(most + 2);
+	snprintf(text, most + 2, "%s.%0*d", SNAP, (int)(most - sizeof SNAP), 0);
+	cr_assert_eq(strlen(text), most);
+	session_rest_answer(r->session, r->now, r->get_number,
+			    &(struct session_rest){ .body = { text, most }, .used_weight = -1 });
+	cr_expect_eq(sync_side.n_snapshots, 1);
+	free(text);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ retries */
+
+Test(session_rest, a_symbol_that_asks_on_and_on_waits_longer_each_time)
+{
+	struct rig *r = weighing_rig(1);
+	sync_side.again = true;
+	want(r, 0, 1);
+	for (int i = 0; i < 3600; i++) {
+		if (asked(r, "/snap"))
+			told(r, SNAP, -1);
+		pass(r, S);
+	}
+	/* Full jitter up to a minute is half a minute on average; the first ones come sooner. */
+	cr_expect_lt(sync_side.n_asked, 200, "%zu", sync_side.n_asked);
+	cr_expect_gt(sync_side.n_asked, 60, "%zu", sync_side.n_asked);
+	done(r);
+}
+
+Test(session_rest, an_exchange_that_is_down_is_asked_less_and_less)
+{
+	static const int rows[] = { 0, 500, 503, 403 };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = weighing_rig(200);
+		sync_side.again = true;
+		want(r, 0, 200);
+		for (int second = 0; second < 3600; second++) {
+			while (asked(r, "/snap"))
+				told_no(r, rows[i], 0);
+			pass(r, S);
+		}
+		/* Of 43,200 that the weight allows; four at most each half a minute or so. */
+		cr_expect_lt(sync_side.n_asked, 800, "%d: %zu", rows[i], sync_side.n_asked);
+		cr_expect_gt(sync_side.n_asked, 100, "%d: %zu", rows[i], sync_side.n_asked);
+		while (asked(r, "/snap"))
+			told(r, SNAP, -1);
+		pass(r, 70 * S);
+		cr_expect(asked(r, "/snap"), "it goes on when the exchange is back");
+		done(r);
+	}
+}
+
+Test(session_rest, one_symbol_refused_on_and_on_does_not_hold_up_the_others)
+{
+	struct rig *r = weighing_rig(40);
+	sync_side.again = true;
+	want(r, 0, 1);
+	for (int i = 0; i < 20; i++) {
+		pass(r, 70 * S);
+		if (asked(r, "/snap S0"))
+			told_no(r, 400, 0);
+	}
+	size_t before = sync_side.n_asked;
+	sync_side.again = false;
+	want(r, 1, 8);
+	for (int i = 0; i < 8 && asked(r, "/snap"); i++)
+		told(r, SNAP, -1);
+	cr_expect_eq(sync_side.n_asked - before, 8, "at once");
+	done(r);
+}
+
+/* ------------------------------------------------------------------ weight */
+
+Test(session_rest, stops_at_our_part_of_the_weight_and_says_how_long)
+{
+	struct rig *r = weighing_rig(100);
+	want(r, 0, 100);
+	int64_t wait = rest_snapshot_wait_ns(r->session);
+	cr_expect(wait > 7 * 60 * S && wait < 10 * 60 * S, "%lld s of 8 minutes",
+		  (long long)(wait / S));
+	while (asked(r, "/snap"))
+		told(r, SNAP, -1);
+	cr_expect_eq(sync_side.n_asked, OURS / WEIGHT);
+	struct session_rest_view view = session_rest_view(r->session);
+	cr_expect_eq(view.weight, OURS);
+	cr_expect_eq(view.weight_limit, OURS);
+	cr_expect_eq(view.snapshots_waiting, 100 - OURS / WEIGHT);
+	pass(r, 59 * S);
+	cr_expect_eq(sync_side.n_asked, OURS / WEIGHT);
+	pass(r, 2 * S);
+	cr_expect_gt(sync_side.n_asked, OURS / WEIGHT);
+	done(r);
+}
+
+Test(session_rest, others_at_the_same_address_count_too)
+{
+	struct rig *r = weighing_rig(100);
+	want(r, 0, 1);
+	told(r, SNAP, 540); /* 490 are not ours */
+	want(r, 1, 99);
+	cr_expect_eq(sync_side.n_asked, 2);
+	told(r, SNAP, 590);
+	pass(r, 30 * S);
+	cr_expect_eq(sync_side.n_asked, 2, "the header says that it would be too much");
+	pass(r, 31 * S);
+	cr_expect_gt(sync_side.n_asked, 2);
+	done(r);
+}
+
+Test(session_rest, nobody_light_overtakes_somebody_heavy)
+{
+	struct rig *r = weighing_rig(100);
+	want(r, 0, 13);
+	while (asked(r, "/snap"))
+		told(r, SNAP, OURS - 30); /* room for trades, not for a snapshot */
+	pass(r, 20 * S);
+	opened(r);
+	pass(r, 10 * S);
+	cr_expect_eq(in_flight(r, "/trades"), 0);
+	done(r);
+}
+
+/* An exchange that counts at some moment between request and answer, in minutes that begin
+ * whenever; an hour of thirst. */
+Test(session_rest, no_minute_is_ever_over_the_weight)
+{
+	enum { N = 20000 };
+	static struct {
+		int64_t at;
+		uint32_t weight;
+	} counted[N];
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct rig *r = weighing_rig(300);
+		int64_t due[SESSION_REST_SLOTS] = { 0 };
+		size_t n = 0, first = 0;
+		uint64_t sum = 0;
+		srand((unsigned)seed);
+		for (int step = 0; step < 36000; step++) {
+			rest_snapshot(r->session, (uint32_t)rand() % 300);
+			pass(r, 100 * MS);
+			for (uint32_t i = 0; i < SESSION_REST_SLOTS; i++) {
+				if (r->asked[i][0] == '\0') {
+					due[i] = 0;
+				} else if (due[i] == 0) { /* sent in the last 100 ms */
+					int64_t takes =
+						rand() % 4 == 0 ? rand() % 10000 : rand() % 500;
+					due[i] = r->now.mono.ns + takes * MS;
+					cr_assert_lt(n, N);
+					counted[n].weight =
+						strstr(r->asked[i], "/snap") != NULL ? WEIGHT : 20;
+					counted[n++].at =
+						r->now.mono.ns + rand() % (takes + 1) * MS;
+				} else if (due[i] <= r->now.mono.ns) {
+					r->get_number = i;
+					if (rand() % 10 == 0)
+						told_no(r, rand() % 2 ? 500 : 0, 0);
+					else if (strstr(r->asked[i], "/list") != NULL)
+						told(r, "list S0", -1);
+					else
+						told(r, SNAP, -1);
+					due[i] = 0;
+				}
+			}
+		}
+		for (size_t i = 1; i < n; i++) { /* by when they were counted */
+			for (size_t k = i; k > 0 && counted[k].at < counted[k - 1].at; k--) {
+				int64_t at = counted[k].at;
+				uint32_t weight = counted[k].weight;
+				counted[k] = counted[k - 1];
+				counted[k - 1].at = at;
+				counted[k - 1].weight = weight;
+			}
+		}
+		uint64_t all = 0;
+		for (size_t i = 0; i < n; i++) {
+			sum += counted[i].weight;
+			all += counted[i].weight;
+			while (counted[first].at <= counted[i].at - 60 * S)
+				sum -= counted[first++].weight;
+			cr_assert_leq(sum, OURS, "seed %llu: %llu", (unsigned long long)seed,
+				      (unsigned long long)sum);
+		}
+		cr_expect_gt(all, 60 * OURS * 6 / 10, "seed %llu: only %llu of it are used",
+			     (unsigned long long)seed, (unsigned long long)all);
+		done(r);
+	}
+}
+
+Test(session_rest, a_part_too_small_for_one_request_is_refused)
+{
+	struct session_options o = weighing_options();
+	struct session_actions none = { 0 };
+	struct session *s = NULL;
+	char why[256] = "";
+	o.weight_percent = 4;
+	cr_expect_eq(session_new(&s, &o, &none, why, sizeof why), BC_EINVAL);
+	cr_expect_str_eq(why, "rest.weight_percent: 4 % of the weight of diff is 40 a minute, and "
+			      "one request for snapshot weighs 50");
+	o.weight_percent = 5;
+	cr_expect_eq(session_new(&s, &o, &none, why, sizeof why), BC_OK, "%s", why);
+	session_free(&s);
+}
+
+/* ------------------------------------------------------------------ 429 and 418 */
+
+Test(session_rest, retry_after_is_obeyed_by_every_kind)
+{
+	static const int rows[] = { 429, 418 };
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *r = weighing_rig(20);
+		want(r, 0, 20);
+		forget(r);
+		told_no(r, rows[i], 700 * S); /* longer than the list stays good */
+		size_t n = r->n_gets;
+		while (asked(r, "/snap")) /* those on their way say the same */
+			told_no(r, rows[i], 650 * S);
+		pass(r, 699 * S);
+		cr_expect_eq(r->n_gets, n, "%d: something was sent", rows[i]);
+		pass(r, 3 * S);
+		cr_expect_gt(r->n_gets, n, "%d", rows[i]);
+		cr_expect(strstr(r->logged, rows[i] == 418 ? "rest.banned" : "rest.limited") !=
+				  NULL,
+			  "%s", r->logged);
+		cr_expect_eq(session_counters(r->session)->rate_limited, 4);
+		cr_expect_eq(session_counters(r->session)->banned, rows[i] == 418 ? 4 : 0);
+		done(r);
+	}
+}
+
+/* How long nothing is sent. */
+static int64_t silence(struct rig *r, int64_t most)
+{
+	size_t n = r->n_gets;
+	int64_t from = r->now.mono.ns;
+	while (r->n_gets == n && r->now.mono.ns < from + most)
+		pass(r, 100 * MS);
+	return r->now.mono.ns - from;
+}
+
+Test(session_rest, without_a_word_of_how_long_the_wait_grows)
+{
+	static const struct {
+		int http;
+		int64_t first, most;
+	} rows[] = { { 429, 5 * S, 300 * S }, { 418, 120 * S, 3600 * S } };
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *r = weighing_rig(3);
+		sync_side.again = true;
+		want(r, 0, 3);
+		int64_t want_ns = rows[i].first;
+		for (int k = 0; k < 8; k++) {
+			pass(r, 20 * MS); /* on their way */
+			while (asked(r, "/"))
+				told_no(r, rows[i].http, 0);
+			int64_t waited = silence(r, 2 * rows[i].most);
+			cr_expect_geq(waited, want_ns, "%d: %lld ms, the %d. time", rows[i].http,
+				      (long long)(waited / MS), k);
+			cr_expect_leq(waited, want_ns + 3 * S, "%d: %lld ms, the %d. time",
+				      rows[i].http, (long long)(waited / MS), k);
+			want_ns = 2 * want_ns > rows[i].most ? rows[i].most : 2 * want_ns;
+		}
+		if (asked(r, "/snap"))
+			told(r, SNAP, -1);
+		pass(r, 100 * S);
+		while (asked(r, "/"))
+			told_no(r, rows[i].http, 0);
+		cr_expect_leq(silence(r, rows[i].most), rows[i].first + 3 * S,
+			      "a good answer makes it good");
+		done(r);
+	}
+}
+
+Test(session_rest, the_list_waits_for_the_end_of_a_ban_too)
+{
+	struct rig *r = rig_with(weighing_options());
+	add(r, "S*");
+	session_start(r->session, r->now);
+	told_no(r, 418, 100 * S);
+	pass(r, 99 * S);
+	cr_expect_eq(r->n_gets, 1);
+	pass(r, 3 * S);
+	cr_expect_eq(r->n_gets, 2);
+	cr_expect(asked(r, "/list"));
+	done(r);
+}

@@ -1,0 +1,100 @@
+/* REST weight: no minute holds more than the limit, and what the exchange says holds. */
+#include "publisher/weight.h"
+
+#include <criterion/criterion.h>
+
+#define S     BC_NS_PER_S
+#define MS    BC_NS_PER_MS
+#define AT(t) ((bc_mono_time){ (t) })
+
+static bool allows(const struct weight *w, int64_t at, uint32_t need)
+{
+	return weight_next(w, AT(at), need).ns <= at;
+}
+
+static void spend(struct weight *w, int64_t at, int64_t answered, uint32_t need)
+{
+	weight_asked(w, AT(at), need);
+	weight_answered(w, AT(answered), AT(at), need, -1);
+}
+
+Test(weight, counts_from_the_request_until_a_minute_after_its_answer)
+{
+	struct weight w;
+	weight_init(&w, 100);
+	weight_asked(&w, AT(1000 * S), 60);
+	cr_expect(allows(&w, 1000 * S, 40));
+	cr_expect(!allows(&w, 1000 * S, 41));
+	cr_expect_eq(weight_next(&w, AT(1200 * S), 41).ns, INT64_MAX, "it is still on its way");
+	weight_answered(&w, AT(1200 * S + 900 * MS), AT(1000 * S), 60, -1);
+	cr_expect_eq(weight_next(&w, AT(1201 * S), 41).ns, 1261 * S);
+	cr_expect(!allows(&w, 1260 * S + 899 * MS, 41), "a minute is not over");
+	cr_expect(allows(&w, 1261 * S, 100));
+	cr_expect_eq(weight_used(&w, AT(1261 * S)), 0);
+}
+
+Test(weight, tells_when_enough_of_it_is_over)
+{
+	struct weight w;
+	weight_init(&w, 100);
+	for (int i = 0; i < 10; i++)
+		spend(&w, (1000 + i) * S, (1000 + i) * S, 10);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 10).ns, 1061 * S);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 25).ns, 1063 * S);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 100).ns, 1070 * S);
+	cr_expect(allows(&w, 1070 * S, 100));
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 101).ns, INT64_MAX, "never");
+}
+
+Test(weight, none_is_no_limit)
+{
+	struct weight w;
+	weight_init(&w, 0);
+	for (int i = 0; i < 1000; i++)
+		weight_asked(&w, AT(1000 * S), 1000);
+	cr_expect(allows(&w, 1000 * S, 1000000));
+}
+
+Test(weight, what_the_exchange_counts_goes_before_what_we_know)
+{
+	struct weight w;
+	weight_init(&w, 100);
+	weight_asked(&w, AT(1000 * S), 10);
+	weight_answered(&w, AT(1001 * S), AT(1000 * S), 10, 85); /* others use this address, too */
+	cr_expect_eq(weight_used(&w, AT(1001 * S)), 85);
+	cr_expect(allows(&w, 1001 * S, 15));
+	cr_expect_eq(weight_next(&w, AT(1001 * S), 16).ns, 1061 * S,
+		     "its minute may have begun now");
+	spend(&w, 1002 * S, 1003 * S, 10);
+	cr_expect_eq(weight_used(&w, AT(1003 * S)), 95, "ours since then comes on top");
+	weight_asked(&w, AT(1010 * S), 5);
+	weight_answered(&w, AT(1011 * S), AT(1010 * S), 5,
+			5); /* sent later, so the minute is new */
+	cr_expect_eq(weight_used(&w, AT(1011 * S)), 25, "ours of the last minute");
+	cr_expect(allows(&w, 1011 * S, 75));
+}
+
+Test(weight, an_answer_that_was_overtaken_lowers_nothing)
+{
+	struct weight w;
+	weight_init(&w, 100);
+	weight_asked(&w, AT(1000 * S), 10);
+	weight_asked(&w, AT(1000 * S), 10);
+	weight_answered(&w, AT(1001 * S), AT(1000 * S), 10, 70);
+	cr_expect_eq(weight_used(&w, AT(1001 * S)), 80, "the other may not be in it");
+	weight_answered(&w, AT(1002 * S), AT(1000 * S), 10, 60); /* was counted before */
+	cr_expect_eq(weight_used(&w, AT(1002 * S)), 80);
+	weight_asked(&w, AT(1003 * S), 1);
+	weight_answered(&w, AT(1004 * S), AT(1003 * S), 1, 71);
+	cr_expect_eq(weight_used(&w, AT(1004 * S)), 71, "sent later, so it knows better");
+}
+
+Test(weight, a_word_of_the_exchange_is_forgotten_with_its_minute)
+{
+	struct weight w;
+	weight_init(&w, 100);
+	weight_asked(&w, AT(1000 * S), 1);
+	weight_answered(&w, AT(1000 * S), AT(1000 * S), 1, 5000);
+	cr_expect(!allows(&w, 1059 * S, 1));
+	cr_expect(allows(&w, 1060 * S, 99));
+}
