@@ -1,6 +1,7 @@
 /* The public functions: arguments checked, errors put into words, messages in the public form. */
 #include "subscribers/libbookcast/include/bookcast.h"
 
+#include "common/board_frames.h"
 #include "common/clock.h"
 #include "common/run_dir.h"
 #include "common/version.h"
@@ -32,6 +33,9 @@ struct bookcast {
 	char error[256];
 	struct bc_message message; /* of an answer of the cache */
 	bc_level levels[MAX_LEVELS];
+	struct presentation *events; /* of the last history that was asked for */
+	const bookcast_message **history;
+	size_t cap_events;
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(bookcast *bus, int result, const char *format,
@@ -96,6 +100,10 @@ void bookcast_close(bookcast **bus)
 		return;
 	bc_client_free(&(*bus)->client);
 	present_free(&(*bus)->presentation);
+	for (size_t i = 0; i < (*bus)->cap_events; i++)
+		present_free(&(*bus)->events[i]);
+	free((*bus)->events);
+	free((*bus)->history);
 	free(*bus);
 	*bus = NULL;
 }
@@ -185,6 +193,14 @@ int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **messag
 	return BOOKCAST_MESSAGE;
 }
 
+/* Of a topic that has no message. */
+static int fail_status(bookcast *bus, enum bc_board_status status, const char *topic)
+{
+	if (status == BC_BOARD_NOT_FOUND)
+		return fail(bus, BOOKCAST_ENOTFOUND, "nobody serves %s", topic);
+	return fail(bus, BOOKCAST_ENODATA, "%s has no data yet", topic);
+}
+
 typedef bc_status ask_fn(struct bc_client *client, bc_str topic, int64_t timeout_ns,
 			 struct bc_board_answer *answer);
 
@@ -198,11 +214,7 @@ static int find(bookcast *bus, ask_fn *ask, const char *exchange, const char *sy
 	bc_status rc = ask(bus->client, *topic, ASK_WITHIN, answer);
 	if (rc != BC_OK)
 		return fail_as(bus, rc);
-	if (answer->status == BC_BOARD_NOT_FOUND)
-		return fail(bus, BOOKCAST_ENOTFOUND, "nobody serves %s", text);
-	if (answer->status != BC_BOARD_OK)
-		return fail(bus, BOOKCAST_ENODATA, "%s has no data yet", text);
-	return BOOKCAST_OK;
+	return answer->status == BC_BOARD_OK ? BOOKCAST_OK : fail_status(bus, answer->status, text);
 }
 
 int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
@@ -253,6 +265,112 @@ int bookcast_fit(bookcast *bus, const char *exchange, const char *symbol, const 
 		return 0;
 	return bc_state_fit((unsigned)c.state) &&
 	       (max_age_ms <= 0 || c.proven_ns <= max_age_ms * BC_NS_PER_MS);
+}
+
+/* ---- history ---- */
+
+/* Room for n events; what each of them holds is used again. */
+static bc_status need_events(bookcast *bus, size_t n)
+{
+	if (n <= bus->cap_events)
+		return BC_OK;
+	const bookcast_message **history = calloc(n, sizeof *history);
+	struct presentation *events = calloc(n, sizeof *events);
+	if (history == NULL || events == NULL) {
+		free(history);
+		free(events);
+		return BC_ENOMEM;
+	}
+	if (bus->cap_events > 0)
+		memcpy(events, bus->events, bus->cap_events * sizeof *events);
+	free(bus->events);
+	free(bus->history);
+	bus->events = events;
+	bus->history = history;
+	bus->cap_events = n;
+	return BC_OK;
+}
+
+static bc_status take_event(bookcast *bus, bc_str topic, const struct bc_board_answer *state,
+			    bc_str payload, size_t i)
+{
+	struct bc_topic parts;
+	bc_status rc = bc_message_decode(payload, &bus->message, NULL, 0);
+	if (rc == BC_OK)
+		rc = bc_topic_split(topic, &parts);
+	if (rc == BC_OK && bc_channel_of(parts.channel) != (int)bus->message.envelope.channel)
+		rc = BC_EPARSE;
+	if (rc != BC_OK)
+		return rc;
+	const struct bc_client_event event = { .source = BC_FROM_CACHE,
+					       .topic = topic,
+					       .message = &bus->message,
+					       .state = state->state,
+					       .reason = state->reason,
+					       .since = state->since };
+	bus->history[i] = &bus->events[i].message;
+	return present(&bus->events[i], &event);
+}
+
+/* What the cache answered about the history of a topic. */
+static int take_history(bookcast *bus, bc_str topic, const struct bc_rpc_reply *reply)
+{
+	struct bc_board_answer state;
+	if (reply->status == BC_RPC_BAD)
+		return fail(bus, BOOKCAST_EINVAL, "the cache refused: %.*s",
+			    reply->n_answers > 0 ? (int)reply->answers[0].n : 0,
+			    reply->n_answers > 0 ? reply->answers[0].p : "");
+	if (reply->status != BC_RPC_OK || reply->n_answers < BC_STATE_FRAMES ||
+	    bc_board_read_state(reply->answers, &state) != BC_OK)
+		return fail_as(bus, BC_EPARSE);
+	if (state.status != BC_BOARD_OK)
+		return fail_status(bus, state.status, topic.p);
+	size_t n = reply->n_answers - BC_STATE_FRAMES;
+	bc_status rc = need_events(bus, n);
+	for (size_t i = 0; i < n && rc == BC_OK; i++)
+		rc = take_event(bus, topic, &state, reply->answers[BC_STATE_FRAMES + i], i);
+	return rc == BC_OK ? (int)n : fail_as(bus, rc);
+}
+
+static int history(bookcast *bus, bc_str verb, const char *exchange, const char *symbol,
+		   const char *channel, int n, const bookcast_message *const **messages)
+{
+	char text[BC_TOPIC_MAX + 1], number[16];
+	struct bc_rpc_reply reply;
+	bc_str args[2];
+	if (n < 1 || n > BC_RPC_MAX_ARGS)
+		return fail(bus, BOOKCAST_EINVAL, "%d: must be a number from 1 to 10000", n);
+	int result = topic_of(bus, exchange, symbol, channel, text, &args[0]);
+	if (result != BOOKCAST_OK)
+		return result;
+	snprintf(number, sizeof number, "%d", n);
+	args[1] = bc_str_of(number);
+	bc_status rc = bc_client_ask(bus->client, verb, args, 2, ASK_WITHIN, &reply);
+	if (rc != BC_OK)
+		return fail_as(bus, rc);
+	result = take_history(bus, args[0], &reply);
+	if (result >= 0)
+		*messages = bus->history;
+	return result;
+}
+
+int bookcast_trades(bookcast *bus, const char *exchange, const char *symbol, int n,
+		    const bookcast_message *const **messages)
+{
+	return history(bus, BC_STR("TRADES"), exchange, symbol, "trade", n, messages);
+}
+
+int bookcast_candles(bookcast *bus, const char *exchange, const char *symbol, const char *interval,
+		     int n, const bookcast_message *const **messages)
+{
+	char channel[32];
+	if (interval == NULL || bc_interval_of(bc_str_of(interval)) < 0)
+		return fail(bus, BOOKCAST_EINVAL,
+			    "'%.20s' is no interval: 1s 1m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d "
+			    "3d 1w 1M",
+			    interval == NULL ? "" : interval);
+	snprintf(channel, sizeof channel, "candle-%s", interval);
+	return history(bus, BC_STR("CANDLES"), exchange, symbol, channel, n, messages);
 }
 
 /* ---- the rest ---- */

@@ -13,6 +13,8 @@
                 print(f"{price:f} {quantity:f}")
 
     bus.latest("upbit", "KRW-BTC", "ticker").last       # asks the cache what is not subscribed
+    bus.trades("upbit", "KRW-BTC", n=20)                # the newest that the cache has kept
+    bus.candles("upbit", "BTC/KRW", "1h", n=200)
     bus.state("upbit", "KRW-BTC")                       # State(state='live', reason='none', ...)
 
 A message has the fields of its channel (proto/README.md) as attributes: m.bids, m.price, m.state;
@@ -33,7 +35,7 @@ import os
 import time
 from collections import deque
 from decimal import Decimal
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional
 
 import msgpack
 import zmq
@@ -683,12 +685,40 @@ class Bus:
         return answer.message._with(state=answer.state, reason=reason, since=since,
                                     age_ns=answer.age_ns, proven_ns=answer.proven_ns)
 
-    def _ask_state(self, topic):
-        """The status of a topic and its state now, as the cache knows them."""
-        status, state, reason, since, age, proven = (
-            f.decode() for f in self._asker.ask(self.timeout, "STATE", topic))
+    def trades(self, exchange: str, symbol: str, n: int = 100) -> List[Message]:
+        """The newest trades the cache has kept of a symbol, at most n (10000), the oldest first.
+
+        state, reason, since, age_ns and proven_ns are the topic's now, for all of them: where it is
+        not fit, newer ones may be missing. []: its owner is known, there are none yet. NotFound:
+        nobody serves it. Refused: n is none, or this cache keeps no trades."""
+        return self._history("TRADES", exchange, symbol, "trade", n)
+
+    def candles(self, exchange: str, symbol: str, interval: str = "1m",
+                n: int = 100) -> List[Message]:
+        """The same of candles; the last one is mostly still open."""
+        if interval not in INTERVALS:
+            raise ValueError(f"{interval!r} is none of {' '.join(INTERVALS)}")
+        return self._history("CANDLES", exchange, symbol, f"candle-{interval}", n)
+
+    def _history(self, verb, exchange, symbol, channel, n):
+        topic = f"{exchange}.{self._resolve(exchange, symbol)}.{channel}"
+        frames = self._asker.ask(self.timeout, verb, topic, str(n))
+        status, state = self._standing(frames[:6])
+        if status == 404:
+            raise NotFound(f"nobody serves {topic}")
+        messages = (_decode(topic, payload) for payload in frames[6:])
+        return [m._with(**state._asdict()) for m in messages if m is not None]
+
+    @staticmethod
+    def _standing(frames):
+        """The status of a topic and its state now, from the six frames of STATE."""
+        status, state, reason, since, age, proven = (f.decode() for f in frames)
         began = int(since) if since else None
         return int(status), State(state, reason, began, int(age), int(proven))
+
+    def _ask_state(self, topic):
+        """The status of a topic and its state now, as the cache knows them."""
+        return self._standing(self._asker.ask(self.timeout, "STATE", topic))
 
     # ------------------------------------------------------------------ beside the stream
 

@@ -147,6 +147,8 @@ class NamesTest(bookcast_test.Case):
             for exchange, own, unified, bid in NAMES:
                 latest = bus.latest(exchange, unified, "book")
                 self.assertEqual((latest.symbol, latest.bids[0][0]), (own, bid))
+                self.assertEqual({t.trade_id for t in bus.trades(exchange, unified)}, {f"{own}-{i}" for i in range(3)})
+                self.assertEqual([c.ts_open for c in bus.candles(exchange, unified, "1m", n=2)], [MINUTE, 2 * MINUTE])
                 bus.subscribe(exchange, unified, "book")
             self.assertRaises(bookcast.NotFound, bus.subscribe, "binance-usdm", "BTC/USDT", "book")
             wanted = {(exchange, own) for exchange, own, _, _ in NAMES}

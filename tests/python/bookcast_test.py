@@ -91,6 +91,7 @@ class FakeCache:
         self.topics = {}  # topic: (status, state, age_ns, proven_ns, payload)
         self.reasons = {}  # topic: (reason, since_ns), where it is not ("none", "")
         self.names = {}
+        self.histories = {}  # topic: [payload], the oldest first
         self.asked = []
         self.silent = False
         self.stopping = threading.Event()
@@ -128,6 +129,14 @@ class FakeCache:
             status, state, age, proven, _ = self.topics.get(topic, self.NOBODY)
             answer += [status, state, *self.reasons.get(topic, (b"none", b"")), age, proven]
         return answer
+
+    def answer_trades(self, args):
+        topic, n = args
+        if not 1 <= int(n) <= 10000:
+            return [b"400", b"n must be a number from 1 to 10000"]
+        return self.answer_state([topic]) + self.histories.get(topic, [])[-int(n):]
+
+    answer_candles = answer_trades
 
     def answer_resolve(self, args):
         known = [self.names.get(a) for a in args[1:]]
@@ -437,6 +446,32 @@ class OnTheBus(unittest.TestCase):
         self.assertFalse(self.bus.fit("upbit", "KRW-NOT"))
         with self.assertRaisesRegex(bookcast.Refused, "because"):
             self.bus.latest("refuse", "this", "book")
+
+    def test_trades_and_candles_that_the_cache_has_kept(self):
+        def payloads(name, seqs):
+            return [frame(name, seq=s).split(b"\0", 1)[1] for s in seqs]
+        trades, candles = "upbit.KRW-BTC.trade", "upbit.KRW-BTC.candle-1m"
+        self.cache.names["BTC/KRW"] = "KRW-BTC"
+        self.cache.holds(trades, frame("trade-plain"), state="stale", age=7, proven=6, reason="gap", since=9)
+        self.cache.histories[trades] = payloads("trade-plain", (4, 5, 6))
+        self.cache.holds(candles, frame("candle-open"))
+        self.cache.histories[candles] = payloads("candle-open", (7, 8))
+        got = self.bus.trades("upbit", "BTC/KRW", n=2)
+        self.assertEqual([(m.topic, m.seq, m.price) for m in got],
+                         [(trades, s, Decimal("137264000")) for s in (5, 6)])
+        self.assertEqual({(m.state, m.reason, m.since, m.age_ns, m.proven_ns) for m in got},
+                         {("stale", "gap", 9, 7, 6)})
+        got = self.bus.candles("upbit", "KRW-BTC")
+        self.assertEqual([(m.seq, m.interval, m.state) for m in got], [(7, "1m", "live"), (8, "1m", "live")])
+        self.assertEqual(self.cache.asked[-1], ("CANDLES", candles, "100"))
+        self.cache.holds("upbit.KRW-NEW.trade", None)
+        self.assertEqual(self.bus.trades("upbit", "KRW-NEW"), [])
+        with self.assertRaises(bookcast.NotFound):
+            self.bus.trades("upbit", "KRW-NOT")
+        with self.assertRaisesRegex(bookcast.Refused, "from 1 to 10000"):
+            self.bus.trades("upbit", "KRW-BTC", n=0)
+        with self.assertRaises(ValueError):
+            self.bus.candles("upbit", "KRW-BTC", "7m")
 
     def test_unified_names_are_resolved(self):
         self.cache.names["BTC/KRW"] = "KRW-BTC"

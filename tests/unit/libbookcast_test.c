@@ -87,8 +87,10 @@ static void publish(struct gateway *g, const char *topic, struct bc_message m, e
 	if (b == NULL)
 		b = &g->last[g->n_last++];
 	bus_message_encode(b, topic, &m);
-	if (reach != TO_NOBODY)
-		bc_board_take(board, b->topic, b->payload, bc_boot_now(), NULL);
+	struct bc_board_taken taken;
+	if (reach != TO_NOBODY &&
+	    bc_board_take(board, b->topic, b->payload, bc_boot_now(), &taken) == BC_OK)
+		cache_rings_take(rings, b->topic, b->payload, taken.message);
 	if (reach == TO_ALL)
 		zmq_send(g->socket, b->frame, b->n_frame, ZMQ_DONTWAIT);
 }
@@ -366,6 +368,30 @@ BUS_TEST(of_two_lines_each_message_is_heard_once)
 	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
 }
 
+static void trade(struct gateway *g, uint64_t seq)
+{
+	char id[24];
+	struct bc_message m = { .envelope = bus_envelope(g->epoch, seq, BC_STATE_LIVE) };
+	snprintf(id, sizeof id, "id-%llu", (unsigned long long)seq);
+	m.body.trade = (struct bc_trade){ { 5, 1 }, { 1, -3 }, BC_SIDE_SELL, bc_str_of(id) };
+	publish(g, "upbit.KRW-BTC.trade", m, TO_ALL);
+}
+
+static void candle(struct gateway *g, uint64_t seq)
+{
+	struct bc_message m = { .envelope = bus_envelope(g->epoch, seq, BC_STATE_LIVE) };
+	m.body.candle = (struct bc_candle){ .interval = BC_INTERVAL_1M,
+					    .ts_open = { (int64_t)seq * 60 },
+					    .open = { 1, 0 },
+					    .high = { 3, 0 },
+					    .low = { 1, 0 },
+					    .close = { 2, 0 },
+					    .volume = { 9, 0 },
+					    .quote_volume = BC_DECIMAL_NONE,
+					    .closed = BC_CLOSED_UNKNOWN };
+	publish(g, "upbit.KRW-BTC.candle-1m", m, TO_ALL);
+}
+
 static void publish_instrument(struct gateway *g)
 {
 	struct bc_message m = { .envelope = bus_envelope(g->epoch, 1, BC_STATE_LIVE) };
@@ -387,6 +413,45 @@ static void serve(void *stop)
 		zmq_poll(&item, 1, 1);
 		cache_desk_serve(desk, bc_boot_now(), 10);
 	}
+}
+
+BUS_TEST(the_cache_has_the_newest_trades_and_candles)
+{
+	volatile bool stop = false;
+	const bookcast_message *const *m = NULL;
+	struct gateway *g = open_gateway(&gateways[0], "0", 100);
+	publish_instrument(g);
+	for (uint64_t i = 1; i <= 5; i++) {
+		trade(g, i);
+		candle(g, i);
+	}
+	void *thread = zmq_threadstart(serve, (void *)&stop);
+	cr_assert_eq(bookcast_trades(bus, "upbit", "KRW-BTC", 1, &m), 1);
+	cr_expect_str_eq(m[0]->body.trade.trade_id, "id-5");
+	cr_assert_eq(bookcast_trades(bus, "upbit", "BTC/KRW", 3, &m), 3);
+	for (int i = 0; i < 3; i++) {
+		char id[8] = { 'i', 'd', '-', (char)('3' + i), '\0' };
+		cr_expect_str_eq(m[i]->body.trade.trade_id, id);
+		cr_expect_str_eq(m[i]->topic, "upbit.KRW-BTC.trade");
+		cr_expect_eq(m[i]->seq, (uint64_t)(3 + i));
+		cr_expect_eq(m[i]->source, BOOKCAST_FROM_CACHE);
+		cr_expect_eq(m[i]->state, BOOKCAST_LIVE);
+	}
+	cr_assert_eq(bookcast_candles(bus, "upbit", "KRW-BTC", "1m", 10000, &m), 5);
+	cr_expect_eq(m[0]->body.candle.ts_open, 60);
+	cr_expect_eq(m[4]->body.candle.ts_open, 300);
+	cr_expect_str_eq(m[4]->body.candle.interval, "1m");
+	cr_expect_eq(bookcast_candles(bus, "upbit", "KRW-BTC", "7m", 5, &m), BOOKCAST_EINVAL);
+	cr_expect_eq(strncmp(bookcast_error(bus), "'7m' is no interval: 1s 1m", 26), 0);
+	cr_expect_eq(bookcast_candles(bus, "upbit", "KRW-BTC", NULL, 5, &m), BOOKCAST_EINVAL);
+	cr_expect_eq(bookcast_trades(bus, "upbit", "KRW-BTC", 0, &m), BOOKCAST_EINVAL);
+	cr_expect_eq(bookcast_trades(bus, "upbit", "KRW-BTC", 10001, &m), BOOKCAST_EINVAL);
+	cr_expect_eq(bookcast_trades(bus, "upbit", "KRW-ETH", 5, &m), BOOKCAST_ENODATA);
+	cr_expect_str_eq(bookcast_error(bus), "upbit.KRW-ETH.trade has no data yet");
+	cr_expect_eq(bookcast_candles(bus, "upbit", "KRW-XRP", "1h", 5, &m), BOOKCAST_ENOTFOUND);
+	stop = true;
+	zmq_threadclose(thread);
+	cr_expect_eq(bookcast_trades(bus, "upbit", "KRW-BTC", 5, &m), BOOKCAST_ENOANSWER);
 }
 
 BUS_TEST(names_and_questions_to_the_cache)

@@ -214,6 +214,18 @@ BOOKCAST_API int bookcast_latest(bookcast *bus, const char *exchange, const char
 BOOKCAST_API int bookcast_state(bookcast *bus, const char *exchange, const char *symbol,
 				const char *channel, bookcast_condition *condition);
 
+/* The newest trades of a symbol that the cache has kept, at most n (1 to 10000), the oldest of them
+ * first; (*messages)[i] are valid until the next call with this handle. Asks the cache (at most 1
+ * s). Returns how many there are, or BOOKCAST_ENOTFOUND, BOOKCAST_ENODATA, BOOKCAST_ENOANSWER;
+ * BOOKCAST_EINVAL, too: this cache keeps none. state, reason and since are those of the topic now,
+ * for all of them: where it is not fit, newer ones may be missing. */
+BOOKCAST_API int bookcast_trades(bookcast *bus, const char *exchange, const char *symbol, int n,
+				 const bookcast_message *const **messages);
+/* The same of candles; interval is one of the words of a candle's interval, such as "1m". */
+BOOKCAST_API int bookcast_candles(bookcast *bus, const char *exchange, const char *symbol,
+				  const char *interval, int n,
+				  const bookcast_message *const **messages);
+
 /* May I trade on this? 1: it is live or quiet, and known true within the last max_age_ms (0: no
  * matter when). 0: no, or nobody knows. */
 BOOKCAST_API int bookcast_fit(bookcast *bus, const char *exchange, const char *symbol,
