@@ -82,6 +82,7 @@ bc_status outlet_new(struct outlet **out, const struct outlet_options *options,
 	o->paced.link = offsetof(struct slot, paced);
 	o->queued.link = offsetof(struct slot, queued);
 	o->recent.link = offsetof(struct slot, recent);
+	o->overtaken.link = offsetof(struct slot, overtaken);
 	make_plan(o);
 	bc_status rc = buffer_reserve(o);
 	if (rc == BC_OK)
@@ -101,6 +102,7 @@ static void slots_free(struct outlet *o, struct subject *subject)
 		list_remove(&o->paced, slot);
 		list_remove(&o->queued, slot);
 		list_remove(&o->recent, slot);
+		list_remove(&o->overtaken, slot);
 		o->by_topic[slot->topic] = NULL;
 		o->out.close(o->out.self, slot->topic);
 		o->n_topics--;
@@ -277,6 +279,7 @@ void outlet_symbol_remove(struct outlet *o, uint32_t symbol)
 
 bool outlet_turn(struct outlet *o, bc_mono_time now)
 {
+	overtaken_turn(o, now);
 	paced_turn(o, now);
 	gateway_turn(o, now);
 	return welcome_turn(o, now);

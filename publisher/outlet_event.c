@@ -104,6 +104,26 @@ static void on_ticker(struct outlet *o, bc_mono_time now, struct subject *subjec
 	slot_commit(o, slot, now);
 }
 
+/* A candle from before the one we have. */
+static bool is_past(const struct slot *slot, const struct bc_event *event)
+{
+	const struct value *newest = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	return (event->flags & BC_FLAG_REST) != 0 && (slot->has || slot->pending) &&
+	       event->body.candle.ts_open.ns < newest->body.candle.ts_open.ns;
+}
+
+/* It goes out as what it is, and is not kept. The newest one follows in this turn, once however
+ * many past ones there are, so that it stays what the topic said last. */
+static void say_past(struct outlet *o, struct slot *slot, const struct bc_event *event,
+		     bc_wall_time received)
+{
+	struct value value = { .body.candle = event->body.candle };
+	take_envelope(&value, event, received);
+	slot_say(o, slot, &value);
+	if (!slot->overtaken.in)
+		list_append(&o->overtaken, slot);
+}
+
 /* A candle that is over is never conflated away, also where only the next one tells. */
 static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subject,
 		      const struct bc_event *event, bc_wall_time received)
@@ -112,6 +132,10 @@ static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subjec
 	struct slot *slot = slot_of(subject, BC_CHANNEL_CANDLE, candle->interval);
 	if (slot == NULL)
 		return;
+	if (is_past(slot, event)) {
+		say_past(o, slot, event, received);
+		return;
+	}
 	if (slot->pending &&
 	    slot->values[!slot->shown].body.candle.ts_open.ns != candle->ts_open.ns)
 		slot_publish(o, slot, now);

@@ -58,9 +58,10 @@ struct slot {
 	bool state_due;   /* the next one carries a new state */
 	bool asked_again; /* while it may not be welcomed yet */
 	bc_mono_time published_at, welcomed_at;
-	struct link paced;  /* published less than interval_ns ago, oldest first */
-	struct link queued; /* waits to be welcomed */
-	struct link recent; /* welcomed less than 100 ms ago, oldest first */
+	struct link paced;     /* published less than interval_ns ago, oldest first */
+	struct link queued;    /* waits to be welcomed */
+	struct link recent;    /* welcomed less than 100 ms ago, oldest first */
+	struct link overtaken; /* has said something older than its last value */
 };
 
 /* Who a topic speaks of: a symbol, or the gateway. */
@@ -97,7 +98,7 @@ struct outlet {
 	uint8_t *listed; /* the encoded list */
 	size_t listed_cap, names_bytes;
 
-	struct list paced, queued, recent;
+	struct list paced, queued, recent, overtaken;
 	struct bc_message scratch;
 	uint8_t *buffer;
 	size_t buffer_cap;
@@ -123,6 +124,7 @@ void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_say(struct outlet *o, struct slot *slot, struct value *value);
 void slot_repeat(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_send(struct outlet *o, struct slot *slot, const struct value *value, uint32_t flags);
+void overtaken_turn(struct outlet *o, bc_mono_time now);
 void paced_turn(struct outlet *o, bc_mono_time now);
 bc_mono_time paced_deadline(const struct outlet *o);
 bc_status buffer_reserve(struct outlet *o);

@@ -88,6 +88,7 @@ void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now)
 	slot->pending = false;
 	slot->has = true;
 	welcome_forget(o, slot);
+	list_remove(&o->overtaken, slot);
 	stamp_and_send(o, slot, &slot->values[slot->shown]);
 	slot->published_at = now;
 	if (is_paced(o, slot)) {
@@ -137,6 +138,17 @@ void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now)
 	slot->outdated = is_book(slot) && !bc_state_fit(slot->subject->state);
 	if (!slot->pending || !too_early(o, slot, now))
 		slot_publish(o, slot, now);
+}
+
+/* What waits to be published will be the last word by itself. */
+void overtaken_turn(struct outlet *o, bc_mono_time now)
+{
+	while (!is_empty(&o->overtaken)) {
+		struct slot *slot = o->overtaken.first;
+		list_remove(&o->overtaken, slot);
+		if (!slot->pending)
+			slot_publish(o, slot, now);
+	}
 }
 
 /* All wait equally long, so who was published first is due first. */

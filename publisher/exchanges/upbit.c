@@ -246,15 +246,39 @@ static void append_codes(struct text *t, const bc_str *symbols, size_t n)
 	}
 }
 
+/* Most that one answer holds. */
+#define MAX_UNITS   30
+#define MAX_TRADES  500
+#define MAX_CANDLES 200
+
 static const struct {
-	const char *before, *after; /* the codes; NULL: not served */
+	const char *before, *after; /* the codes; NULL: none */
+	uint32_t most;              /* of what `limit` asks for; 0: it says nothing */
 	bool grouped;
 } rest_paths[BC_N_REST_KINDS] = {
-	[BC_REST_INSTRUMENTS] = { "/v1/market/all?is_details=true", NULL, false },
-	[BC_REST_TICKS] = { "/v1/orderbook/instruments?markets=", "", false },
-	[BC_REST_SNAPSHOT] = { "/v1/orderbook?markets=", "&count=30", true },
-	[BC_REST_TRADES] = { "/v1/trades/ticks?market=", "&count=500", false },
+	[BC_REST_INSTRUMENTS] = { "/v1/market/all?is_details=true", NULL, 0, false },
+	[BC_REST_TICKS] = { "/v1/orderbook/instruments?markets=", "", 0, false },
+	[BC_REST_SNAPSHOT] = { "/v1/orderbook?markets=", "&count=", MAX_UNITS, true },
+	[BC_REST_TRADES] = { "/v1/trades/ticks?market=", "&count=", MAX_TRADES, false },
+	[BC_REST_CANDLES] = { "?market=", "&count=", MAX_CANDLES, false },
 };
+
+/* By REST there are longer ones than on the stream, too. */
+static const char *const candle_paths[BC_N_INTERVALS] = {
+	[BC_INTERVAL_1S] = "/v1/candles/seconds",     [BC_INTERVAL_1M] = "/v1/candles/minutes/1",
+	[BC_INTERVAL_3M] = "/v1/candles/minutes/3",   [BC_INTERVAL_5M] = "/v1/candles/minutes/5",
+	[BC_INTERVAL_10M] = "/v1/candles/minutes/10", [BC_INTERVAL_15M] = "/v1/candles/minutes/15",
+	[BC_INTERVAL_30M] = "/v1/candles/minutes/30", [BC_INTERVAL_1H] = "/v1/candles/minutes/60",
+	[BC_INTERVAL_4H] = "/v1/candles/minutes/240", [BC_INTERVAL_1D] = "/v1/candles/days",
+	[BC_INTERVAL_1W] = "/v1/candles/weeks",       [BC_INTERVAL_1MONTH] = "/v1/candles/months",
+};
+
+static void append_count(struct text *t, uint32_t limit, uint32_t most)
+{
+	char number[16];
+	int n = snprintf(number, sizeof number, "%u", limit > 0 && limit < most ? limit : most);
+	append(t, (bc_str){ number, (size_t)n });
+}
 
 static bc_status rest_path(void *state, const struct bc_rest_query *query, char *out, size_t cap,
 			   size_t *len)
@@ -263,13 +287,20 @@ static bc_status rest_path(void *state, const struct bc_rest_query *query, char 
 	struct text t = { out, 0, cap };
 	char level[BC_DECIMAL_TEXT_MAX];
 
-	if (query->kind >= BC_N_REST_KINDS || rest_paths[query->kind].before == NULL)
+	if (query->kind >= BC_N_REST_KINDS)
 		return BC_ENOTFOUND;
+	if (query->kind == BC_REST_CANDLES) {
+		if (query->interval >= BC_N_INTERVALS || candle_paths[query->interval] == NULL)
+			return BC_ENOTFOUND;
+		append(&t, bc_str_of(candle_paths[query->interval]));
+	}
 	append(&t, bc_str_of(rest_paths[query->kind].before));
 	if (rest_paths[query->kind].after != NULL) {
 		append_codes(&t, query->symbols, query->n_symbols);
 		append(&t, bc_str_of(rest_paths[query->kind].after));
 	}
+	if (rest_paths[query->kind].most > 0)
+		append_count(&t, query->limit, rest_paths[query->kind].most);
 	if (rest_paths[query->kind].grouped && u->group_by.mantissa != 0) {
 		append(&t, BC_STR("&level="));
 		append(&t, (bc_str){ level, bc_decimal_format(u->group_by, level) });
@@ -307,7 +338,8 @@ static const struct bc_rest_endpoint rest_endpoints[] = {
 	{ .kind = BC_REST_INSTRUMENTS, .per_s = 8 },
 	{ .kind = BC_REST_TICKS, .per_s = 8, .max_symbols = 50 },
 	{ .kind = BC_REST_SNAPSHOT, .per_s = 8, .max_symbols = 50 },
-	{ .kind = BC_REST_TRADES, .per_s = 8, .max_symbols = 1, .max_items = 500 },
+	{ .kind = BC_REST_TRADES, .per_s = 8, .max_symbols = 1, .max_items = MAX_TRADES },
+	{ .kind = BC_REST_CANDLES, .per_s = 8, .max_symbols = 1, .max_items = MAX_CANDLES },
 };
 
 const struct bc_exchange bc_exchange_upbit = {

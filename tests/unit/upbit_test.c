@@ -200,19 +200,48 @@ Test(upbit, unified_names_swap_their_halves)
 	cr_expect_eq(upbit->native_symbol(BC_STR(""), out, 32, &n), BC_ENOTFOUND);
 }
 
+#define CODES "KRW-BTC,A%26B%3D%EA"
+
 static const struct {
 	enum bc_rest_kind kind;
+	enum bc_interval interval;
+	uint32_t limit;
 	bc_decimal group_by;
 	const char *want; /* NULL: not served */
 } paths[] = {
-	{ BC_REST_INSTRUMENTS, { 0, 0 }, "/v1/market/all?is_details=true" },
-	{ BC_REST_TICKS, { 0, 0 }, "/v1/orderbook/instruments?markets=KRW-BTC,A%26B%3D%EA" },
-	{ BC_REST_SNAPSHOT, { 0, 0 }, "/v1/orderbook?markets=KRW-BTC,A%26B%3D%EA&count=30" },
+	{ BC_REST_INSTRUMENTS, 0, 0, { 0, 0 }, "/v1/market/all?is_details=true" },
+	{ BC_REST_TICKS, 0, 0, { 0, 0 }, "/v1/orderbook/instruments?markets=" CODES },
+	{ BC_REST_SNAPSHOT, 0, 0, { 0, 0 }, "/v1/orderbook?markets=" CODES "&count=30" },
 	{ BC_REST_SNAPSHOT,
+	  0,
+	  15,
 	  { 1, 4 },
-	  "/v1/orderbook?markets=KRW-BTC,A%26B%3D%EA&count=30&level=10000" },
-	{ BC_REST_TRADES, { 0, 0 }, "/v1/trades/ticks?market=KRW-BTC,A%26B%3D%EA&count=500" },
-	{ BC_REST_CANDLES, { 0, 0 }, NULL },
+	  "/v1/orderbook?markets=" CODES "&count=15&level=10000" },
+	{ BC_REST_TRADES, 0, 0, { 0, 0 }, "/v1/trades/ticks?market=" CODES "&count=500" },
+	{ BC_REST_TRADES, 0, 20, { 0, 0 }, "/v1/trades/ticks?market=" CODES "&count=20" },
+	{ BC_REST_TRADES, 0, 501, { 0, 0 }, "/v1/trades/ticks?market=" CODES "&count=500" },
+	{ BC_REST_CANDLES,
+	  BC_INTERVAL_1S,
+	  7,
+	  { 0, 0 },
+	  "/v1/candles/seconds?market=" CODES "&count=7" },
+	{ BC_REST_CANDLES,
+	  BC_INTERVAL_1H,
+	  0,
+	  { 0, 0 },
+	  "/v1/candles/minutes/60?market=" CODES "&count=200" },
+	{ BC_REST_CANDLES,
+	  BC_INTERVAL_4H,
+	  1,
+	  { 0, 0 },
+	  "/v1/candles/minutes/240?market=" CODES "&count=1" },
+	{ BC_REST_CANDLES,
+	  BC_INTERVAL_1MONTH,
+	  1,
+	  { 0, 0 },
+	  "/v1/candles/months?market=" CODES "&count=1" },
+	{ BC_REST_CANDLES, BC_INTERVAL_2H, 1, { 0, 0 }, NULL },
+	{ BC_REST_CANDLES, BC_N_INTERVALS, 1, { 0, 0 }, NULL },
 };
 
 Test(upbit, rest_paths)
@@ -224,7 +253,9 @@ Test(upbit, rest_paths)
 		cr_assert_eq(start(NULL, paths[i].group_by, false), BC_OK);
 		const struct bc_rest_query query = { .kind = paths[i].kind,
 						     .symbols = codes,
-						     .n_symbols = 2 };
+						     .n_symbols = 2,
+						     .interval = paths[i].interval,
+						     .limit = paths[i].limit };
 		bc_status status = upbit->rest_path(state, &query, out, sizeof out, &n);
 		if (paths[i].want == NULL) {
 			cr_expect_eq(status, BC_ENOTFOUND);
