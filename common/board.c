@@ -279,17 +279,37 @@ static void prove(struct board_line *line, bc_mono_time now)
 	line->was_proven = true;
 }
 
-static void note(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
+static void note_state(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
 {
 	if (bc_state_fit(line->state) && !bc_state_fit(env->state))
 		board_freeze(line, line->gateway->heard);
 	line->state = env->state;
 	line->reason = env->reason;
 	line->since = env->since;
+	line->doubted = false;
+	prove(line, now);
+}
+
+static void note_data(struct board_line *line, const struct bc_message *m)
+{
+	const struct bc_envelope *env = &m->envelope;
 	line->exchange_seq = env->exchange_seq;
 	line->ts_exchange = env->ts_exchange;
 	line->ts_recv = env->ts_recv;
-	prove(line, now);
+	if (env->channel == BC_CHANNEL_CANDLE)
+		line->ts_open = m->body.candle.ts_open;
+}
+
+/* A trade or candle fetched by REST that happened before the one that is kept. */
+static bool is_history(const struct board_line *line, const struct bc_message *m)
+{
+	const struct bc_envelope *env = &m->envelope;
+	if (line->n_payload == 0 || (env->flags & BC_FLAG_REST) == 0)
+		return false;
+	if (env->channel == BC_CHANNEL_CANDLE)
+		return m->body.candle.ts_open.ns < line->ts_open.ns;
+	return env->channel == BC_CHANNEL_TRADE && bc_wall_known(env->ts_exchange) &&
+	       env->ts_exchange.ns < line->ts_exchange.ns;
 }
 
 /* Seen before: it still proves what it says. */
@@ -344,16 +364,18 @@ static bc_status take_line(struct bc_board *board, struct board_entry *e, struct
 	*n_lost = step.n_lost;
 	if (step.n_lost > 0)
 		note_loss(board, line->gateway, step.n_lost, now);
-	if (!keep_payload(board, line, payload)) {
+	bool history = step.verdict != BC_SEQUENCE_NEWER_EPOCH && is_history(line, m);
+	if (!history && !keep_payload(board, line, payload)) {
 		forget_lines(board, e, is_line, line); /* better nothing than the one before */
 		make_room(board, now);                 /* for its next message */
 		board->stats.refused++;
 		return BC_ERANGE;
 	}
-	if (step.verdict != BC_SEQUENCE_NEXT || (env->flags & BC_FLAG_STATE) == 0)
+	if (!history && (step.verdict != BC_SEQUENCE_NEXT || (env->flags & BC_FLAG_STATE) == 0))
 		line->changed = now;
-	note(line, env, now);
-	line->doubted = false;
+	note_state(line, env, now);
+	if (!history)
+		note_data(line, m);
 	if (env->state != BC_STATE_DOWN && env->state != BC_STATE_HALTED)
 		set_listed(board, line, true, now); /* its list is on its way */
 	if (env->channel == BC_CHANNEL_INSTRUMENT)

@@ -1,7 +1,9 @@
 /* board.h - the newest message of every topic, and whether it is still true.
  *
  * Shape   a topic has one line for each gateway process that publishes it (two with A/B lines);
- *         a line keeps its newest message as published. Gateways are common/gateways.h.
+ *         a line keeps its newest message as published: the last one heard, but for trades and
+ *         candles that a gateway fetched by REST (flag rest) and that are older than what is kept.
+ *         Gateways are common/gateways.h.
  * Users   whoever reads the bus: the cache holds all of it, libbookcast what it subscribed.
  * Pure    messages and times in, answers out: no socket, no clock. Times are of one clock that
  * never goes back and counts the machine's sleep (bc_boot_now()). Memory  payload buffers are

@@ -20,6 +20,7 @@ struct board_line {
 	bc_wall_time since;
 	uint64_t exchange_seq;
 	bc_wall_time ts_exchange, ts_recv;
+	bc_wall_time ts_open;  /* of a candle */
 	bc_mono_time changed;  /* when its data last changed */
 	bc_mono_time proven;   /* when a message or a frozen heartbeat last said it was true */
 	bc_mono_time unlisted; /* since when its gateway lists the symbol no more */

@@ -533,10 +533,21 @@ class Bus:
             return
         if line.seq and m.seq > line.seq + 1 and not from_cache:
             self._count_gap(m, line)
-        line.seq, line.message, line.arrived = m.seq, m, now
+        line.seq = m.seq
+        if not self._is_history(m, line.message):
+            line.message, line.arrived = m, now
         if self._wanted(m) and self._choose(m, lines, now):
             self.counters["messages"] += 1
             self._ready.append(m)
+
+    @staticmethod
+    def _is_history(m, newest):
+        """A trade or candle fetched by REST that happened before the newest one."""
+        time_of = {"trade": "ts_exchange", "candle": "ts_open"}.get(m.channel)
+        if newest is None or time_of is None or "rest" not in m.flags:
+            return False
+        mine, its = getattr(m, time_of), getattr(newest, time_of)
+        return mine is not None and its is not None and mine < its
 
     def _count_gap(self, m, line):
         m.lost = m.seq - line.seq - 1

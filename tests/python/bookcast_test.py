@@ -447,6 +447,19 @@ class OnTheBus(unittest.TestCase):
         with self.assertRaisesRegex(bookcast.Refused, "because"):
             self.bus.latest("refuse", "this", "book")
 
+    def test_history_is_not_the_newest_though_it_comes_last(self):
+        trades = "upbit.KRW-BTC.trade"
+        self.bus.subscribe("upbit", "KRW-BTC", "trade")
+        self.gateway.wait_for(trades.encode() + b"\0")
+        self.gateway.publish(frame("trade-plain", seq=1, ts_exchange=50, flags=0),
+                             frame("trade-plain", seq=2, ts_exchange=40, flags=5),
+                             frame("trade-plain", seq=3, ts_exchange=45, flags=5))
+        self.assertEqual([self.received().seq for _ in range(3)], [1, 2, 3])
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "trade").seq, 1)
+        self.gateway.publish(frame("trade-plain", seq=4, ts_exchange=49, flags=0))
+        self.assertEqual(self.received().seq, 4)
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "trade").seq, 4)
+
     def test_trades_and_candles_that_the_cache_has_kept(self):
         def payloads(name, seqs):
             return [frame(name, seq=s).split(b"\0", 1)[1] for s in seqs]

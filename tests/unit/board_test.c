@@ -620,6 +620,69 @@ BOARD_TEST(a_name_follows_the_symbol_that_is_listed)
 	instrument_seq = 1;
 }
 
+static bc_status trade_at(uint64_t epoch, uint64_t seq, int64_t at, uint32_t flags)
+{
+	struct bc_message m = { .envelope = bus_envelope(epoch, seq, BC_STATE_LIVE) };
+	m.envelope.ts_exchange.ns = at;
+	m.envelope.flags = flags;
+	m.body.trade = (struct bc_trade){ { 1, 0 }, { (int64_t)seq, 0 }, BC_SIDE_BUY, BC_STR("x") };
+	return take("upbit.KRW-BTC.trade", m);
+}
+
+static bc_status candle_at(uint64_t seq, int64_t start, uint32_t flags)
+{
+	struct bc_message m = { .envelope = bus_envelope(200, seq, BC_STATE_LIVE) };
+	m.envelope.flags = flags;
+	m.body.candle = (struct bc_candle){ .interval = BC_INTERVAL_1M,
+					    .ts_open = { start },
+					    .open = { 1, 0 },
+					    .high = { 1, 0 },
+					    .low = { 1, 0 },
+					    .close = { 1, 0 },
+					    .volume = { (int64_t)seq, 0 },
+					    .quote_volume = BC_DECIMAL_NONE,
+					    .closed = BC_CLOSED_UNKNOWN };
+	return take("upbit.KRW-BTC.candle-1m", m);
+}
+
+static void expect_seq(const char *topic, uint64_t want, int64_t age, int line)
+{
+	struct bc_message m;
+	struct bc_board_answer a = get(topic);
+	cr_assert_eq(bc_message_decode(a.payload, &m, NULL, 0), BC_OK, "line %d", line);
+	cr_expect_eq(m.envelope.seq, want, "line %d: %llu", line,
+		     (unsigned long long)m.envelope.seq);
+	cr_expect_eq(a.age_ns, age, "line %d", line);
+	cr_expect_eq(a.proven_ns, 0, "line %d", line);
+}
+#define EXPECT_SEQ(topic, want, age) expect_seq(topic, want, age, __LINE__)
+
+BOARD_TEST(history_is_not_the_newest_though_it_comes_last)
+{
+	const uint32_t rest = BC_FLAG_SNAPSHOT | BC_FLAG_REST;
+	const char *topic = "upbit.KRW-BTC.trade";
+	uint64_t seq = 0;
+	symbols("0", 100, 1, "KRW-BTC", NULL);
+	cr_expect_eq(trade_at(100, 1, 50, 0), BC_OK);
+	later(1);
+	cr_expect_eq(trade_at(100, 2, 40, rest), BC_OK, "heard, for who wants all of them");
+	EXPECT_SEQ(topic, 1, BC_NS_PER_S);
+	cr_expect(bc_board_last_seq(board, bc_str_of(topic), 100, &seq) && seq == 2);
+	cr_expect_eq(trade_at(100, 3, 60, rest), BC_OK);
+	EXPECT_SEQ(topic, 3, 0); /* polled, and newer */
+	cr_expect_eq(trade_at(100, 4, 55, 0), BC_OK);
+	EXPECT_SEQ(topic, 4, 0); /* live ones come as the exchange sends them */
+	symbols("0", 200, 1, "KRW-BTC", NULL);
+	cr_expect_eq(trade_at(200, 1, 10, rest), BC_OK);
+	EXPECT_SEQ(topic, 1, 0); /* a restart replaces the topic with its first message */
+	topic = "upbit.KRW-BTC.candle-1m";
+	cr_expect_eq(candle_at(1, 120, 0), BC_OK);
+	cr_expect_eq(candle_at(2, 60, rest), BC_OK);
+	EXPECT_SEQ(topic, 1, 0);
+	cr_expect_eq(candle_at(3, 120, rest), BC_OK);
+	EXPECT_SEQ(topic, 3, 0);
+}
+
 Test(board, topics_are_bounded, .fini = close_board)
 {
 	const struct bc_board_limits limits = { 3, 1 << 20, 600 * BC_NS_PER_S };
