@@ -7,6 +7,9 @@
  *   right --a link is missing--> broken --join_expect(), join_snapshot()--> right
  *   right --join_expect()--> right, and changes are also kept --join_snapshot()--> right, deeper
  *
+ * Numbers grow. Where changes go on arriving that are all old, or all of a stream that is ahead of
+ * a silent one, the book is broken after a while: JOIN_GAP.
+ *
  * Pure: no clock, no request, no log. When to ask for a snapshot is the caller's decision.
  * Memory  one book a symbol; a buffer and a spare book are lent by the caller for the time a
  *         snapshot is under way, so that their number is bounded by the requests in flight.
@@ -25,12 +28,14 @@ enum join_verdict {
 	JOIN_SAME,      /* nothing new: seen before, or older than the book */
 	JOIN_WAITING,   /* no right book yet; kept for the snapshot if one is expected */
 	JOIN_AHEAD,     /* a second stream is ahead of the one that is followed; not taken */
-	JOIN_GAP,       /* something is missing: the book is broken */
+	JOIN_GAP,       /* something is missing: the book is broken. A change of another stream that
+			 * continues it makes it right again (JOIN_APPLIED), else a snapshot */
 	JOIN_TOO_OLD,   /* the snapshot does not reach the changes; another one is wanted */
 	JOIN_TOO_MANY,  /* the buffer is full, what was kept is dropped; another snapshot is wanted
 			 */
-	JOIN_RANGE,     /* a level does not fit: the book is broken */
-	JOIN_NO_MEMORY, /* the book is broken */
+	JOIN_RANGE,     /* a level does not fit: the book is broken. Of a snapshot: its levels do
+			 * not fit or stand in no order; what there was is as before */
+	JOIN_NO_MEMORY, /* likewise */
 };
 
 /* `max_bytes` of changes are kept at most; all of it is taken here. */
@@ -52,7 +57,8 @@ enum join_verdict join_delta(struct join *join, uint32_t stream, const struct bc
 /* The stream is gone; what comes next, from any stream, must link to the book. */
 void join_stream_ended(struct join *join, uint32_t stream);
 
-/* The book is not to be believed any more, for a reason of the caller's. */
+/* The book is not to be believed any more, for a reason of the caller's: only a snapshot mends it.
+ */
 void join_break(struct join *join);
 
 /* A snapshot with its number; a side is full where the answer reached its limit. It is loaded into
