@@ -113,6 +113,25 @@ static void put_book(struct bc_json_writer *w, const struct bc_message *m,
 	put_side(w, "asks", book->asks, book->n_asks, view->depth);
 }
 
+static void put_seq(struct bc_json_writer *w, const char *name, uint64_t seq)
+{
+	if (seq == BC_SEQ_NONE)
+		put_null(w, name);
+	else
+		put_uint(w, name, seq);
+}
+
+static void put_delta(struct bc_json_writer *w, const struct bc_message *m,
+		      const struct bc_message_view *view)
+{
+	const struct bc_delta *delta = &m->body.delta;
+	put_seq(w, "first_seq", delta->first_seq);
+	put_seq(w, "last_seq", delta->last_seq);
+	put_seq(w, "prev_seq", delta->prev_seq);
+	put_side(w, "bids", delta->bids, delta->n_bids, view->depth);
+	put_side(w, "asks", delta->asks, delta->n_asks, view->depth);
+}
+
 static void put_trade(struct bc_json_writer *w, const struct bc_message *m,
 		      const struct bc_message_view *view)
 {
@@ -228,6 +247,7 @@ static body_fn *const bodies[BC_N_CHANNELS] = {
 	[BC_CHANNEL_TRADE] = put_trade,   [BC_CHANNEL_TICKER] = put_ticker,
 	[BC_CHANNEL_CANDLE] = put_candle, [BC_CHANNEL_INSTRUMENT] = put_instrument,
 	[BC_CHANNEL_STATE] = put_state,   [BC_CHANNEL_HEARTBEAT] = put_heartbeat,
+	[BC_CHANNEL_DELTA] = put_delta,
 };
 
 /* ------------------------------------------------------------------ what all have in common */
@@ -279,20 +299,12 @@ static void put_identity(struct bc_json_writer *w, bc_str channel, bc_str exchan
 	put_string_or_null(w, "symbol", symbol);
 }
 
-static void put_exchange_seq(struct bc_json_writer *w, uint64_t exchange_seq)
-{
-	if (exchange_seq == BC_SEQ_NONE)
-		put_null(w, "exchange_seq");
-	else
-		put_uint(w, "exchange_seq", exchange_seq);
-}
-
 static void put_bus_envelope(struct bc_json_writer *w, const struct bc_envelope *e,
 			     const struct bc_message_view *view)
 {
 	put_uint(w, "epoch", e->epoch);
 	put_uint(w, "seq", e->seq);
-	put_exchange_seq(w, e->exchange_seq);
+	put_seq(w, "exchange_seq", e->exchange_seq);
 	put_time(w, "ts_exchange", e->ts_exchange, view);
 	put_time(w, "ts_recv", e->ts_recv, view);
 	put_time(w, "ts_publish", e->ts_publish, view);
@@ -305,7 +317,7 @@ static void put_event_envelope(struct bc_json_writer *w, const struct bc_envelop
 {
 	put_null(w, "epoch");
 	put_null(w, "seq");
-	put_exchange_seq(w, e->exchange_seq);
+	put_seq(w, "exchange_seq", e->exchange_seq);
 	put_time(w, "ts_exchange", e->ts_exchange, view);
 	put_time(w, "ts_recv", e->ts_recv, view);
 	put_null(w, "ts_publish");

@@ -55,14 +55,19 @@ static size_t find_row(const struct bc_fields *fields, unsigned dialect, bc_str 
 	return i;
 }
 
+static bool is_required(const struct bc_field *row, unsigned dialect)
+{
+	return (row->need >> dialect & 1) != 0;
+}
+
 /* True: the slot has its value. */
-static bool read_row(struct bc_reader *r, const struct bc_field *row, void *record)
+static bool read_row(struct bc_reader *r, const struct bc_field *row, bool required, void *record)
 {
 	enum bc_json_type type = bc_cursor_peek(&r->j);
 	const char *at = r->j.p;
 	bc_status status = BC_EPARSE;
 
-	if (row->read == NULL || (type == BC_JSON_NULL && row->need == BC_OPTIONAL))
+	if (row->read == NULL || (type == BC_JSON_NULL && !required))
 		return bc_cursor_skip(&r->j, NULL);
 	if (type != BC_JSON_NULL)
 		status = row->read(r, (char *)record + row->slot);
@@ -81,9 +86,10 @@ void bc_fields_read(struct bc_reader *r, const struct bc_fields *fields, unsigne
 	size_t next = 0;
 
 	for (;;) {
-		size_t i = next;
-		if (i >= fields->n_rows ||
-		    !bc_cursor_key_is(&r->j, &fields->rows[i].name[dialect])) {
+		size_t i = next, near = next + 2 < fields->n_rows ? next + 2 : fields->n_rows;
+		while (i < near && !bc_cursor_key_is(&r->j, &fields->rows[i].name[dialect]))
+			i++;
+		if (i >= near) {
 			bc_str key;
 			if (!bc_cursor_key(&r->j, &key))
 				break;
@@ -96,13 +102,13 @@ void bc_fields_read(struct bc_reader *r, const struct bc_fields *fields, unsigne
 		next = i + 1;
 		if ((seen >> i & 1) != 0)
 			bc_reader_refuse_words(r, fields->rows[i].what, " comes twice");
-		if (read_row(r, &fields->rows[i], record))
+		if (read_row(r, &fields->rows[i], is_required(&fields->rows[i], dialect), record))
 			seen |= UINT64_C(1) << i;
 	}
 	if (r->j.error != NULL)
 		return;
 	for (size_t i = 0; i < fields->n_rows; i++)
-		if (fields->rows[i].need == BC_REQUIRED && (seen >> i & 1) == 0)
+		if (is_required(&fields->rows[i], dialect) && (seen >> i & 1) == 0)
 			bc_reader_refuse_words(r, fields->rows[i].what, " is missing");
 }
 
@@ -133,6 +139,22 @@ bc_status bc_read_text(struct bc_reader *r, void *slot)
 	return out->n <= BC_TEXT_MAX ? BC_OK : BC_ERANGE;
 }
 
+bc_status bc_read_flag(struct bc_reader *r, void *slot)
+{
+	bool *out = slot;
+	enum bc_json_type type = bc_cursor_peek(&r->j);
+
+	if (type != BC_JSON_TRUE && type != BC_JSON_FALSE)
+		return BC_EPARSE;
+	*out = type == BC_JSON_TRUE;
+	return bc_cursor_skip(&r->j, NULL) ? BC_OK : BC_EPARSE;
+}
+
+bc_status bc_read_raw(struct bc_reader *r, void *slot)
+{
+	return bc_cursor_skip(&r->j, slot) ? BC_OK : BC_EPARSE;
+}
+
 /* ------------------------------------------------------------------ numbers */
 
 bc_status bc_read_decimal(struct bc_reader *r, void *slot)
@@ -155,18 +177,43 @@ bc_status bc_read_positive(struct bc_reader *r, void *slot)
 	return status;
 }
 
+static bc_status quoted_decimal(struct bc_reader *r, bc_decimal *out)
+{
+	const char *p = r->j.p;
+	bc_str raw;
+
+	if (p < r->j.end && *p == '"') {
+		p = bc_json_plain_at(p + 1, r->j.end, out);
+		if (p != NULL && *p == '"') {
+			r->j.p = p + 1;
+			return BC_OK;
+		}
+	}
+	if (!bc_cursor_string(&r->j, &raw))
+		return BC_EPARSE;
+	return bc_decimal_parse(raw.p, raw.n, out);
+}
+
 bc_status bc_read_quoted(struct bc_reader *r, void *slot)
 {
 	bc_decimal *out = slot;
-	bc_str raw;
-	bc_status status;
+	bc_status status = quoted_decimal(r, out);
 
-	if (!bc_cursor_string(&r->j, &raw))
-		return BC_EPARSE;
-	status = bc_decimal_parse(raw.p, raw.n, out);
 	if (status == BC_OK && out->mantissa < 0)
 		return BC_EPARSE;
 	return status;
+}
+
+bc_status bc_read_quoted_statistic(struct bc_reader *r, void *slot)
+{
+	bc_decimal *out = slot;
+	bc_status status = quoted_decimal(r, out);
+
+	if (status != BC_ERANGE)
+		return status;
+	*out = BC_DECIMAL_NONE;
+	r->flags |= BC_FLAG_RANGE;
+	return BC_OK;
 }
 
 bc_status bc_read_statistic(struct bc_reader *r, void *slot)
@@ -181,17 +228,60 @@ bc_status bc_read_statistic(struct bc_reader *r, void *slot)
 	return BC_OK;
 }
 
+/* Takes at most 16 plain digits, as sequences and times usually are; false: something else. */
+static bool plain_number(struct bc_cursor *j, uint64_t *out)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	struct bc_digits high, low = { 0, 0 };
+	const char *q;
+
+	if (j->end - j->p < 24)
+		return false;
+	high = bc_digits_at(j->p);
+	if (high.n == 8)
+		low = bc_digits_at(j->p + 8);
+	q = j->p + high.n + low.n;
+	if (high.n == 0 || *j->p == '0' || (*q != ',' && *q != '}'))
+		return false;
+	*out = bc_digits_value(high.bytes, high.n);
+	if (low.n > 0)
+		*out = *out * bc_power_of_ten[low.n] + bc_digits_value(low.bytes, low.n);
+	j->p = q;
+	return true;
+#else
+	(void)j, (void)out;
+	return false;
+#endif
+}
+
 /* A whole number however it is spelt: 17732400590950000 or 1.773240059095E16. */
 static bc_status whole_number(struct bc_reader *r, int64_t *out)
 {
 	bc_decimal d;
-	bc_status status = bc_cursor_decimal(&r->j, &d, NULL);
+	bc_status status;
+	uint64_t plain;
 
+	if (plain_number(&r->j, &plain)) {
+		*out = (int64_t)plain;
+		return BC_OK;
+	}
+	status = bc_cursor_decimal(&r->j, &d, NULL);
 	if (status != BC_OK)
 		return status;
 	if (d.mantissa < 0 || d.exponent < 0)
 		return BC_EPARSE;
 	return bc_decimal_at(d, 0, out);
+}
+
+bc_status bc_read_number(struct bc_reader *r, void *slot)
+{
+	uint64_t *out = slot;
+	int64_t number;
+	bc_status status = whole_number(r, &number);
+
+	if (status == BC_OK)
+		*out = (uint64_t)number;
+	return status;
 }
 
 bc_status bc_read_id(struct bc_reader *r, void *slot)

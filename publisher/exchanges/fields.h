@@ -2,8 +2,8 @@
  *
  * A row says how its key is spelt in each dialect of the exchange (field names written out or
  * short, REST), how its value is read, and into which slot of the adapter's record it goes. Keys
- * may come in any order; in the order of the table each costs one comparison. Keys without a row
- * are checked as JSON and passed over.
+ * may come in any order; in the order of the table each costs one comparison, and one row left out
+ * one more. Keys without a row are checked as JSON and passed over.
  *
  * A value of the wrong type, one that does not fit and a key that is missing or comes twice make
  * the record refused: the first of them is kept, reading goes on, so that the symbol is known even
@@ -38,11 +38,14 @@ typedef bc_status bc_field_read(struct bc_reader *r, void *slot);
 
 struct bc_field {
 	struct bc_json_name name[BC_MAX_DIALECTS];
-	const char *what;                       /* for people: the name in the first dialect */
-	bc_field_read *read;                    /* NULL: known, and not needed */
-	uint32_t slot;                          /* offset in the record */
-	enum { BC_OPTIONAL, BC_REQUIRED } need; /* an optional one may be null as well */
+	const char *what;    /* for people: the name in the first dialect */
+	bc_field_read *read; /* NULL: known, and not needed */
+	uint32_t slot;       /* offset in the record */
+	uint8_t need;        /* in which dialects it must be there; elsewhere it may be null too */
 };
+#define BC_OPTIONAL             0u
+#define BC_REQUIRED             0xffu
+#define BC_REQUIRED_IN(dialect) (1u << (dialect))
 
 struct bc_fields {
 	const struct bc_field *rows;
@@ -76,7 +79,11 @@ bc_field_read bc_read_decimal;   /* bc_decimal of a number; not below zero */
 bc_field_read bc_read_quoted;    /* bc_decimal of a string that holds a number; not below zero */
 bc_field_read bc_read_positive;  /* bc_decimal of a number; above zero */
 bc_field_read bc_read_statistic; /* bc_decimal; what does not fit is none, and BC_FLAG_RANGE */
-bc_field_read bc_read_id;        /* bc_str: a whole number's digits, or a text */
+bc_field_read bc_read_quoted_statistic; /* the same of a string that holds a number */
+bc_field_read bc_read_number;           /* uint64_t of a whole number, not below zero */
+bc_field_read bc_read_flag;             /* bool */
+bc_field_read bc_read_raw;              /* bc_str: any value, as it is written */
+bc_field_read bc_read_id;               /* bc_str: a whole number's digits, or a text */
 bc_field_read bc_read_ms;  /* bc_wall_time of ms since 1970; above 1e14 they are µs (Upbit 2023) */
 bc_field_read bc_read_utc; /* bc_wall_time of "2025-04-22T09:50:34", in UTC */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* One line an exchange: its file defines bc_exchange_<name>. */
-#define EXCHANGE_ROWS(X) X(upbit)
+#define EXCHANGE_ROWS(X) X(upbit) X(binance_spot) X(binance_usdm)
 
 #define DECLARE(name) extern const struct bc_exchange bc_exchange_##name;
 EXCHANGE_ROWS(DECLARE)

@@ -1,6 +1,7 @@
 /* upbit.c - Upbit (KRW, BTC and USDT markets, public WebSocket and quotation REST): what it is and
  * how to ask for it. What it says is read in upbit_messages.c, by the tables of upbit_fields.c. */
 #include "common/json_writer.h"
+#include "publisher/exchanges/path.h"
 #include "publisher/exchanges/upbit.h"
 
 #include <stdio.h>
@@ -215,34 +216,12 @@ static bc_status subscribe(void *state, const struct bc_subscription *want, size
 
 /* ------------------------------------------------------------------ REST */
 
-struct text { /* a bounded text being written */
-	char *p;
-	size_t n, cap;
-};
-
-/* Writes what fits; n goes on, and tells later that it was too much. */
-static void append(struct text *t, bc_str s)
+static void append_codes(struct bc_path *path, const bc_str *symbols, size_t n)
 {
-	if (t->n + s.n <= t->cap && s.n > 0)
-		memcpy(t->p + t->n, s.p, s.n);
-	t->n += s.n;
-}
-
-static void append_codes(struct text *t, const bc_str *symbols, size_t n)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
-			append(t, BC_STR(","));
-		for (size_t k = 0; k < symbols[i].n; k++) {
-			unsigned char c = (unsigned char)symbols[i].p[k];
-			char escaped[3] = { '%', hex[c >> 4], hex[c & 15] };
-			if (is_code_byte((char)c) || c == '-')
-				append(t, (bc_str){ &symbols[i].p[k], 1 });
-			else
-				append(t, (bc_str){ escaped, sizeof escaped });
-		}
+			bc_path_add(path, BC_STR(","));
+		bc_path_add_escaped(path, symbols[i]);
 	}
 }
 
@@ -273,18 +252,16 @@ static const char *const candle_paths[BC_N_INTERVALS] = {
 	[BC_INTERVAL_1W] = "/v1/candles/weeks",       [BC_INTERVAL_1MONTH] = "/v1/candles/months",
 };
 
-static void append_count(struct text *t, uint32_t limit, uint32_t most)
+static void append_count(struct bc_path *path, uint32_t limit, uint32_t most)
 {
-	char number[16];
-	int n = snprintf(number, sizeof number, "%u", limit > 0 && limit < most ? limit : most);
-	append(t, (bc_str){ number, (size_t)n });
+	bc_path_add_number(path, limit > 0 && limit < most ? limit : most);
 }
 
 static bc_status rest_path(void *state, const struct bc_rest_query *query, char *out, size_t cap,
 			   size_t *len)
 {
 	const struct upbit *u = state;
-	struct text t = { out, 0, cap };
+	struct bc_path path = { out, 0, cap };
 	char level[BC_DECIMAL_TEXT_MAX];
 
 	if (query->kind >= BC_N_REST_KINDS)
@@ -292,23 +269,20 @@ static bc_status rest_path(void *state, const struct bc_rest_query *query, char 
 	if (query->kind == BC_REST_CANDLES) {
 		if (query->interval >= BC_N_INTERVALS || candle_paths[query->interval] == NULL)
 			return BC_ENOTFOUND;
-		append(&t, bc_str_of(candle_paths[query->interval]));
+		bc_path_add(&path, bc_str_of(candle_paths[query->interval]));
 	}
-	append(&t, bc_str_of(rest_paths[query->kind].before));
+	bc_path_add(&path, bc_str_of(rest_paths[query->kind].before));
 	if (rest_paths[query->kind].after != NULL) {
-		append_codes(&t, query->symbols, query->n_symbols);
-		append(&t, bc_str_of(rest_paths[query->kind].after));
+		append_codes(&path, query->symbols, query->n_symbols);
+		bc_path_add(&path, bc_str_of(rest_paths[query->kind].after));
 	}
 	if (rest_paths[query->kind].most > 0)
-		append_count(&t, query->limit, rest_paths[query->kind].most);
+		append_count(&path, query->limit, rest_paths[query->kind].most);
 	if (rest_paths[query->kind].grouped && u->group_by.mantissa != 0) {
-		append(&t, BC_STR("&level="));
-		append(&t, (bc_str){ level, bc_decimal_format(u->group_by, level) });
+		bc_path_add(&path, BC_STR("&level="));
+		bc_path_add(&path, (bc_str){ level, bc_decimal_format(u->group_by, level) });
 	}
-	if (t.n > cap)
-		return BC_ERANGE;
-	*len = t.n;
-	return BC_OK;
+	return bc_path_end(&path, len);
 }
 
 /* ------------------------------------------------------------------ what it is, as data */

@@ -185,12 +185,6 @@ static bc_status read_side(struct bc_reader *r, void *slot)
 	return BC_OK;
 }
 
-/* Any value, as it is written. */
-static bc_status read_raw(struct bc_reader *r, void *slot)
-{
-	return bc_cursor_skip(&r->j, slot) ? BC_OK : BC_EPARSE;
-}
-
 #define NAMES(d, s) .name = { BC_JSON_NAME(d), BC_JSON_NAME(s), BC_JSON_NAME(d) }, .what = (d)
 #define KNOWN(d, s)         \
 	{                   \
@@ -310,7 +304,7 @@ static const struct bc_field status_rows[] = {
 
 static const struct bc_field subscriptions_rows[] = {
 	KNOWN("method", "mthd"),
-	ROW("result", "rslt", read_raw, text, BC_REQUIRED),
+	ROW("result", "rslt", bc_read_raw, text, BC_REQUIRED),
 	ROW("ticket", "tckt", bc_read_id, id, BC_OPTIONAL),
 };
 

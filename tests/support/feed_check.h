@@ -37,6 +37,21 @@ static inline void feed_check_side(struct feed_check *f, const bc_level *side, u
 	}
 }
 
+static inline void feed_check_delta(struct feed_check *f, const struct bc_delta *delta)
+{
+	for (uint32_t i = 0; i < delta->n_bids + delta->n_asks; i++) {
+		const bc_level *level =
+			i < delta->n_bids ? &delta->bids[i] : &delta->asks[i - delta->n_bids];
+		feed_expect(f, bc_decimal_known(level->price), "price of a change known");
+		feed_expect(f, level->price.mantissa > 0, "price of a change above zero");
+		feed_expect(f, bc_decimal_known(level->quantity), "quantity of a change known");
+		feed_expect(f, level->quantity.mantissa >= 0,
+			    "quantity of a change not below zero");
+	}
+	feed_expect(f, delta->last_seq != BC_SEQ_NONE, "last number of a change");
+	feed_expect(f, delta->first_seq <= delta->last_seq, "numbers of a change");
+}
+
 static inline void feed_check_event(void *self, const struct bc_event *e)
 {
 	struct feed_check *f = self;
@@ -48,6 +63,10 @@ static inline void feed_check_event(void *self, const struct bc_event *e)
 	case BC_CHANNEL_BBO:
 		feed_check_side(f, e->body.book.bids, e->body.book.n_bids, -1);
 		feed_check_side(f, e->body.book.asks, e->body.book.n_asks, 1);
+		break;
+	case BC_CHANNEL_DELTA:
+		feed_check_delta(f, &e->body.delta);
+		feed_expect(f, e->exchange_seq == e->body.delta.last_seq, "number of a change");
 		break;
 	case BC_CHANNEL_TRADE:
 		feed_expect(f, e->body.trade.price.mantissa > 0, "trade price");

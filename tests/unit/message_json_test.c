@@ -190,6 +190,21 @@ Test(message_json, a_control_line_has_all_common_keys)
 			       "\"message\":null}\n");
 }
 
+Test(message_json, changes_have_their_numbers_and_quantities_of_zero)
+{
+	static const bc_level bid = { { 5, -1 }, { 0, 0 } }, ask = { { 7, -1 }, { 12, 0 } };
+	struct bc_message m = { .envelope = { .channel = BC_CHANNEL_DELTA, .exchange_seq = 9 } };
+	struct bc_message_view view = { .exchange = BC_STR("x"), .symbol = BC_STR("Y") };
+	struct bc_json_writer w;
+	char text[1024];
+	m.body.delta = (struct bc_delta){ &bid, &ask, 1, 1, 7, 9, BC_SEQ_NONE };
+	bc_json_start(&w, text, sizeof text, NULL, NULL);
+	cr_assert_eq(bc_message_json(&w, &m, &view), BC_OK);
+	cr_expect(strstr(text, "\"first_seq\":7,\"last_seq\":9,\"prev_seq\":null,"
+			       "\"bids\":[[\"0.5\",\"0\"]],\"asks\":[[\"0.7\",\"12\"]]}") != NULL,
+		  "%s", text);
+}
+
 Test(message_json, a_buffer_too_small_or_a_channel_unknown_is_told)
 {
 	char text[64];
@@ -201,7 +216,7 @@ Test(message_json, a_buffer_too_small_or_a_channel_unknown_is_told)
 	bc_json_start(&w, text, sizeof text, NULL, NULL);
 	cr_expect_eq(bc_message_json(&w, &m, &view), BC_ERANGE);
 	bc_json_start(&w, text, sizeof text, NULL, NULL);
-	m.envelope.channel = BC_CHANNEL_DELTA;
+	m.envelope.channel = BC_N_CHANNELS;
 	cr_expect_eq(bc_message_json(&w, &m, &view), BC_EINVAL);
 	cr_expect_eq(w.n, 0);
 }
