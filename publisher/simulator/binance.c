@@ -127,7 +127,8 @@ bool binance_symbol_of(bc_str frame, char *out)
 	.request = binance_request, .session_new = binance_session_new,                      \
 	.session_free = binance_session_free, .opened = binance_opened,                      \
 	.control = binance_control, .message = binance_message, .tick = binance_tick,        \
-	.set = binance_set, .subscribed = binance_subscribed
+	.set = binance_set, .subscribed = binance_subscribed, .frame_of = binance_frame_of,  \
+	.body_id = binance_body_id, .wants = binance_wants
 
 const struct sim_face sim_face_binance_spot = {
 	.name = "binance-spot",

@@ -135,6 +135,7 @@ enum binance_kind {
 struct binance_stream {
 	char name[BINANCE_STREAM_NAME]; /* as it was asked for */
 	enum binance_kind kind;
+	bool routed; /* the connection may carry it, if only out of a capture */
 	size_t symbol;
 	int64_t every_ns; /* 0: as it happens */
 	uint32_t levels;  /* BINANCE_PARTIAL */
@@ -224,7 +225,7 @@ void binance_tick(void *session, const struct sim_world *world, bool flush,
 void binance_shutdown(void *session, const struct sim_world *world, int64_t after_ns,
 		      const struct sim_sink *sink);
 bool binance_subscribed(const void *session);
-bool binance_wants(const void *session, bc_str frame);
+bool binance_wants(const void *session, bc_str stream);
 
 /* Nothing before now will be sent. */
 void binance_stream_begin(struct binance_stream *stream, const struct sim_world *world);
@@ -284,7 +285,15 @@ bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint3
 void binance_settings_reset(struct binance_state *s);
 const char *binance_set(void *state, const char *name, double value);
 
-/* binance.c */
+/* ------------------------------------------------------------------ binance.c */
+
 bool binance_symbol_of(bc_str frame, char *out);
+
+/* ------------------------------------------------------------------ binance_recorded.c */
+
+bool binance_frame_of(bc_str frame, struct sim_frame *out);
+bool binance_body_id(bc_str body, uint64_t *id);
+/* Answers GET depth from the capture. */
+void binance_recorded_depth(struct binance_ask *a);
 
 #endif

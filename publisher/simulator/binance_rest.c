@@ -196,7 +196,11 @@ static void get_depth(struct binance_ask *a)
 	}
 	if (a->limit > cost->limit)
 		a->limit = cost->limit;
-	if (binance_symbol(a))
+	if (!binance_symbol(a))
+		return;
+	if (a->world->replay)
+		binance_recorded_depth(a);
+	else
 		write_depth(a);
 }
 
@@ -225,7 +229,7 @@ static const struct {
 	{ "ping", 1, 1, false, get_ping },
 	{ "time", 1, 1, false, get_time },
 	{ "exchangeInfo", 20, 1, false, binance_get_info },
-	{ "depth", 0, 0, true, get_depth },
+	{ "depth", 0, 0, false, get_depth },
 	{ "trades", 25, 5, true, binance_get_trades },
 	{ "aggTrades", 4, 20, true, binance_get_agg_trades },
 	{ "klines", 0, 0, true, binance_get_klines },

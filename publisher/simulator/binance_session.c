@@ -40,6 +40,18 @@ bool binance_subscribed(const void *session)
 	return s->n_streams > 0;
 }
 
+bool binance_wants(const void *session, bc_str stream)
+{
+	const struct binance_session *s = session;
+
+	if (s->closing || s->state->silent[s->route])
+		return false;
+	for (size_t i = 0; i < s->n_streams; i++)
+		if (binance_stream_covers(&s->streams[i], stream))
+			return true;
+	return false;
+}
+
 static void end(struct binance_session *s, uint16_t code, const struct sim_sink *sink)
 {
 	s->closing = true;

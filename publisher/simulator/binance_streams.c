@@ -144,8 +144,8 @@ bool binance_stream_parse(const struct binance_state *state, const struct market
 	*out = (struct binance_stream){ .kind = BINANCE_NOTHING, .slot = -1 };
 	memcpy(out->name, name.p, name.n);
 	type = find_type(p.type);
-	if (type != NULL && find_symbol(m, p.symbol, &out->symbol) && carries(d, route, type) &&
-	    complete(d, type, &p, out))
+	out->routed = type == NULL || (carries(d, route, type) && complete(d, type, &p, out));
+	if (type != NULL && out->routed && find_symbol(m, p.symbol, &out->symbol))
 		out->kind = type->kind;
 	return true;
 }
@@ -154,8 +154,7 @@ bool binance_stream_covers(const struct binance_stream *have, bc_str recorded)
 {
 	struct parts a, b;
 
-	if (have->kind == BINANCE_NOTHING || !take_apart(bc_str_of(have->name), &a) ||
-	    !take_apart(recorded, &b))
+	if (!have->routed || !take_apart(bc_str_of(have->name), &a) || !take_apart(recorded, &b))
 		return false;
 	return bc_str_equal(a.symbol, b.symbol) && bc_str_equal(a.type, b.type);
 }

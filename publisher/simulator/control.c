@@ -113,6 +113,14 @@ static void put_status(const struct sim *sim, struct sim_buffer *b)
 	if (sim->replay != NULL)
 		sim_buffer_printf(b, ",\"frame\":%zu,\"frames\":%zu", sim->player.next,
 				  sim_replay_n_frames(sim->replay));
+	if (sim->recording != NULL)
+		sim_buffer_printf(b, ",\"skipped\":%llu,\"unasked\":%llu",
+				  (unsigned long long)sim->player.skipped,
+				  (unsigned long long)sim->player.unasked);
+	if (sim->player.awaits != NULL) {
+		sim_buffer_text(b, ",\"awaits\":");
+		sim_buffer_json(b, bc_str_of(sim->player.awaits));
+	}
 	sim_buffer_printf(b, ",\"connections\":%zu,\"slow_closed\":%llu,\"protocol_errors\":%llu}",
 			  counts.open, (unsigned long long)counts.slow,
 			  (unsigned long long)counts.protocol_errors);

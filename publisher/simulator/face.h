@@ -20,6 +20,23 @@ struct sim_old_snapshots {
 	char symbol[MARKET_NAME_MAX]; /* empty: any */
 };
 
+#define SIM_STREAM_NAME 128
+
+/* What a recorded frame is. */
+struct sim_frame {
+	char symbol[MARKET_NAME_MAX];
+	char stream[SIM_STREAM_NAME]; /* as clients ask for it */
+	uint64_t last_id; /* of the book after it, if it is a change of one; 0: it is not */
+};
+
+/* The order books a capture holds as answers of the REST API. */
+struct sim_recorded {
+	void *self;
+	/* The answer for this place of the capture, and the limit it was asked with. False: none.
+	 */
+	bool (*book)(void *self, bc_str symbol, bc_str *body, int64_t *limit);
+};
+
 /* The world at the time of a call. */
 struct sim_world {
 	struct market *market;
@@ -29,6 +46,7 @@ struct sim_world {
 	int64_t skew_ns;   /* fault: added to every time that is shown */
 	uint32_t *crossed; /* fault: that many order books are shown crossed */
 	struct sim_old_snapshots *old_snapshots; /* fault; NULL: none */
+	const struct sim_recorded *recorded;     /* with replay; NULL: nothing */
 };
 
 /* Where a session's output goes. Borrowed bytes. */
@@ -66,6 +84,11 @@ struct sim_face {
 	void (*spec_of)(bc_str symbol, struct market_spec *out);
 	/* The symbol a recorded frame is about, into out (MARKET_NAME_MAX); false: none. */
 	bool (*symbol_of)(bc_str frame, char *out);
+	/* What a recorded frame is; false: of no stream. NULL: who subscribed first gets
+	 * everything, and the next two are not called. */
+	bool (*frame_of)(bc_str frame, struct sim_frame *out);
+	/* The number of a recorded order book; false: it is none. */
+	bool (*body_id)(bc_str body, uint64_t *id);
 
 	/* The number the exchange gives the book as it is now; NULL: it numbers nothing. */
 	uint64_t (*book_id)(const struct market *market, size_t symbol);
@@ -106,8 +129,8 @@ struct sim_face {
 			 const struct sim_sink *sink);
 	/* Has it asked for data (so that a capture may be sent to it)? */
 	bool (*subscribed)(const void *session);
-	/* Has it asked for this recorded frame? NULL: who subscribed gets everything. */
-	bool (*wants)(const void *session, bc_str frame);
+	/* Has it asked for this recorded stream? */
+	bool (*wants)(const void *session, bc_str stream);
 };
 
 extern const struct sim_face *const sim_faces[]; /* ends in NULL */

@@ -15,6 +15,7 @@ struct sim_world sim_world_now(const struct sim *sim)
 	return (struct sim_world){
 		.market = sim->market,
 		.replay = sim->replay != NULL,
+		.recorded = sim->recording != NULL ? &sim->recorded : NULL,
 		.now = bc_wall_now(),
 		.mono = bc_mono_now(),
 		.skew_ns = sim->skew_ns,
@@ -211,7 +212,7 @@ static void on_drained(void *self, struct sim_conn *conn)
 	struct sim *sim = self;
 	struct sim_session *s = sim_conn_data(conn);
 
-	if (s != NULL && !sim_fault_stream(s) && sim->player.reader == s)
+	if (s != NULL && !sim_fault_stream(s) && sim->replay != NULL)
 		sim_player_turn(sim, bc_mono_now());
 }
 
@@ -332,6 +333,7 @@ void sim_free(struct sim **sim_at)
 		return;
 	reap(sim);
 	sim_server_free(&sim->server);
+	sim_recording_free(&sim->recording);
 	sim_replay_free(&sim->replay);
 	fault_script_free(&sim->script);
 	sim_tls_free(&sim->tls);

@@ -3,6 +3,7 @@
 #define BC_SIM_SIM_INTERNAL_H
 
 #include "publisher/simulator/faults.h"
+#include "publisher/simulator/recording.h"
 #include "publisher/simulator/replay.h"
 #include "publisher/simulator/sim.h"
 
@@ -29,6 +30,13 @@ struct sim_player {
 	size_t next;                /* frame */
 	struct sim_session *reader; /* the first that subscribed; NULL: nothing is sent */
 	int64_t started_ns;         /* monotonic: when offset 0 was, at this speed */
+	/* Of a capture with streams; all times monotonic. */
+	bool playing;              /* somebody subscribed, and they have settled */
+	size_t n_wanted;           /* streams, when this was last looked at */
+	int64_t settled_ns;        /* since when that has not changed */
+	const char *awaits;        /* the symbol whose snapshot it holds for; NULL: it does not */
+	int64_t awaits_until_ns;   /* then it goes on without */
+	uint64_t skipped, unasked; /* frames nobody wanted; snapshots nobody asked for in time */
 };
 
 /* A REST answer that is kept back. */
@@ -53,7 +61,9 @@ struct sim {
 	uv_timer_t tick;
 	bool paused;
 	bc_wall_time advanced_to;
-	struct sim_replay *replay; /* NULL: the model market is the source */
+	struct sim_replay *replay;       /* NULL: the model market is the source */
+	struct sim_recording *recording; /* NULL: its frames have no streams */
+	struct sim_recorded recorded;
 	struct sim_player player;
 	struct fault_script *script;
 	struct fault_armed armed[FAULTS_ARMED_MAX];

@@ -652,3 +652,73 @@ Test(binance_face, symbol_of_recorded_frames)
 			cr_expect_str_eq(name, rows[i].symbol);
 	}
 }
+
+Test(binance_face, streams_of_recorded_frames)
+{
+	static const struct {
+		const char *frame, *stream, *symbol;
+		uint64_t last_id;
+	} rows[] = {
+		{ "{\"stream\":\"btcusdt@depth@0ms\",\"data\":{\"e\":\"depthUpdate\",\"s\":"
+		  "\"BTCUSDT\",\"u\":9}}",
+		  "btcusdt@depth@0ms", "BTCUSDT", 9 },
+		{ "{\"stream\":\"btcusdt@depth20@100ms\",\"data\":{\"e\":\"depthUpdate\",\"s\":"
+		  "\"BTCUSDT\",\"u\":9}}",
+		  "btcusdt@depth20@100ms", "BTCUSDT", 0 },
+		{ "{\"e\":\"depthUpdate\",\"s\":\"1INCHUSDT\",\"u\":7}", "1inchusdt@depth",
+		  "1INCHUSDT", 7 },
+		{ "{\"u\":400900217,\"s\":\"BNBUSDT\",\"b\":\"1\",\"B\":\"1\",\"a\":\"2\",\"A\":"
+		  "\"1\"}",
+		  "bnbusdt@bookTicker", "BNBUSDT", 0 },
+		{ "{\"e\":\"kline\",\"s\":\"BNBBTC\",\"k\":{\"i\":\"1m\"}}", "bnbbtc@kline_1m",
+		  "BNBBTC", 0 },
+		{ "{\"e\":\"forceOrder\",\"o\":{\"s\":\"BTCUSDT\"}}", "btcusdt@forceOrder",
+		  "BTCUSDT", 0 },
+		{ "{\"result\":null,\"id\":1}", NULL, NULL, 0 },
+		{ "{\"e\":\"new\",\"s\":\"BTCUSDT\"}", NULL, NULL, 0 },
+		{ "[]", NULL, NULL, 0 },
+		{ "", NULL, NULL, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sim_frame f = { .last_id = 1 };
+
+		cr_assert_eq(SPOT->frame_of(bc_str_of(rows[i].frame), &f), rows[i].stream != NULL,
+			     "%s", rows[i].frame);
+		if (rows[i].stream == NULL)
+			continue;
+		cr_expect_str_eq(f.stream, rows[i].stream);
+		cr_expect_str_eq(f.symbol, rows[i].symbol);
+		cr_expect_eq(f.last_id, rows[i].last_id, "%s", rows[i].frame);
+	}
+}
+
+Test(binance_face, a_recorded_stream_goes_to_who_asked_for_it_at_any_speed)
+{
+	static const struct {
+		const char *path, *stream;
+		bool wanted;
+	} rows[] = {
+		{ "/public/ws/btcusdt@depth@100ms", "btcusdt@depth@0ms", true },
+		{ "/public/ws/btcusdt@depth", "btcusdt@depth20@100ms", false },
+		{ "/public/ws/btcusdt@depth20", "btcusdt@depth20@100ms", true },
+		{ "/public/ws/btcusdt@depth", "ethusdt@depth", false },
+		{ "/public/ws/BTCUSDT@depth", "btcusdt@depth", false },
+		{ "/public/ws/btcusdt@depth@7ms", "btcusdt@depth@0ms", false },
+		{ "/ws/btcusdt@depth@100ms", "btcusdt@depth@0ms", true },
+		{ "/public/ws/btcusdt@aggTrade", "btcusdt@aggTrade", false },
+		{ "/market/ws/btcusdt@aggTrade", "btcusdt@aggTrade", true },
+		{ "/ws/btcusdt@aggTrade", "btcusdt@aggTrade", false },
+		{ "/market/ws/btcusdt@trade", "btcusdt@trade", true },
+		{ "/market/ws/btcusdt@markPrice", "btcusdt@markPrice", true },
+		{ "/market/ws", "btcusdt@aggTrade", false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = rig_at(USDM, rows[i].path);
+
+		cr_expect_eq(USDM->wants(r->session, bc_str_of(rows[i].stream)), rows[i].wanted,
+			     "%s %s", rows[i].path, rows[i].stream);
+		rig_free(r);
+	}
+}
