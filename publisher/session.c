@@ -74,7 +74,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->frame_cap = FRAME_FIRST_BYTES;
 	if ((s->frame = malloc(s->frame_cap)) == NULL ||
 	    (s->adapter = calloc(1, x->state_size + 1)) == NULL || (rc = lines_new(s)) != BC_OK ||
-	    (rc = rest_new(s, why, cap)) != BC_OK)
+	    (rc = rest_new(s, why, cap)) != BC_OK || (rc = sync_new(s)) != BC_OK)
 		goto fail;
 	if (x->start(s->adapter, &s->o.feed, &reason) != BC_OK) {
 		rc = BC_EINVAL;
@@ -100,6 +100,7 @@ void session_free(struct session **session)
 	rest_free(s);
 	directory_free(s);
 	symbols_free(s);
+	sync_free(s);
 	free(s->connections);
 	free(s->frame);
 	free(s->adapter);
@@ -137,6 +138,7 @@ bc_mono_time session_next_deadline(const struct session *s)
 {
 	bc_mono_time next = mono_plus(s->now.mono, TICK_AT_LEAST_NS);
 	next = mono_min(next, symbols_deadline(s));
+	next = mono_min(next, sync_deadline(s));
 	next = mono_min(next, rest_deadline(s));
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		next = mono_min(next, connection_deadline(s, &s->connections[i]));
@@ -162,6 +164,7 @@ void session_tick(struct session *s, struct session_now now)
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		connection_tick(s, i);
 	symbols_tick(s);
+	sync_tick(s);
 	rest_tick(s);
 }
 

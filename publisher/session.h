@@ -162,16 +162,21 @@ struct session_counters {
 	uint64_t messages, bytes;          /* from the exchange */
 	uint64_t events[BC_N_CHANNELS];    /* data of symbols we follow */
 	uint64_t ignored;                  /* data of others */
-	uint64_t duplicates;               /* trades seen before */
+	uint64_t duplicates;               /* seen before, or older than what we have */
 	uint64_t refused, out_of_range;    /* not understood; a number that does not fit */
 	uint64_t crossed, gaps, checksums;
-	uint64_t resyncs; /* subscriptions sent to have everything again */
+	uint64_t resyncs; /* subscriptions sent to have everything again; books that broke */
 	uint64_t control_errors, rate_limited, silent, stalls, state_changes;
 	uint64_t sends, rest_requests, rest_failures;
 	uint64_t snapshots, snapshot_failures; /* asked for; without a usable answer */
-	uint64_t history;                      /* trades and candles taken from answers */
-	uint64_t banned;                       /* times REST said 418 */
-	bc_wall_time last_message;             /* the newest, by our clock */
+	uint64_t snapshots_applied, snapshots_too_old;
+	uint64_t snapshots_edge;   /* wanted for the depth of a right book alone */
+	uint64_t edges_reached;    /* the price was there before the next snapshot */
+	uint64_t buffers_full;     /* more changes came than are kept for one snapshot */
+	uint64_t levels_dropped;   /* beyond max_levels */
+	uint64_t history;          /* trades and candles taken from answers */
+	uint64_t banned;           /* times REST said 418 */
+	bc_wall_time last_message; /* the newest, by our clock */
 };
 
 struct session_view { /* of one symbol */

@@ -55,6 +55,10 @@ bc_status session_remove(struct session *s, struct session_now now, const char *
 /* The operator doubts it, so it is not fit until the exchange has sent it again. */
 static void resync(struct session *s, uint32_t id)
 {
+	if (s->sync.on) {
+		sync_again(s, id);
+		return;
+	}
 	if (!bc_state_fit(s->symbols[id].state))
 		return;
 	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);

@@ -119,6 +119,7 @@ static void lose(struct session *s, uint32_t id, enum bc_reason reason)
 		sym->proven = sym->proven && !proof;
 		symbol_lost(s, i, reason);
 	}
+	sync_connection_lost(s, id);
 	struct bc_input gone = { .kind = BC_INPUT_CLOSED,
 				 .line = c->line,
 				 .connection = c->index,

@@ -9,71 +9,10 @@
 /* ------------------------------------------------------------------ market data */
 
 /* The exchange's clock decides nothing; where it cannot be right, the message says so. */
-static bool clock_implausible(const struct session *s, bc_wall_time exchange)
+static bool clock_implausible(bc_wall_time exchange, bc_wall_time received)
 {
-	return bc_wall_known(exchange) && (exchange.ns > s->received.ns + CLOCK_AHEAD_NS ||
-					   exchange.ns < s->received.ns - CLOCK_BEHIND_NS);
-}
-
-bool trade_known(const struct symbol *sym, bc_str id)
-{
-	for (size_t i = 0; i < TRADES_KNOWN; i++) {
-		const struct known_trade *known = &sym->trades[i];
-		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0)
-			return true;
-	}
-	return false;
-}
-
-void trade_remember(struct symbol *sym, bc_str id)
-{
-	struct known_trade *known = &sym->trades[sym->next_trade++ % TRADES_KNOWN];
-	memcpy(known->id, id.p, id.n);
-	known->n = (uint8_t)id.n;
-}
-
-/* A trade happens once, however often it is told: a subscription is answered with the last one,
- * which we have if nothing was missed, and an exchange may repeat itself. */
-static bool trade_seen(struct session *s, struct symbol *sym, const struct bc_event *event)
-{
-	bc_str id = event->body.trade.trade_id;
-	if (id.n == 0 || id.n > TRADE_ID_MAX)
-		return false;
-	if (trade_known(sym, id)) {
-		s->count.duplicates++;
-		return true;
-	}
-	trade_remember(sym, id);
-	return false;
-}
-
-/* Where the exchange numbers nothing, its own times are the only order of a symbol's books. One
- * that is older than what we had came out of order, or from a server that lags; it is not applied,
- * and which of the two holds is in doubt until the exchange has sent it again. If it insists, its
- * clock was set back, and it is believed. */
-static bool book_went_back(struct session *s, uint32_t id, const struct bc_event *event)
-{
-	struct symbol *sym = &s->symbols[id];
-	bool snapshot = (event->flags & BC_FLAG_SNAPSHOT) != 0;
-	if (event->exchange_seq != BC_SEQ_NONE || !bc_wall_known(event->ts_exchange))
-		return false;
-	bool back = bc_wall_known(sym->book_at) && event->ts_exchange.ns < sym->book_at.ns &&
-		    sym->book_at.ns - event->ts_exchange.ns < BOOK_BACK_NS;
-	if (back && snapshot && bc_state_fit(sym->state)) {
-		s->count.duplicates++; /* overtaken by a newer one on its way */
-		return true;
-	}
-	if (!back || (snapshot && sym->went_back)) {
-		sym->book_at = event->ts_exchange;
-		sym->went_back = false;
-		return false;
-	}
-	sym->went_back = true;
-	s->count.gaps++;
-	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
-	if (s->current != NOBODY)
-		subscribe_resync(s, s->current, id);
-	return true;
+	return bc_wall_known(exchange) && (exchange.ns > received.ns + CLOCK_AHEAD_NS ||
+					   exchange.ns < received.ns - CLOCK_BEHIND_NS);
 }
 
 static int top_order(const struct bc_book *book) /* < 0: right, 0: locked, > 0: crossed */
@@ -83,31 +22,55 @@ static int top_order(const struct bc_book *book) /* < 0: right, 0: locked, > 0: 
 	return bc_decimal_compare(book->bids[0].price, book->asks[0].price);
 }
 
-/* Takes a checked copy on to the bus, the change of state first. */
-static void market_data(struct session *s, uint32_t id, struct bc_event *event)
+void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wall_time received)
 {
-	struct symbol *sym = &s->symbols[id];
 	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
-	int order = book ? top_order(&event->body.book) : -1;
-	history_live(s, id, event);
-	if (event->channel == BC_CHANNEL_TRADE && trade_seen(s, sym, event))
-		return;
-	if (event->channel == BC_CHANNEL_BOOK && book_went_back(s, id, event))
-		return;
-	if (clock_implausible(s, event->ts_exchange))
+	if (clock_implausible(event->ts_exchange, received))
 		event->flags |= BC_FLAG_CLOCK;
-	if (order == 0)
+	if (book && top_order(&event->body.book) == 0)
 		event->flags |= BC_FLAG_LOCKED;
-	if (order > 0) {
-		s->count.crossed++;
-		symbol_doubt(s, id, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
-		if (s->current != NOBODY)
-			subscribe_resync(s, s->current, id);
-	} else {
-		symbol_fed(s, id, event->channel);
-	}
+	symbol_fed(s, id, event->channel);
 	s->count.events[event->channel]++;
+	s->act.event(s->act.self, id, event, received);
+}
+
+/* Crossed: never live, until the exchange has sent it again. Where books are made of changes it
+ * can only be a bbo; the book is in doubt with it. */
+static void crossed(struct session *s, uint32_t id, struct bc_event *event)
+{
+	s->count.crossed++;
+	s->count.events[event->channel]++;
+	if (clock_implausible(event->ts_exchange, s->received))
+		event->flags |= BC_FLAG_CLOCK;
+	if (s->sync.on) {
+		sync_doubt(s, id, BC_REASON_CROSSED);
+		return;
+	}
+	symbol_doubt(s, id, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
+	if (s->current != NOBODY)
+		subscribe_resync(s, s->current, id);
 	s->act.event(s->act.self, id, event, s->received);
+}
+
+static void market_data(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	bool book = event->channel == BC_CHANNEL_BOOK;
+	if (event->channel == BC_CHANNEL_DELTA) {
+		sync_delta(s, id, event);
+		return;
+	}
+	if (s->current == NOBODY || (book && s->sync.on)) {
+		sync_snapshot(s, id, event);
+		return;
+	}
+	history_live(s, id, event);
+	if (order_refuses(s, id, event))
+		return;
+	struct bc_event checked = *event;
+	if ((book || event->channel == BC_CHANNEL_BBO) && top_order(&event->body.book) > 0)
+		crossed(s, id, &checked);
+	else
+		feed_publish(s, id, &checked, s->received);
 }
 
 /* An instrument may come from REST or from the stream; both change what is listed. */
@@ -152,12 +115,7 @@ static void on_event(void *self, const struct bc_event *event)
 		s->count.ignored++;
 		return;
 	}
-	if (s->current == NOBODY) {
-		sync_snapshot(s, id, event);
-		return;
-	}
-	struct bc_event checked = *event;
-	market_data(s, id, &checked);
+	market_data(s, id, event);
 }
 
 /* ------------------------------------------------------------------ all else it may say */
@@ -207,6 +165,12 @@ static void on_reject(void *self, const struct bc_reject *reject)
 	    s->connections[s->current].phase != PHASE_OPEN)
 		return;
 	uint32_t id = bc_name_find(&s->by_name, reject->symbol);
+	if (s->sync.on) {
+		if (id != BC_NAME_NONE || reject->symbol.n == 0)
+			sync_rejected(s, s->current, id != BC_NAME_NONE ? id : NOBODY,
+				      range ? BC_REASON_RANGE : BC_REASON_GAP);
+		return;
+	}
 	if (id != BC_NAME_NONE)
 		symbol_doubt(s, id, range ? BC_REASON_RANGE : BC_REASON_GAP, SESSION_BOOK_ONLY);
 	else if (reject->symbol.n == 0)
@@ -242,6 +206,11 @@ static void request_resync(struct session *s, const struct bc_request *request)
 	uint32_t id = bc_name_find(&s->by_name, request->symbol);
 	s->count.gaps += request->reason == BC_REASON_GAP;
 	s->count.checksums += request->reason == BC_REASON_CHECKSUM;
+	if (s->sync.on) {
+		if (id != BC_NAME_NONE)
+			sync_break(s, id, request->reason);
+		return;
+	}
 	if (id != BC_NAME_NONE)
 		symbol_doubt(s, id, request->reason, SESSION_BOOK_ONLY);
 	if (s->current != NOBODY)

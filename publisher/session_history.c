@@ -275,18 +275,18 @@ static void publish(struct session *s, uint32_t symbol, struct history_item *ite
 
 static void publish_trades(struct session *s, uint32_t symbol, struct span *span)
 {
-	struct symbol *sym = &s->symbols[symbol];
 	const struct span before = *span;
 	for (uint32_t i = 0; i < s->rest.n_kept; i++) {
 		struct history_item *item = &s->rest.kept[i];
 		bc_str *id = &item->event.body.trade.trade_id;
 		id->p = item->id;
-		if (!is_new(&before, &item->mark, false) || (id->n > 0 && trade_known(sym, *id))) {
+		if (!is_new(&before, &item->mark, false) ||
+		    (id->n > 0 && trade_known(s, symbol, *id))) {
 			s->count.duplicates++;
 			continue;
 		}
 		if (!before.first.known && id->n > 0)
-			trade_remember(sym, *id);
+			trade_remember(s, symbol, *id);
 		publish(s, symbol, item);
 		published(span, &item->mark);
 	}

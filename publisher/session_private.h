@@ -7,6 +7,9 @@
  *   session_carry.c       who is carried where, and who has been heard there
  *   session_symbol.c      the symbols, their states, who has been waiting for data too long
  *   session_feed.c        what the adapter says: checks, and on to the bus
+ *   session_order.c       what comes twice, or later than something newer
+ *   session_sync.c        books out of changes: what becomes of each change and snapshot
+ *   session_sync_ask.c    when a snapshot is asked for, for whom first
  *   session_rest.c        REST requests: what goes next, their weight and their pace
  *   session_answer.c      what came of them: answers, failures, 429 and 418
  *   session_snapshot.c    which symbols wait for a snapshot, and who of them is next
@@ -19,6 +22,8 @@
 #include "common/name_index.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
+#include "publisher/session_order.h"
+#include "publisher/session_sync.h"
 #include "publisher/weight.h"
 
 #define MAX_LINES 4
@@ -44,8 +49,6 @@
 #define FRAME_MAX_BYTES    (16u << 20)
 #define SYMBOLS_MAX        20000
 #define LISTED_MAX         65536
-#define TRADE_ID_MAX       40
-#define TRADES_KNOWN       8
 #define BOOK_BACK_NS       (60 * BC_NS_PER_S)
 
 /* ------------------------------------------------------------------ symbols */
@@ -92,14 +95,9 @@ struct symbol {
 	enum wait wait;
 	uint32_t prev, next; /* in the queue of `wait` */
 	bc_mono_time waits_since;
-	bool unlisted;        /* stands in no list: fit only while it sends */
-	bool went_back;       /* its last book was older than the one before, and refused */
-	bc_wall_time book_at; /* the exchange's time of the newest book */
-	struct known_trade {
-		char id[TRADE_ID_MAX];
-		uint8_t n;      /* 0: none */
-	} trades[TRADES_KNOWN]; /* the last ones, a ring */
-	unsigned next_trade;
+	bool unlisted; /* stands in no list: fit only while it sends */
+	struct symbol_order order;
+	struct symbol_sync sync;
 	struct symbol_rest rest;
 };
 
@@ -280,6 +278,7 @@ struct session {
 	char *frame;                    /* scratch for subscriptions and paths */
 	size_t frame_cap;
 
+	struct session_sync sync;
 	struct rest rest;
 	struct directory directory;
 	struct spec *specs;
@@ -357,15 +356,21 @@ void symbols_tick(struct session *s);
 bc_mono_time symbols_deadline(const struct session *s);
 
 /* session_feed.c */
-bool trade_known(const struct symbol *sym, bc_str id); /* among the last ones */
-void trade_remember(struct symbol *sym, bc_str id);
 void feed_sink_init(struct session *s);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
+/* A book, bbo, trade, ticker or candle that is neither crossed nor out of order: it feeds its
+ * symbol, and goes on to the bus. */
+void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wall_time received);
 
 /* session_sync.c: books out of snapshots and changes (x->sync). It asks by rest_snapshot(), and the
  * answer comes back through sync_snapshot(). */
+bc_status sync_new(struct session *s); /* after the channels are chosen */
+void sync_free(struct session *s);     /* after the symbols are gone */
 bc_status sync_added(struct session *s, uint32_t symbol);
 void sync_removed(struct session *s, uint32_t symbol);
+void sync_subscribed(struct session *s, uint32_t symbol);
+void sync_halted(struct session *s, uint32_t symbol);
+void sync_resumed(struct session *s, uint32_t symbol); /* from halted; before it is subscribed */
 void sync_delta(struct session *s, uint32_t symbol, const struct bc_event *event);
 void sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event);
 void sync_connection_lost(struct session *s, uint32_t connection); /* its stream has ended */
@@ -375,6 +380,26 @@ void sync_asked(struct session *s, uint32_t symbol);    /* its GET has just been
 void sync_answered(struct session *s, uint32_t symbol); /* whatever came of it; sync decides on */
 void sync_tick(struct session *s);
 bc_mono_time sync_deadline(const struct session *s);
+/* Not to be believed until the next change that links, or a snapshot. */
+void sync_doubt(struct session *s, uint32_t symbol, enum bc_reason reason);
+/* Not to be believed until the next snapshot. */
+void sync_break(struct session *s, uint32_t symbol, enum bc_reason reason);
+void sync_again(struct session *s, uint32_t symbol); /* an operator says so */
+/* A message was refused: of this symbol, or of nobody knows whom (NOBODY). */
+void sync_rejected(struct session *s, uint32_t connection, uint32_t symbol, enum bc_reason reason);
+bool sync_patient(const struct session *s, uint32_t symbol); /* is its waiting no silence? */
+/* Told of what changes from now on? */
+bool sync_ready(const struct session *s, uint32_t symbol);
+
+/* session_sync_ask.c, for session_sync.c alone */
+void sync_need(struct session *s, uint32_t symbol, int64_t wait_ns);
+void sync_need_after_break(struct session *s, uint32_t symbol);
+void sync_need_no_more(struct session *s, uint32_t symbol);
+void sync_watch(struct session *s, uint32_t symbol); /* its depth */
+/* Levels inside the edge, of the side that has the fewest; UINT32_MAX: no side has an edge. */
+uint32_t sync_vouched(const struct session *s, uint32_t symbol);
+void sync_buffer_release(struct session *s, uint32_t symbol);
+void sync_buffer_taken_back(struct session *s, uint32_t symbol); /* the join has let it go */
 
 /* session_handover.c: a connection replaced by another before it ends. */
 void handover_wanted(struct session *s, uint32_t connection, const char *why);

@@ -93,8 +93,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	*sym = (struct symbol){ .name = { copy, name.n },
 				.state = BC_STATE_CONNECTING,
 				.since = s->now.wall,
-				.wait = WAIT_NOTHING,
-				.book_at = { BC_TIME_UNKNOWN } };
+				.wait = WAIT_NOTHING };
 	for (size_t line = 0; line < MAX_LINES; line++)
 		sym->on[line] = NOBODY;
 	s->n_symbols++;
@@ -104,7 +103,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 		bc_name_remove(&s->by_name, sym->name);
 		goto undo;
 	}
-	if ((rc = carry_assign(s, id)) != BC_OK) {
+	if ((rc = sync_added(s, id)) != BC_OK || (rc = carry_assign(s, id)) != BC_OK) {
 		symbol_drop(s, id);
 		return rc;
 	}
@@ -122,6 +121,7 @@ void symbol_drop(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	wait_leave(s, id);
+	sync_removed(s, id);
 	rest_forget(s, id);
 	s->act.symbol_removed(s->act.self, id);
 	bc_name_remove(&s->by_name, sym->name);
@@ -134,8 +134,11 @@ void symbol_drop(struct session *s, uint32_t id)
 
 void symbols_free(struct session *s)
 {
-	for (uint32_t i = 0; i < s->symbol_limit; i++)
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p != NULL)
+			sync_removed(s, i);
 		free((char *)s->symbols[i].name.p);
+	}
 	bc_name_free(&s->by_name);
 	free(s->symbols);
 	free(s->names);
@@ -205,6 +208,7 @@ void symbol_subscribed(struct session *s, uint32_t id)
 	history_subscribed(s, id);
 	if (sym->state == BC_STATE_CONNECTING)
 		symbol_set(s, id, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	sync_subscribed(s, id);
 	if (bc_state_fit(sym->state) || sym->state == BC_STATE_HALTED)
 		return;
 	if (sym->proven && sym->missing == 0)
@@ -230,12 +234,14 @@ void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason)
 	wait_leave(s, id);
 	s->symbols[id].proven = false;
 	symbol_set(s, id, BC_STATE_HALTED, reason, SESSION_ALL_CHANNELS);
+	sync_halted(s, id);
 }
 
 void symbol_resume(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	sync_resumed(s, id);
 	if (sym->missing == 0)
 		symbol_subscribed(s, id);
 	for (size_t line = 0; line < s->x->n_lines; line++) {
@@ -250,6 +256,10 @@ void symbol_resume(struct session *s, uint32_t id)
 static void no_first_data(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
+	if (sync_patient(s, id)) {
+		wait_from_now(s, id, WAIT_FIRST_DATA);
+		return;
+	}
 	session_log(s, BC_LOG_WARN, "symbol.no-data", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_S("state", bc_state_word(sym->state)),
 		    BC_LOG_T("waited", s->now.mono.ns - sym->waits_since.ns),

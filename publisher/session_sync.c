@@ -1,28 +1,383 @@
-/* session_sync.c - books out of snapshots and changes. So far only what the requests ask of it. */
+/* session_sync.c - books out of changes: what becomes of each change and of each snapshot.
+ *
+ * A symbol is live while its book is right, follows its stream and is not crossed. Whatever breaks
+ * that makes this one symbol stale, and says why, until the book is right again; the last good one
+ * stays published as stale. When to ask for snapshots stands in session_sync_ask.c. */
 #include "publisher/session_private.h"
 
-uint64_t sync_urgency(const struct session *s, uint32_t symbol)
+#include <stdlib.h>
+
+/* ------------------------------------------------------------------ on to the bus */
+
+/* The best levels of one side inside the edge. */
+static uint32_t top_of(const struct session *s, const struct bc_order_book *book,
+		       enum bc_book_side side, bc_level *out, uint32_t *flags)
 {
-	(void)s;
-	(void)symbol;
-	return 0;
+	uint32_t n = bc_order_book_copy(book, side, s->o.levels, out);
+	if (n < s->o.levels && bc_order_book_has_edge(book, side))
+		*flags |= BC_FLAG_EDGE;
+	return n;
 }
 
-void sync_asked(struct session *s, uint32_t symbol)
+/* Every change of the book is published, those below the published levels too: the number says up
+ * to where the exchange is known, and a symbol whose depth moves is not quiet. */
+static void publish(struct session *s, uint32_t id, uint32_t flags)
 {
-	(void)s;
-	(void)symbol;
+	const struct symbol *sym = &s->symbols[id];
+	const struct symbol_sync *y = &sym->sync;
+	const struct bc_order_book *book = join_book(y->join);
+	bc_level *bids = s->sync.levels, *asks = bids + s->o.levels;
+	struct bc_event event = { .channel = BC_CHANNEL_BOOK,
+				  .symbol = sym->name,
+				  .exchange_seq = join_seq(y->join),
+				  .ts_exchange = y->ts_exchange };
+	event.body.book.n_bids = top_of(s, book, BC_BIDS, bids, &flags);
+	event.body.book.n_asks = top_of(s, book, BC_ASKS, asks, &flags);
+	event.body.book.bids = bids;
+	event.body.book.asks = asks;
+	event.flags = flags;
+	feed_publish(s, id, &event, y->received);
 }
 
-void sync_answered(struct session *s, uint32_t symbol)
+/* ------------------------------------------------------------------ right and not */
+
+/* This symbol's book cannot be believed: stale, and a snapshot as soon as its failures allow. One
+ * that did not link after a reconnect was not followed; it stays stale for the reason it has. */
+static void broke(struct session *s, uint32_t id, enum bc_reason reason)
 {
-	(void)s;
-	(void)symbol;
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_sync *y = &sym->sync;
+	bool followed = y->linked;
+	y->linked = false;
+	if (reason != BC_REASON_GAP || (followed && sym->had_data) || bc_state_fit(sym->state))
+		symbol_doubt(s, id, reason, SESSION_BOOK_ONLY);
+	if (followed)
+		s->count.resyncs++;
+	sync_need_after_break(s, id);
 }
 
-void sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event)
+static void crossed(struct session *s, uint32_t id)
 {
-	(void)s;
-	(void)symbol;
-	(void)event;
+	struct symbol *sym = &s->symbols[id];
+	s->count.crossed++;
+	session_log(s, BC_LOG_WARN, "book.crossed", BC_LOG_B("symbol", sym->name),
+		    BC_LOG_U("at", join_seq(sym->sync.join)));
+	join_break(sym->sync.join);
+	broke(s, id, BC_REASON_CROSSED);
+}
+
+/* The price has walked past the last level that is vouched for: what stands there now is unknown.
+ * The chain holds, so whatever shows a level of that side again heals it. */
+static void edge_reached(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (bc_state_fit(sym->state)) {
+		s->count.edges_reached++;
+		symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	}
+	sync_watch(s, id);
+}
+
+/* The book has been brought up to its stream. */
+static void came_right(struct session *s, uint32_t id, uint32_t flags)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	if (bc_order_book_top(join_book(y->join)) == BC_TOP_CROSSED) {
+		crossed(s, id);
+		return;
+	}
+	if (!sync_ready(s, id))
+		return; /* right as of its number, but nobody would tell of the next change */
+	y->linked = y->was_right = true;
+	y->ahead = false;
+	if (sync_vouched(s, id) == 0) {
+		edge_reached(s, id);
+		return;
+	}
+	publish(s, id, flags);
+	sync_watch(s, id);
+}
+
+/* In doubt, though the chain may still hold: the next change that links heals it, and where none
+ * comes, a snapshot does. */
+static void doubt(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->had_data || reason != BC_REASON_GAP)
+		symbol_doubt(s, id, reason, SESSION_BOOK_ONLY);
+	sym->sync.linked = false;
+	sync_need(s, id, SYNC_FIRST_NS);
+}
+
+void sync_doubt(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	if (s->symbols[id].sync.join != NULL)
+		doubt(s, id, reason);
+}
+
+void sync_break(struct session *s, uint32_t id, enum bc_reason reason)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->sync.join == NULL)
+		return;
+	join_break(sym->sync.join);
+	broke(s, id, reason);
+}
+
+/* A line that carries no books says nothing about them. */
+void sync_rejected(struct session *s, uint32_t connection, uint32_t id, enum bc_reason reason)
+{
+	const struct connection *c = &s->connections[connection];
+	if (c->line != s->sync.line)
+		return;
+	if (id != NOBODY) {
+		sync_break(s, id, reason);
+		return;
+	}
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		const struct symbol *sym = &s->symbols[i];
+		if (sym->name.p != NULL && sym->on[c->line] == connection && sym->sync.join != NULL)
+			doubt(s, i, reason);
+	}
+}
+
+/* ------------------------------------------------------------------ changes */
+
+static void on_applied(struct session *s, uint32_t id)
+{
+	s->symbols[id].sync.stream = s->current;
+	came_right(s, id, 0);
+}
+
+static void on_same(struct session *s, uint32_t id)
+{
+	(void)id;
+	s->count.duplicates++;
+}
+
+/* No right book yet; the stream is there, so a snapshot asked for now will meet it. */
+static void on_waiting(struct session *s, uint32_t id)
+{
+	sync_need(s, id, 0);
+}
+
+static void on_ahead(struct session *s, uint32_t id)
+{
+	s->symbols[id].sync.ahead = true;
+}
+
+static void on_gap(struct session *s, uint32_t id)
+{
+	const struct symbol *sym = &s->symbols[id];
+	if (sym->sync.linked) {
+		s->count.gaps++;
+		session_log(s, BC_LOG_WARN, "book.gap", BC_LOG_B("symbol", sym->name),
+			    BC_LOG_U("at", join_seq(sym->sync.join)));
+	}
+	broke(s, id, BC_REASON_GAP);
+}
+
+static void on_too_many(struct session *s, uint32_t id)
+{
+	s->count.buffers_full++;
+	if (s->symbols[id].sync.phase != SYNC_IN_FLIGHT)
+		sync_buffer_release(s, id);
+	sync_need(s, id, 0);
+}
+
+static void on_range(struct session *s, uint32_t id)
+{
+	s->count.out_of_range++;
+	broke(s, id, BC_REASON_RANGE);
+}
+
+static void on_no_memory(struct session *s, uint32_t id)
+{
+	session_log(s, BC_LOG_ERROR, "book.no-memory", BC_LOG_B("symbol", s->symbols[id].name));
+	broke(s, id, BC_REASON_GAP);
+}
+
+static void (*const verdict_on_delta[])(struct session *s, uint32_t id) = {
+	[JOIN_APPLIED] = on_applied,
+	[JOIN_SAME] = on_same,
+	[JOIN_WAITING] = on_waiting,
+	[JOIN_AHEAD] = on_ahead,
+	[JOIN_GAP] = on_gap,
+	[JOIN_TOO_OLD] = on_gap, /* of snapshots alone */
+	[JOIN_TOO_MANY] = on_too_many,
+	[JOIN_RANGE] = on_range,
+	[JOIN_NO_MEMORY] = on_no_memory,
+};
+
+void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->join == NULL || s->current == NOBODY) {
+		s->count.ignored++;
+		return;
+	}
+	s->count.events[BC_CHANNEL_DELTA]++;
+	const struct bc_order_book *book = join_book(y->join);
+	uint64_t dropped = bc_order_book_counters(book)->dropped;
+	enum join_verdict verdict = join_delta(y->join, s->current, &event->body.delta);
+	s->count.levels_dropped += bc_order_book_counters(book)->dropped - dropped;
+	y->ts_exchange = event->ts_exchange;
+	y->received = s->received;
+	verdict_on_delta[verdict](s, id);
+}
+
+/* ------------------------------------------------------------------ snapshots */
+
+static void snapshot_applied(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	s->count.snapshots_applied++;
+	sync_buffer_taken_back(s, id);
+	if (join_seq(y->join) == event->exchange_seq)
+		y->ts_exchange = event->ts_exchange;
+	y->received = s->received;
+	y->good_at = s->now.mono;
+	came_right(s, id, BC_FLAG_SNAPSHOT);
+}
+
+/* Nothing that was not known: proof that the book is right, unless it is older than the book. */
+static void snapshot_same(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	sync_buffer_taken_back(s, id);
+	if (!join_right(y->join) || event->exchange_seq < join_seq(y->join)) {
+		y->verdict = JOIN_TOO_OLD;
+		s->count.snapshots_too_old++;
+		return;
+	}
+	s->count.snapshots_applied++;
+	y->good_at = s->now.mono;
+	came_right(s, id, 0);
+}
+
+static void snapshot_range(struct session *s, uint32_t id)
+{
+	s->count.out_of_range++;
+	if (!join_right(s->symbols[id].sync.join))
+		symbol_doubt(s, id, BC_REASON_RANGE, SESSION_BOOK_ONLY);
+}
+
+void sync_snapshot(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	const struct bc_book *book = &event->body.book;
+	if (y->join == NULL || y->phase != SYNC_IN_FLIGHT) {
+		s->count.ignored++;
+		return;
+	}
+	y->verdict = join_snapshot(y->join, &s->sync.spare, book, event->exchange_seq,
+				   book->n_bids >= s->rest.snapshot_limit,
+				   book->n_asks >= s->rest.snapshot_limit);
+	if (y->verdict == JOIN_APPLIED)
+		snapshot_applied(s, id, event);
+	else if (y->verdict == JOIN_SAME)
+		snapshot_same(s, id, event);
+	else if (y->verdict == JOIN_RANGE)
+		snapshot_range(s, id);
+	s->count.snapshots_too_old += y->verdict == JOIN_TOO_OLD;
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
+bc_status sync_added(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	*y = (struct symbol_sync){ .stream = NOBODY,
+				   .not_before = BUDGET_NOW,
+				   .edge_at = BUDGET_NOW,
+				   .good_at = BUDGET_NOW,
+				   .ts_exchange = { BC_TIME_UNKNOWN },
+				   .received = { BC_TIME_UNKNOWN } };
+	return s->sync.on ? join_new(&y->join, s->x->sync, s->o.max_levels) : BC_OK;
+}
+
+void sync_removed(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->join == NULL)
+		return;
+	if (y->phase == SYNC_QUEUED)
+		rest_snapshot_cancel(s, id);
+	sync_buffer_release(s, id);
+	y->phase = SYNC_IDLE;
+	join_free(&y->join);
+}
+
+/* It is told of what comes from now on. A book that is right and followed was only held back by
+ * something else, as another line; any other has a moment to link by itself. */
+void sync_subscribed(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_sync *y = &sym->sync;
+	if (y->join == NULL || sym->state == BC_STATE_HALTED || !sync_ready(s, id))
+		return;
+	s->sync.scan_at = s->now.mono;
+	if (!y->linked)
+		sync_need(s, id, SYNC_FIRST_NS);
+	else if (!bc_state_fit(sym->state) && sync_vouched(s, id) > 0)
+		publish(s, id, 0);
+}
+
+void sync_halted(struct session *s, uint32_t id)
+{
+	if (s->symbols[id].sync.join != NULL)
+		sync_need_no_more(s, id);
+}
+
+void sync_again(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_sync *y = &sym->sync;
+	if (y->join == NULL || sym->state == BC_STATE_HALTED)
+		return;
+	y->failures = 0;
+	y->not_before = BUDGET_NOW;
+	sync_break(s, id, BC_REASON_GAP);
+}
+
+/* What it missed while it was halted is unknown. */
+void sync_resumed(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->join == NULL)
+		return;
+	join_break(y->join);
+	y->linked = false;
+	y->failures = 0;
+	y->not_before = BUDGET_NOW;
+}
+
+static void stream_lost(struct session *s, uint32_t id, uint32_t connection)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_sync *y = &sym->sync;
+	bool followed = y->linked && y->stream == connection;
+	join_stream_ended(y->join, connection);
+	if (y->stream == connection)
+		y->stream = NOBODY;
+	if (sym->on[s->sync.line] == connection) {
+		y->linked = y->ahead = false;
+		sync_need_no_more(s, id);
+	} else if (followed && y->ahead) { /* the other one has what this one did not bring */
+		s->count.gaps++;
+		broke(s, id, BC_REASON_GAP);
+	} else if (followed) {
+		y->linked = false;
+		sync_need(s, id, SYNC_FIRST_NS);
+	}
+}
+
+void sync_connection_lost(struct session *s, uint32_t connection)
+{
+	if (!s->sync.on || s->connections[connection].line != s->sync.line)
+		return;
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p != NULL && s->symbols[i].sync.join != NULL)
+			stream_lost(s, i, connection);
+	}
 }

@@ -571,6 +571,7 @@ const struct bc_exchange fake_diff_exchange = {
 	.n_rest = 1,
 	.rest_weight_per_min = 1000,
 	.sync = &diff_sync,
+	.trade_ids_ascend = true,
 	.start = fake_start,
 	.check_symbol = fake_check,
 	.subscribe = fake_subscribe,

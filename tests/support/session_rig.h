@@ -38,6 +38,11 @@ struct rig {
 	char told[MAX_OUT]; /* trades by their ids, candles by when they opened: "7 8* ", of REST *
 			     */
 	uint32_t last_flags;
+	struct {
+		uint64_t seq;
+		uint32_t n_bids, n_asks, flags;
+		char top[64]; /* "99x1 101x2" */
+	} book;               /* the last one */
 	enum bc_state feed;
 };
 
@@ -128,6 +133,27 @@ static inline void on_feed(void *self, const struct session_change *change)
 	((struct rig *)self)->feed = change->state;
 }
 
+static inline void note_book(struct rig *r, const struct bc_event *event)
+{
+	const struct bc_book *b = &event->body.book;
+	char price[BC_DECIMAL_TEXT_MAX], quantity[BC_DECIMAL_TEXT_MAX];
+	size_t n = 0;
+	r->book.seq = event->exchange_seq;
+	r->book.n_bids = b->n_bids;
+	r->book.n_asks = b->n_asks;
+	r->book.flags = event->flags;
+	r->book.top[0] = '\0';
+	for (int side = 0; side < 2; side++) {
+		if ((side == 0 ? b->n_bids : b->n_asks) == 0)
+			continue;
+		const bc_level *best = side == 0 ? b->bids : b->asks;
+		bc_decimal_format(best->price, price);
+		bc_decimal_format(best->quantity, quantity);
+		n += (size_t)snprintf(r->book.top + n, sizeof r->book.top - n, "%s%.20sx%.8s",
+				      n > 0 ? " " : "", price, quantity);
+	}
+}
+
 static inline void on_event(void *self, uint32_t symbol, const struct bc_event *event,
 			    bc_wall_time received)
 {
@@ -145,6 +171,8 @@ static inline void on_event(void *self, uint32_t symbol, const struct bc_event *
 			 (long long)(event->body.candle.ts_open.ns / BC_NS_PER_MS), rest);
 		note(r->told, text);
 	}
+	if (event->channel == BC_CHANNEL_BOOK)
+		note_book(r, event);
 	snprintf(text, sizeof text, "%s %s; ", name_of(r, symbol), bc_channel_word(event->channel));
 	note(r->seen, text);
 }

@@ -7,6 +7,7 @@
 #include "common/bus_pub.h"
 #include "publisher/outlet.h"
 #include "publisher/session.h"
+#include "tests/support/fake_exchange.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -64,6 +65,8 @@ struct rig {
 	struct session *session;
 	struct session_now now;
 	size_t heard;
+	bool getting; /* a request is in flight */
+	uint32_t get;
 };
 
 static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
@@ -107,9 +110,10 @@ static bc_status act_send(void *self, uint32_t connection, bc_str text)
 
 static void act_get(void *self, uint32_t request, bc_str path)
 {
-	(void)self;
-	(void)request;
+	struct rig *r = self;
 	(void)path;
+	r->getting = true;
+	r->get = request;
 }
 
 static bc_status act_added(void *self, uint32_t symbol, bc_str name)
@@ -177,19 +181,25 @@ static void subscribe(struct rig *r)
 	cr_assert_eq(bc_filters_count(bc_pub_filters(r->pub)), 1);
 }
 
-static void rig_open(struct rig *r)
+static void rig_open(struct rig *r, const struct bc_exchange *exchange, const char *symbol)
 {
 	uint32_t channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
 			    BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER);
-	struct outlet_options outlet = {
-		.exchange = "upbit", .instance = "0", .epoch = 1, .channels = channels, .levels = 30
-	};
+	struct outlet_options outlet = { .exchange = exchange->id,
+					 .instance = "0",
+					 .epoch = 1,
+					 .channels = channels,
+					 .levels = 30,
+					 .own_bbo = (session_carried(exchange) &
+						     BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0 };
 	struct outlet_sender sender = { r,          topic_open, topic_close, topic_wanted,
 					topic_send, wall_now };
-	struct session_options options = { .exchange = bc_exchange_find("upbit"),
+	struct session_options options = { .exchange = exchange,
 					   .feed = { .group_by = BC_DECIMAL_NONE },
 					   .channels = channels,
 					   .levels = 30,
+					   .max_levels = 1000,
+					   .snapshot_levels = 100,
 					   .silent_after_ns = 5 * BC_NS_PER_S,
 					   .quiet_after_ns = 5 * BC_NS_PER_S,
 					   .first_data_after_ns = 10 * BC_NS_PER_S,
@@ -214,7 +224,7 @@ static void rig_open(struct rig *r)
 	cr_assert_eq(outlet_new(&r->outlet, &outlet, &sender), BC_OK);
 	cr_assert_eq(session_new(&r->session, &options, &actions, why, sizeof why), BC_OK, "%s",
 		     why);
-	cr_assert_eq(session_add(r->session, r->now, "KRW-BTC", why, sizeof why), BC_OK, "%s", why);
+	cr_assert_eq(session_add(r->session, r->now, symbol, why, sizeof why), BC_OK, "%s", why);
 	session_start(r->session, r->now);
 	session_opened(r->session, r->now, 0);
 }
@@ -226,6 +236,13 @@ static void rig_close(struct rig *r)
 	zmq_close(r->sub);
 	bc_pub_free(&r->pub);
 	bc_bus_context_free(&r->context);
+}
+
+static void pass(struct rig *r, int64_t ns)
+{
+	r->now.mono.ns += ns;
+	r->now.boot.ns += ns;
+	r->now.wall.ns += ns;
 }
 
 static void drain(struct rig *r)
@@ -257,9 +274,7 @@ static uint64_t say_three(struct rig *r, int i)
 		"\"ms\":\"ACTIVE\",\"tms\":1790134742000,\"st\":\"REALTIME\"}",
 	};
 	for (size_t f = 0; f < 3; f++) {
-		r->now.mono.ns += BC_NS_PER_MS;
-		r->now.boot.ns += BC_NS_PER_MS;
-		r->now.wall.ns += BC_NS_PER_MS;
+		pass(r, BC_NS_PER_MS);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		int n = snprintf(text, sizeof text, frames[f], 100000 + i);
@@ -276,7 +291,7 @@ Test(allocation, frame_to_bus_costs_nothing_of_ours)
 {
 	enum { WARM = 300, ROUNDS = 2000 };
 	struct rig r;
-	rig_open(&r);
+	rig_open(&r, bc_exchange_find("upbit"), "KRW-BTC");
 	subscribe(&r);
 	for (int i = 0; i < WARM; i++) {
 		say_three(&r, i);
@@ -308,7 +323,7 @@ Test(allocation, frame_to_bus_costs_nothing_of_ours)
 Test(allocation, nobody_listens_costs_nothing_at_all)
 {
 	struct rig r;
-	rig_open(&r);
+	rig_open(&r, bc_exchange_find("upbit"), "KRW-BTC");
 	for (int i = 0; i < 100; i++)
 		say_three(&r, i);
 	ours = all = 0;
@@ -319,5 +334,80 @@ Test(allocation, nobody_listens_costs_nothing_at_all)
 	cr_expect_eq(all, 0);
 	cr_expect_eq(messages, 4000, "counted all the same");
 	cr_expect_eq(outlet_counters(r.outlet)->encoded, 0);
+	rig_close(&r);
+}
+
+/* ------------------------------------------------------------------ books out of changes */
+
+/* Levels come, change and go at the top and deep down; a finer digit now and then. */
+static uint64_t say_change(struct rig *r, int i)
+{
+	char text[512];
+	uint64_t before = outlet_counters(r->outlet)->published;
+	int n = snprintf(text, sizeof text,
+			 "delta AAA %d %d b 1000=%d %d=%d %d=%d.5 a 1001=%d %d=%d %d=0", i, i,
+			 1 + i % 5, 999 - i % 40, i % 3, 700 - i % 90, i % 2, 2 + i % 7,
+			 1002 + i % 40, i % 4, 1300 + i % 90);
+	pass(r, BC_NS_PER_MS);
+	session_message(r->session, r->now, 0, (bc_str){ text, (size_t)n }, false, r->now.wall);
+	session_tick(r->session, r->now);
+	outlet_turn(r->outlet, r->now.mono);
+	return outlet_counters(r->outlet)->published - before;
+}
+
+/* One is missing: stale, a snapshot, and on from there. */
+static void lose_one(struct rig *r, int i)
+{
+	char text[8192];
+	say_change(r, i + 1);
+	for (int t = 0; t < 700 && !r->getting; t++) {
+		pass(r, 100 * BC_NS_PER_MS);
+		session_message(r->session, r->now, 0, BC_STR("ticker CANARY"), false, r->now.wall);
+		session_tick(r->session, r->now);
+	}
+	cr_assert(r->getting, "a snapshot is wanted");
+	r->getting = false;
+	int n = snprintf(text, sizeof text, "snap %d b", i + 1);
+	for (int price = 1000; price > 900; price--)
+		n += snprintf(text + n, sizeof text - (size_t)n, " %d=1", price);
+	n += snprintf(text + n, sizeof text - (size_t)n, " a");
+	for (int price = 1001; price < 1101; price++)
+		n += snprintf(text + n, sizeof text - (size_t)n, " %d=1.25", price);
+	session_rest_answer(r->session, r->now, r->get,
+			    &(struct session_rest){ .body = { text, (size_t)n },
+						    .used_weight = -1 });
+	cr_assert_eq(session_symbols_in(r->session, BC_STATE_LIVE), 1);
+}
+
+Test(allocation, change_to_bus_costs_nothing_of_ours)
+{
+	enum { WARM = 400, ROUNDS = 4000 };
+	struct rig r;
+	uint64_t messages = 0;
+	size_t own = 0, own_resync = 0;
+	rig_open(&r, &fake_diff_exchange, "AAA");
+	subscribe(&r);
+	for (int i = 1; i < WARM; i++) {
+		if (i % 100 == 1)
+			lose_one(&r, i++);
+		else
+			say_change(&r, i);
+		drain(&r);
+	}
+	for (int i = WARM; i < WARM + ROUNDS; i++) {
+		ours = 0;
+		if (i % 400 == 0) {
+			lose_one(&r, i++);
+			own_resync += ours;
+		} else {
+			messages += say_change(&r, i);
+			own += ours;
+		}
+		drain(&r);
+	}
+	cr_expect_eq(own, 0, "%zu allocations of ours in %d changes", own, ROUNDS);
+	cr_expect_eq(own_resync, 0, "%zu allocations of ours in 10 snapshots", own_resync);
+	cr_expect_eq(messages, ROUNDS - 20, "a book each, and no bbo of them");
+	cr_expect_eq(outlet_counters(r.outlet)->send_failures, 0);
 	rig_close(&r);
 }

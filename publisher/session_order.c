@@ -1,0 +1,168 @@
+/* session_order.c - what comes twice, or later than something newer. */
+#include "publisher/session_private.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ trades */
+
+/* An id that is a number; false: it is a word, or does not fit. */
+static bool number_of(bc_str id, uint64_t *out)
+{
+	uint64_t n = 0;
+	if (id.n == 0 || id.n > 19)
+		return false;
+	for (size_t i = 0; i < id.n; i++) {
+		if (id.p[i] < '0' || id.p[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(id.p[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+static bool in_ring(const struct symbol_order *order, bc_str id)
+{
+	for (size_t i = 0; i < TRADES_KNOWN; i++) {
+		const struct known_trade *known = &order->trades[i];
+		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool ascends(const struct session *s, bc_str id, uint64_t *number)
+{
+	return s->x->trade_ids_ascend && number_of(id, number);
+}
+
+bool trade_known(const struct session *s, uint32_t symbol, bc_str id)
+{
+	const struct symbol_order *order = &s->symbols[symbol].order;
+	uint64_t number;
+	if (ascends(s, id, &number))
+		return order->traded && number == order->last_trade;
+	return in_ring(order, id);
+}
+
+void trade_remember(struct session *s, uint32_t symbol, bc_str id)
+{
+	struct symbol_order *order = &s->symbols[symbol].order;
+	uint64_t number;
+	if (ascends(s, id, &number)) {
+		if (!order->traded || number > order->last_trade)
+			order->last_trade = number;
+		order->traded = true;
+		return;
+	}
+	struct known_trade *known = &order->trades[order->next_trade++ % TRADES_KNOWN];
+	memcpy(known->id, id.p, id.n);
+	known->n = (uint8_t)id.n;
+}
+
+/* A trade happens once, however often it is told: a subscription is answered with the last one,
+ * which we have if nothing was missed, and an exchange may repeat itself. */
+static bool trade_refused(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	const struct symbol_order *order = &s->symbols[id].order;
+	bc_str trade = event->body.trade.trade_id;
+	uint64_t number;
+	if (trade.n == 0 || trade.n > TRADE_ID_MAX)
+		return false;
+	bool seen = ascends(s, trade, &number) ? order->traded && number <= order->last_trade
+					       : in_ring(order, trade);
+	s->count.duplicates += seen;
+	if (!seen)
+		trade_remember(s, id, trade);
+	return seen;
+}
+
+/* ------------------------------------------------------------------ books without a number */
+
+/* Where the exchange numbers nothing, its own times are the only order of a symbol's books. One
+ * that is older than what we had came out of order, or from a server that lags; it is not applied,
+ * and which of the two holds is in doubt until the exchange has sent it again. If it insists, its
+ * clock was set back, and it is believed. */
+static bool book_went_back(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_order *order = &sym->order;
+	bool snapshot = (event->flags & BC_FLAG_SNAPSHOT) != 0;
+	bool back = order->book_timed && event->ts_exchange.ns < order->book_at.ns &&
+		    order->book_at.ns - event->ts_exchange.ns < BOOK_BACK_NS;
+	if (back && snapshot && bc_state_fit(sym->state)) {
+		s->count.duplicates++; /* overtaken by a newer one on its way */
+		return true;
+	}
+	if (!back || (snapshot && order->went_back)) {
+		order->book_timed = true;
+		order->book_at = event->ts_exchange;
+		order->went_back = false;
+		return false;
+	}
+	order->went_back = true;
+	s->count.gaps++;
+	symbol_doubt(s, id, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	if (s->current != NOBODY)
+		subscribe_resync(s, s->current, id);
+	return true;
+}
+
+/* ------------------------------------------------------------------ numbers and times */
+
+/* Older than the newest of its kind that came by a connection which is still the same. */
+static bool went_back(struct session *s, struct order_mark *mark, uint64_t at)
+{
+	if (s->current == NOBODY)
+		return false;
+	if (mark->known && at < mark->at) {
+		const struct connection *c = &s->connections[mark->connection];
+		if (c->phase == PHASE_OPEN && c->since.ns == mark->opened.ns) {
+			s->count.duplicates++;
+			return true;
+		}
+	}
+	*mark = (struct order_mark){ .known = true,
+				     .connection = s->current,
+				     .opened = s->connections[s->current].since,
+				     .at = at };
+	return false;
+}
+
+static bool book_refused(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct symbol_order *order = &s->symbols[id].order;
+	if (event->exchange_seq != BC_SEQ_NONE)
+		return went_back(s, &order->newest[ORDER_BOOK], event->exchange_seq);
+	return bc_wall_known(event->ts_exchange) && book_went_back(s, id, event);
+}
+
+static bool bbo_refused(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	return event->exchange_seq != BC_SEQ_NONE &&
+	       went_back(s, &s->symbols[id].order.newest[ORDER_BBO], event->exchange_seq);
+}
+
+/* By the exchange's clock, where its sockets may overtake each other; a clock set back by more
+ * than a minute decides nothing. */
+static bool ticker_refused(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct order_mark *mark = &s->symbols[id].order.newest[ORDER_TICKER];
+	if (s->x->sync == NULL || !bc_wall_known(event->ts_exchange) || event->ts_exchange.ns < 0)
+		return false;
+	uint64_t at = (uint64_t)event->ts_exchange.ns;
+	if (mark->known && mark->at > at && mark->at - at >= (uint64_t)BOOK_BACK_NS)
+		mark->known = false;
+	return went_back(s, mark, at);
+}
+
+bool order_refuses(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	static bool (*const refused[BC_N_CHANNELS])(struct session *, uint32_t,
+						    const struct bc_event *) = {
+		[BC_CHANNEL_BOOK] = book_refused,
+		[BC_CHANNEL_BBO] = bbo_refused,
+		[BC_CHANNEL_TRADE] = trade_refused,
+		[BC_CHANNEL_TICKER] = ticker_refused,
+	};
+	return refused[event->channel] != NULL && refused[event->channel](s, id, event);
+}
