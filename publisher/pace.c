@@ -52,5 +52,10 @@ int64_t backoff_wait_ns(unsigned failures, int64_t max_ns, uint64_t *random)
 		cap *= 2;
 	if (cap > max_ns)
 		cap = max_ns;
-	return (int64_t)(next_random(random) % ((uint64_t)cap + 1));
+	return spread_ns(cap, random);
+}
+
+int64_t spread_ns(int64_t max_ns, uint64_t *random)
+{
+	return (int64_t)(next_random(random) % ((uint64_t)max_ns + 1));
 }

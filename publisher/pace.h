@@ -34,4 +34,6 @@ static inline bool budget_allows(const struct budget *budget, bc_mono_time now)
  * back together. *random is the state of the generator. */
 int64_t backoff_wait_ns(unsigned failures, int64_t max_ns, uint64_t *random);
 
+int64_t spread_ns(int64_t max_ns, uint64_t *random); /* evenly over [0, max_ns] */
+
 #endif

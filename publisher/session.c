@@ -93,6 +93,7 @@ void session_free(struct session **session)
 	struct session *s = *session;
 	if (s == NULL)
 		return;
+	handovers_free(s);
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		connection_free(&s->connections[i]);
 	for (size_t i = 0; i < MAX_LINES; i++)
@@ -118,6 +119,7 @@ static void clock_jumped(struct session *s, int64_t turn_ns, int64_t slept_ns)
 	session_log(s, BC_LOG_WARN, "feed.clock", BC_LOG_T("turn", turn_ns),
 		    BC_LOG_T("slept", slept_ns),
 		    BC_LOG_S("hint", "this machine slept or was overloaded; all is made anew"));
+	handover_call_off_all(s);
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		connection_give_up(s, i, BC_REASON_CLOCK, "clock");
 }
@@ -138,6 +140,7 @@ bc_mono_time session_next_deadline(const struct session *s)
 {
 	bc_mono_time next = mono_plus(s->now.mono, TICK_AT_LEAST_NS);
 	next = mono_min(next, symbols_deadline(s));
+	next = mono_min(next, handover_deadline(s));
 	next = mono_min(next, sync_deadline(s));
 	next = mono_min(next, rest_deadline(s));
 	for (uint32_t i = 0; i < s->n_connections; i++)
@@ -161,6 +164,7 @@ void session_start(struct session *s, struct session_now now)
 void session_tick(struct session *s, struct session_now now)
 {
 	session_begin(s, now);
+	handover_tick(s);
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		connection_tick(s, i);
 	symbols_tick(s);
@@ -210,6 +214,7 @@ void session_opened(struct session *s, struct session_now now, uint32_t connecti
 	c->ping_at = line->ping_interval_ns == 0 ? MONO_NEVER
 						 : mono_plus(now.mono, line->ping_interval_ns);
 	c->bad_in_a_row = 0;
+	c->replace_at = handover_due(s, c->line);
 	session_log(s, BC_LOG_INFO, "ws.opened", BC_LOG_S("line", line->name),
 		    BC_LOG_U("connection", c->index), BC_LOG_U("symbols", c->n_symbols));
 	s->received = now.wall;

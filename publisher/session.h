@@ -5,7 +5,8 @@
  * and carried out elsewhere: the gateway does it on sockets, the tests in simulated time.
  *
  * Shape   symbols have small numbers that stay theirs until they are removed; connections are
- *         counted from 0 and never go away.
+ *         counted from 0 and never go away; one that was replaced before its end waits to be
+ *         used again.
  * Inputs  every function that takes `now`; actions are made from inside them, and an action must
  *         not call back into the session.
  * Duty    the caller ticks at session_next_deadline() at the latest. Who comes more than two
@@ -157,13 +158,14 @@ void session_reconnect(struct session *s, struct session_now now);
 bc_mono_time session_next_deadline(const struct session *s);
 
 struct session_counters {
-	uint64_t opened, connect_failures; /* connections made; attempts that failed */
-	uint64_t reconnects;               /* open ones lost or given up */
-	uint64_t messages, bytes;          /* from the exchange */
-	uint64_t events[BC_N_CHANNELS];    /* data of symbols we follow */
-	uint64_t ignored;                  /* data of others */
-	uint64_t duplicates;               /* seen before, or older than what we have */
-	uint64_t refused, out_of_range;    /* not understood; a number that does not fit */
+	uint64_t opened, connect_failures;     /* connections made; attempts that failed */
+	uint64_t reconnects;                   /* open ones lost or given up */
+	uint64_t handovers, handover_failures; /* replaced before their end; successors lost */
+	uint64_t messages, bytes;              /* from the exchange */
+	uint64_t events[BC_N_CHANNELS];        /* data of symbols we follow */
+	uint64_t ignored;                      /* data of others */
+	uint64_t duplicates;                   /* seen before, or older than what we have */
+	uint64_t refused, out_of_range;        /* not understood; a number that does not fit */
 	uint64_t crossed, gaps, checksums;
 	uint64_t resyncs; /* subscriptions sent to have everything again; books that broke */
 	uint64_t control_errors, rate_limited, silent, stalls, state_changes;

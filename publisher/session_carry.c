@@ -16,17 +16,28 @@ static uint32_t symbols_a_connection(const struct session *s, uint16_t line)
 	return max / each > 1 ? max / each - 1 : 1; /* one place is the canary's */
 }
 
+/* Its successor; NOBODY: it has none. */
+static uint32_t twin_of(const struct session *s, uint32_t connection)
+{
+	const struct handover *h = s->connections[connection].handover;
+	return h != NULL && h->old == connection ? h->successor : NOBODY;
+}
+
 static bc_status connection_with_room(struct session *s, uint16_t line, uint32_t *out)
 {
 	uint32_t room = symbols_a_connection(s, line);
 	for (uint32_t i = 0; i < s->n_connections; i++) {
 		const struct connection *c = &s->connections[i];
-		if (c->line == line && c->n_symbols + c->n_gone < room) {
+		if (c->line == line && c->phase != PHASE_IDLE && !c->successor && !c->retired &&
+		    c->n_symbols + c->n_gone < room) {
 			*out = i;
 			return BC_OK;
 		}
 	}
-	return connection_add(s, line, out);
+	bc_status rc = connection_idle(s, line, out);
+	if (rc == BC_OK)
+		connection_wake(s, *out);
+	return rc;
 }
 
 bc_status carry_assign(struct session *s, uint32_t symbol)
@@ -45,6 +56,8 @@ bc_status carry_assign(struct session *s, uint32_t symbol)
 		sym->missing |= 1u << line;
 		s->connections[id].n_symbols++;
 		subscribe_again(s, id);
+		if (twin_of(s, id) != NOBODY)
+			subscribe_again(s, twin_of(s, id));
 	}
 	return BC_OK;
 }
@@ -57,9 +70,12 @@ void carry_release(struct session *s, uint32_t symbol)
 		if (id == NOBODY)
 			continue;
 		subscribe_take_back(s, id, symbol);
+		if (twin_of(s, id) != NOBODY)
+			subscribe_take_back(s, twin_of(s, id), symbol);
 		sym->on[line] = NOBODY;
 		s->connections[id].n_symbols--;
 	}
+	handover_symbol_gone(s, symbol);
 }
 
 /* ------------------------------------------------------------------ who is heard where */
@@ -69,8 +85,10 @@ bool carry_heard(struct session *s, uint32_t symbol)
 {
 	struct symbol *sym = &s->symbols[symbol];
 	uint16_t line = s->connections[s->current].line;
-	if (sym->on[line] != s->current)
+	if (sym->on[line] != s->current) {
+		s->count.ignored++;
 		return false;
+	}
 	sym->heard |= 1u << line;
 	return true;
 }

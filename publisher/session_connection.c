@@ -2,6 +2,7 @@
  *
  *   WAITING --retry_at--> CONNECTING --opened--> OPEN --silence, errors--> CLOSING
  *      ^-------------------closed-----------------+----------closed----------'
+ *   IDLE: replaced by another (session_handover.c), and not needed at present
  *
  * A connection has proven itself when market data came through it. Only data that has lasted resets
  * its back-off: an exchange that greets everybody and hangs up is not called all day.
@@ -28,7 +29,8 @@ bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 				  .since = s->now.mono,
 				  .resynced_at = BUDGET_NOW,
 				  .batch_max = BATCH_SYMBOLS,
-				  .mute_at = MONO_NEVER };
+				  .mute_at = MONO_NEVER,
+				  .replace_at = MONO_NEVER };
 	if (budget_new(&c->per_s, l->sends_per_s, BC_NS_PER_S) != BC_OK ||
 	    budget_new(&c->per_min, l->sends_per_min, 60 * BC_NS_PER_S) != BC_OK) {
 		connection_free(c);
@@ -37,6 +39,27 @@ bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 	s->lines[line].n_connections++;
 	*out = s->n_connections++;
 	return BC_OK;
+}
+
+/* One that waits to be used again, or a new one. */
+bc_status connection_idle(struct session *s, uint16_t line, uint32_t *out)
+{
+	for (uint32_t i = 0; i < s->n_connections; i++) {
+		if (s->connections[i].line == line && s->connections[i].phase == PHASE_IDLE) {
+			*out = i;
+			return BC_OK;
+		}
+	}
+	return connection_add(s, line, out);
+}
+
+void connection_wake(struct session *s, uint32_t id)
+{
+	struct connection *c = &s->connections[id];
+	c->phase = PHASE_WAITING;
+	c->was_proven = false;
+	c->failures = 0;
+	c->retry_at = c->since = s->now.mono;
 }
 
 void connection_free(struct connection *c)
@@ -71,6 +94,8 @@ void feed_state_update(struct session *s)
 	for (uint32_t i = 0; i < s->n_connections; i++) {
 		const struct connection *c = &s->connections[i];
 		enum bc_state state = state_of(c);
+		if (c->phase == PHASE_IDLE || c->successor || c->retired)
+			continue; /* nobody depends on it */
 		if (badness[state] <= badness[change.state])
 			continue;
 		change.state = state;
@@ -108,9 +133,10 @@ static void lose(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct connection *c = &s->connections[id];
 	bool proof = (s->x->lines[c->line].channels & s->proof_channels) != 0;
+	handover_lost(s, id, reason);
 	c->proven = false;
 	c->doubt = reason;
-	s->count.reconnects++;
+	s->count.reconnects += !c->retired && !c->successor;
 	subscribe_reset(s, id);
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
@@ -143,6 +169,25 @@ void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, c
 		lose(s, id, reason);
 	else
 		s->count.connect_failures++;
+	s->act.disconnect(s->act.self, id);
+}
+
+/* Nobody needs it any more; it waits to be used again. */
+void connection_retire(struct session *s, uint32_t id, const char *why)
+{
+	struct connection *c = &s->connections[id];
+	bool open = c->phase == PHASE_OPEN;
+	if (c->phase == PHASE_WAITING)
+		c->phase = PHASE_IDLE;
+	c->retired = c->phase != PHASE_IDLE;
+	if (!open && c->phase != PHASE_CONNECTING)
+		return;
+	c->phase = PHASE_CLOSING;
+	c->since = s->now.mono;
+	session_log(s, BC_LOG_INFO, "ws.retired", BC_LOG_S("why", why),
+		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
+	if (open)
+		lose(s, id, BC_REASON_DISCONNECTED);
 	s->act.disconnect(s->act.self, id);
 }
 
@@ -216,6 +261,10 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 		    BC_LOG_T("retry_in", wait));
 	if (open)
 		lose(s, connection, BC_REASON_DISCONNECTED);
+	c = &s->connections[connection];
+	if (c->retired)
+		c->phase = PHASE_IDLE;
+	c->retired = false;
 }
 
 /* ------------------------------------------------------------------ time passes */
@@ -262,19 +311,18 @@ static void tick_open(struct session *s, uint32_t id)
 	subscribe_tick(s, id);
 }
 
-static void tick_closing(struct session *s, uint32_t id)
+static void tick_nothing(struct session *s, uint32_t id)
 {
-	(void)s; /* session_closed() comes for certain */
+	(void)s; /* CLOSING: session_closed() comes for certain */
 	(void)id;
 }
 
 void connection_tick(struct session *s, uint32_t id)
 {
 	static void (*const tick[N_PHASES])(struct session *, uint32_t) = {
-		[PHASE_WAITING] = tick_waiting,
-		[PHASE_CONNECTING] = tick_connecting,
-		[PHASE_OPEN] = tick_open,
-		[PHASE_CLOSING] = tick_closing,
+		[PHASE_WAITING] = tick_waiting, [PHASE_CONNECTING] = tick_connecting,
+		[PHASE_OPEN] = tick_open,       [PHASE_CLOSING] = tick_nothing,
+		[PHASE_IDLE] = tick_nothing,
 	};
 	tick[s->connections[id].phase](s, id);
 }

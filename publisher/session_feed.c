@@ -52,7 +52,7 @@ static void crossed(struct session *s, uint32_t id, struct bc_event *event)
 	s->act.event(s->act.self, id, event, s->received);
 }
 
-static void market_data(struct session *s, uint32_t id, const struct bc_event *event)
+void feed_market_data(struct session *s, uint32_t id, const struct bc_event *event)
 {
 	bool book = event->channel == BC_CHANNEL_BOOK;
 	if (event->channel == BC_CHANNEL_DELTA) {
@@ -110,12 +110,15 @@ static void on_event(void *self, const struct bc_event *event)
 		return;
 	}
 	uint32_t id = bc_name_find(&s->by_name, event->symbol);
-	if (id == BC_NAME_NONE || (s->current != NOBODY && !carry_heard(s, id))) {
-		/* the canary, or what we have just stopped following */
+	if (s->current != NOBODY && id != BC_NAME_NONE && !handover_takes(s, id, event))
+		return;
+	if (id == BC_NAME_NONE) { /* the canary, or what we have just stopped following */
 		s->count.ignored++;
 		return;
 	}
-	market_data(s, id, event);
+	feed_market_data(s, id, event);
+	if (s->current != NOBODY)
+		handover_taken(s, id);
 }
 
 /* ------------------------------------------------------------------ all else it may say */
@@ -124,6 +127,8 @@ static void on_control(void *self, const struct bc_control *control)
 {
 	struct session *s = self;
 	subscribe_answered(s, control);
+	if (control->leaving && s->current != NOBODY)
+		handover_wanted(s, s->current, "announced");
 	if (control->kind != BC_CONTROL_ERROR)
 		return;
 	s->count.control_errors++;
@@ -162,7 +167,7 @@ static void on_reject(void *self, const struct bc_reject *reject)
 		    BC_LOG_B("symbol", reject->symbol), BC_LOG_B("what", reject->what),
 		    BC_LOG_B("value", reject->value), BC_LOG_U("offset", reject->offset));
 	if (reject->foreign || s->current == NOBODY ||
-	    s->connections[s->current].phase != PHASE_OPEN)
+	    s->connections[s->current].phase != PHASE_OPEN || handover_unfit(s, "refused"))
 		return;
 	uint32_t id = bc_name_find(&s->by_name, reject->symbol);
 	if (s->sync.on) {
@@ -204,6 +209,8 @@ static void request_get(struct session *s, const struct bc_request *request)
 static void request_resync(struct session *s, const struct bc_request *request)
 {
 	uint32_t id = bc_name_find(&s->by_name, request->symbol);
+	if (handover_unfit(s, "broken"))
+		return;
 	s->count.gaps += request->reason == BC_REASON_GAP;
 	s->count.checksums += request->reason == BC_REASON_CHECKSUM;
 	if (s->sync.on) {

@@ -2,6 +2,8 @@
  *
  * Who does what:
  *   session.c             life, inputs, clocks, deadlines, questions
+ *   session_handover.c    a connection replaced by another before it ends
+ *   session_overlap.c     which of two that carry the same is to be believed
  *   session_connection.c  connect, prove, keep alive, lose, back off
  *   session_subscribe.c   subscription frames within their budget, and what is answered to them
  *   session_carry.c       who is carried where, and who has been heard there
@@ -22,6 +24,7 @@
 #include "common/name_index.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
+#include "publisher/session_handover.h"
 #include "publisher/session_order.h"
 #include "publisher/session_sync.h"
 #include "publisher/weight.h"
@@ -89,6 +92,7 @@ struct symbol {
 	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
 	 * opened, so the symbol is not fit, however right its book is. */
 	uint32_t asked, subscribed, missing;
+	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
 	uint32_t heard, told_mute; /* data came from there; it was logged that none does */
 	bool proven;               /* its book, or what stands for it, is right */
 	bc_mono_time subscribed_at;
@@ -108,6 +112,7 @@ enum phase {
 	PHASE_CONNECTING,
 	PHASE_OPEN,
 	PHASE_CLOSING, /* given up; waits for session_closed() */
+	PHASE_IDLE,    /* not needed at present */
 	N_PHASES,
 };
 
@@ -155,6 +160,11 @@ struct connection {
 	uint32_t n_gone;      /* carried still, though not wanted: nothing can take it back */
 	uint32_t batch_max;   /* symbols; fewer after a refusal, until who is at fault is known */
 	bc_mono_time mute_at; /* when to look who has never been heard */
+	struct handover *handover; /* it takes part in; NULL */
+	bool successor;            /* the second of the two: no symbol depends on it yet */
+	bool retired;              /* CLOSING, then IDLE */
+	bc_mono_time replace_at;   /* OPEN: when its successor is to be made */
+	const char *replace_why;   /* NULL: its life ends */
 	struct budget per_s, per_min;
 };
 
@@ -263,6 +273,7 @@ struct session {
 	struct session_now now; /* of the current input */
 	uint64_t random;
 	uint64_t requests; /* nonces of lines that add */
+	struct handover *handovers;
 
 	struct symbol *symbols;
 	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
@@ -314,6 +325,9 @@ void session_begin(struct session *s, struct session_now now); /* first in every
 
 /* session_connection.c */
 bc_status connection_add(struct session *s, uint16_t line, uint32_t *out);
+bc_status connection_idle(struct session *s, uint16_t line, uint32_t *out);
+void connection_wake(struct session *s, uint32_t id);
+void connection_retire(struct session *s, uint32_t id, const char *why);
 void connection_free(struct connection *c);
 void connection_tick(struct session *s, uint32_t id);
 bc_mono_time connection_deadline(const struct session *s, const struct connection *c);
@@ -357,6 +371,7 @@ bc_mono_time symbols_deadline(const struct session *s);
 
 /* session_feed.c */
 void feed_sink_init(struct session *s);
+void feed_market_data(struct session *s, uint32_t symbol, const struct bc_event *event);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
 /* A book, bbo, trade, ticker or candle that is neither crossed nor out of order: it feeds its
  * symbol, and goes on to the bus. */
@@ -374,6 +389,8 @@ void sync_resumed(struct session *s, uint32_t symbol); /* from halted; before it
 void sync_delta(struct session *s, uint32_t symbol, const struct bc_event *event);
 void sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event);
 void sync_connection_lost(struct session *s, uint32_t connection); /* its stream has ended */
+/* Its stream goes on, without a hole, on another connection; the next change has to link. */
+void sync_stream_moved(struct session *s, uint32_t symbol, uint32_t from, uint32_t to);
 /* Which of the waiting symbols goes first: the smaller, the more urgent. */
 uint64_t sync_urgency(const struct session *s, uint32_t symbol);
 void sync_asked(struct session *s, uint32_t symbol);    /* its GET has just been sent */
@@ -402,11 +419,29 @@ void sync_buffer_release(struct session *s, uint32_t symbol);
 void sync_buffer_taken_back(struct session *s, uint32_t symbol); /* the join has let it go */
 
 /* session_handover.c: a connection replaced by another before it ends. */
-void handover_wanted(struct session *s, uint32_t connection, const char *why);
-/* Two connections carry the symbol for a while; is this event to be taken, from the current one? */
+bc_mono_time handover_due(struct session *s, uint16_t line); /* of one that opens now */
+void handover_wanted(struct session *s, uint32_t connection, const char *why); /* at once */
+void handover_lost(struct session *s, uint32_t connection, enum bc_reason reason);
+bool handover_unfit(struct session *s, const char *why);
+void handover_call_off_all(struct session *s);
+void handover_symbol_gone(struct session *s, uint32_t symbol);
+void handovers_free(struct session *s);
+/* Two connections carry the symbol for a while; is this event to be taken, from the current one?
+ * False, too, where the current one does not carry it at all. */
 bool handover_takes(struct session *s, uint32_t symbol, const struct bc_event *event);
+void handover_taken(struct session *s, uint32_t symbol); /* after it was */
 void handover_tick(struct session *s);
 bc_mono_time handover_deadline(const struct session *s);
+
+/* session_overlap.c: which of the two is to be believed. */
+uint32_t overlap_streams(const struct session *s);
+bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
+		   const struct bc_event *event);
+void overlap_release(struct session *s, struct handover *h, uint32_t symbol);
+bool overlap_seen(const struct handover *h, uint32_t symbol); /* all of it, on the successor */
+void overlap_forget(struct handover *h, uint32_t symbol);
+void overlap_restart(struct handover *h);
+void overlap_free(struct handover *h);
 
 /* session_rest.c */
 bc_status rest_new(struct session *s, char *why, size_t cap); /* BC_EINVAL: why[] says it */

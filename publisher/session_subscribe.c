@@ -17,6 +17,26 @@ static bool adds(const struct session *s, const struct connection *c)
 	return s->x->lines[c->line].mode == BC_SUBSCRIBE_ADDS;
 }
 
+/* Does a connection, or its successor for it, carry the symbol? */
+static bool carried(const struct session *s, const struct symbol *sym, uint32_t connection)
+{
+	const struct connection *c = &s->connections[connection];
+	if (sym->name.p == NULL)
+		return false;
+	return sym->on[c->line] == connection ||
+	       (c->successor && sym->on[c->line] == c->handover->old);
+}
+
+static uint32_t *asked_by(struct symbol *sym, const struct connection *c)
+{
+	return c->successor ? &sym->asked_next : &sym->asked;
+}
+
+static uint32_t *subscribed_by(struct symbol *sym, const struct connection *c)
+{
+	return c->successor ? &sym->subscribed_next : &sym->subscribed;
+}
+
 /* ------------------------------------------------------------------ names */
 
 static bc_status names_put(struct names *names, bc_str name)
@@ -79,11 +99,12 @@ void subscribe_reset(struct session *s, uint32_t connection)
 	c->subscribing = c->canary_sent = false;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
-		if (sym->name.p == NULL || sym->on[c->line] != connection)
+		if (!carried(s, sym, connection))
 			continue;
-		sym->asked &= ~(1u << c->line);
-		sym->subscribed &= ~(1u << c->line);
-		sym->missing |= 1u << c->line;
+		*asked_by(sym, c) &= ~(1u << c->line);
+		*subscribed_by(sym, c) &= ~(1u << c->line);
+		if (!c->successor)
+			sym->missing |= 1u << c->line;
 	}
 }
 
@@ -104,11 +125,11 @@ static void take_back(struct session *s, struct connection *c, uint32_t symbol)
 {
 	struct symbol *sym = &s->symbols[symbol];
 	uint32_t bit = 1u << c->line;
-	if ((sym->asked & bit) != 0 &&
+	if ((*asked_by(sym, c) & bit) != 0 &&
 	    (s->x->unsubscribe == NULL || names_put(&c->gone, sym->name) != BC_OK))
 		c->n_gone++;
-	sym->asked &= ~bit;
-	sym->subscribed &= ~bit;
+	*asked_by(sym, c) &= ~bit;
+	*subscribed_by(sym, c) &= ~bit;
 }
 
 /* Its number may be another's when the batch is done. */
@@ -126,7 +147,7 @@ void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol
 	if (c->phase != PHASE_OPEN)
 		return;
 	if (adds(s, c) && s->x->canary != NULL && bc_str_is(s->symbols[symbol].name, s->x->canary))
-		c->canary_sent = (s->symbols[symbol].asked & (1u << c->line)) != 0; /* stays so */
+		c->canary_sent = (*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0;
 	else if (adds(s, c))
 		take_back(s, c, symbol);
 	batch_forget(&c->batch, symbol);
@@ -203,14 +224,13 @@ static void batch_subscribe(struct session *s, uint32_t connection)
 	bool canary = s->x->canary != NULL && (!adds(s, c) || !c->canary_sent);
 	for (uint32_t i = 0; i < s->symbol_limit && b->names.n < max; i++) {
 		struct symbol *sym = &s->symbols[i];
-		if (sym->name.p == NULL || sym->on[c->line] != connection ||
-		    (adds(s, c) && (sym->asked & bit) != 0))
+		if (!carried(s, sym, connection) || (adds(s, c) && (*asked_by(sym, c) & bit) != 0))
 			continue;
 		if (batch_put(b, sym->name, i) != BC_OK)
 			return;
 		if (canary && bc_str_is(sym->name, s->x->canary))
 			canary = false;
-		sym->asked |= bit;
+		*asked_by(sym, c) |= bit;
 	}
 	b->canary = canary && b->names.n < max &&
 		    batch_put(b, bc_str_of(s->x->canary), NOBODY) == BC_OK;
@@ -243,7 +263,9 @@ static void batch_done(struct session *s, uint32_t connection)
 		if (b->symbols[i] == NOBODY)
 			continue;
 		struct symbol *sym = &s->symbols[b->symbols[i]];
-		sym->subscribed |= 1u << c->line;
+		*subscribed_by(sym, c) |= 1u << c->line;
+		if (c->successor)
+			continue;
 		sym->missing &= ~(1u << c->line);
 		sym->subscribed_at = s->now.mono;
 		symbol_subscribed(s, b->symbols[i]);
@@ -392,8 +414,8 @@ static void refused(struct session *s, uint32_t connection, const struct bc_cont
 		if (b->symbols[i] == NOBODY)
 			continue;
 		if (b->names.n > 1)
-			s->symbols[b->symbols[i]].asked &= ~(1u << c->line);
-		else
+			*asked_by(&s->symbols[b->symbols[i]], c) &= ~(1u << c->line);
+		else if (!c->successor)
 			symbol_subscribed(s, b->symbols[i]); /* its wait for data begins */
 	}
 	if (b->names.n == 1 && b->canary)

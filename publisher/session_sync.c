@@ -381,3 +381,11 @@ void sync_connection_lost(struct session *s, uint32_t connection)
 			stream_lost(s, i, connection);
 	}
 }
+
+void sync_stream_moved(struct session *s, uint32_t symbol, uint32_t from, uint32_t to)
+{
+	(void)s;
+	(void)symbol;
+	(void)from;
+	(void)to;
+}

@@ -217,7 +217,7 @@ struct bc_exchange {
 	const char *rest_used_header; /* how much of it is used, in each answer; NULL: not told */
 	const struct bc_sync *sync;   /* NULL: books are whole in every message */
 	bool trade_ids_ascend; /* a symbol's trades have numbers for ids, each above the last */
-	size_t state_size;            /* bytes; the caller allocates and zeroes them */
+	size_t state_size;     /* bytes; the caller allocates and zeroes them */
 
 	/* Takes the options. BC_EINVAL: one is not for this exchange; *why says which. */
 	bc_status (*start)(void *state, const struct bc_feed_options *options, const char **why);

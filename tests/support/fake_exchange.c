@@ -651,6 +651,7 @@ const struct bc_exchange fake_lines_exchange = {
 	.check_symbol = fake_check,
 	.subscribe = lines_subscribe,
 	.unsubscribe = lines_unsubscribe,
+	.trade_ids_ascend = true,
 	.rest_path = diff_rest_path,
 	.on_input = fake_input,
 };

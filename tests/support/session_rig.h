@@ -44,6 +44,8 @@ struct rig {
 		char top[64]; /* "99x1 101x2" */
 	} book;               /* the last one */
 	enum bc_state feed;
+	/* Where words are not enough; NULL: nobody looks. */
+	void (*watch)(struct rig *r, uint32_t symbol, const struct bc_event *event);
 };
 
 static inline void note(char *out, const char *text)
@@ -161,6 +163,8 @@ static inline void on_event(void *self, uint32_t symbol, const struct bc_event *
 	char text[128];
 	(void)received;
 	r->last_flags = event->flags;
+	if (r->watch != NULL)
+		r->watch(r, symbol, event);
 	const char *rest = (event->flags & BC_FLAG_REST) != 0 ? "*" : "";
 	if (event->channel == BC_CHANNEL_TRADE) {
 		bc_str id = event->body.trade.trade_id;

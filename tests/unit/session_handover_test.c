@@ -1,0 +1,585 @@
+/* Connections that are replaced before they end: when, how, and what of two streams is taken. */
+#include "tests/support/session_lines.h"
+
+#include <stdlib.h>
+
+#define NEXT 2 /* the connection that succeeds the public one */
+#define DAY  (24 * 3600 * S)
+
+static struct session_options options_of_day(void)
+{
+	struct session_options o = options_of_lines();
+	o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_CANDLE) | BC_CHANNEL_BIT(BC_CHANNEL_BBO);
+	o.intervals = 1u << BC_INTERVAL_1M;
+	return o;
+}
+
+/* All live, `line` has been told that it ends, and its successor carries all of it. */
+static struct rig *twins(uint32_t line, const char *symbols)
+{
+	struct rig *r = live_lines(options_of_day(), symbols);
+	says_on(r, line, "leaving");
+	pass(r, 0);
+	opened_on(r, NEXT);
+	for (size_t n = 0; n != frames_on(r, NEXT);) {
+		n = frames_on(r, NEXT);
+		answer_on(r, NEXT, "ack");
+		pass(r, 0);
+	}
+	says_on(r, NEXT, "ticker CANARY");
+	pass(r, 0);
+	forget(r);
+	return r;
+}
+
+/* ------------------------------------------------------------------ when and how */
+
+Test(handover, successor_is_made_before_the_end_and_not_by_all_at_once)
+{
+	int64_t earliest = INT64_MAX, latest = 0;
+	for (int run = 0; run < 8; run++) {
+		struct session_options o = options_of_day();
+		o.seed = (uint64_t)run * 7919 + 1;
+		struct rig *r = live_lines(o, "AAA");
+		int64_t from = r->now.mono.ns;
+		while (r->n_connects == 2 && r->now.mono.ns - from < DAY) {
+			says_on(r, PUBLIC, "ticker CANARY");
+			says_on(r, MARKET, "ticker CANARY");
+			pass(r, 4 * S);
+		}
+		int64_t after = r->now.mono.ns - from;
+		earliest = after < earliest ? after : earliest;
+		latest = after > latest ? after : latest;
+		cr_expect(r->connecting[2], "another one");
+		cr_expect_eq(r->n_disconnects, 0);
+		done(r);
+	}
+	cr_expect_geq(earliest, DAY - 41 * 60 * S);
+	cr_expect_leq(latest, DAY - 9 * 60 * S);
+	cr_expect_gt(latest - earliest, 60 * S, "spread");
+}
+
+Test(handover, old_one_is_dropped_when_both_have_run_side_by_side)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA BBB");
+	says_on(r, PUBLIC, "leaving");
+	says_on(r, PUBLIC, "leaving"); /* as often as it likes */
+	pass(r, 0);
+	opened_on(r, NEXT);
+	cr_expect_str_eq(named_on(r, NEXT), "AAA BBB CANARY", "the same symbols");
+	ack_all_on(r, NEXT);
+	forget(r);
+	pass_proven(r, 9, 3);
+	cr_expect(!r->gone[PUBLIC], "not yet");
+	pass_proven(r, 3, 3);
+	cr_expect(r->gone[PUBLIC]);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	pass_proven(r, 30, 3);
+	cr_expect_eq(r->n_connects, 3, "and not made again");
+	cr_expect_str_eq(r->seen, "AAA quiet none; BBB quiet none; ", "nobody noticed");
+	cr_expect_eq(r->feed, BC_STATE_LIVE);
+	cr_expect_eq(session_counters(r->session)->handovers, 1);
+	cr_expect_eq(session_counters(r->session)->reconnects, 0);
+	says_on(r, NEXT, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	says_on(r, NEXT, "leaving"); /* the first one's number is used again */
+	pass(r, 0);
+	cr_expect(r->connecting[PUBLIC]);
+	cr_expect_eq(session_connections(r->session), 3);
+	done(r);
+}
+
+Test(handover, its_life_ends_too)
+{
+	struct bc_exchange x = fake_lines_exchange;
+	struct bc_line lines[2] = { x.lines[0], x.lines[1] };
+	struct session_options o = options_of_day();
+	lines[0].life_ns = 400 * S;
+	x.lines = lines;
+	o.exchange = &x;
+	struct rig *r = live_lines(o, "AAA");
+	for (int i = 0; i < 2000; i++) {
+		for (uint32_t c = 0; c < 4; c++) {
+			if (r->connecting[c])
+				opened_on(r, c);
+			if (r->gone[c])
+				closed_as(r, c, (struct session_closed){ 0 });
+			if (strchr(frame_on(r, c), '#') != NULL)
+				answer_on(r, c, "ack");
+		}
+		pass_proven(r, 1, 4);
+		cr_assert(bc_state_fit(view_of(r, "AAA").state));
+		cr_assert_eq(r->feed, BC_STATE_LIVE);
+	}
+	cr_expect_geq(session_counters(r->session)->handovers, 5);
+	cr_expect_eq(session_connections(r->session), 3);
+	cr_expect_eq(session_counters(r->session)->reconnects, 0);
+	done(r);
+}
+
+Test(handover, successor_that_cannot_be_made_is_tried_again_and_again)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	forget(r);
+	int attempts = 0;
+	for (int i = 0; i < 120; i++) {
+		if (r->connecting[NEXT]) {
+			attempts++;
+			closed_as(r, NEXT, (struct session_closed){ 0 });
+		}
+		says_on(r, PUBLIC, "book AAA 1 2");
+		pass_proven(r, 1, 2);
+	}
+	cr_expect_gt(attempts, 5);
+	cr_expect_lt(attempts, 60, "with growing waits");
+	cr_expect(strstr(r->seen, "stale") == NULL, "%s", r->seen);
+	cr_expect_eq(r->feed, BC_STATE_LIVE);
+	for (int i = 0; i < 40 && !r->connecting[NEXT]; i++)
+		pass_proven(r, 1, 2);
+	opened_on(r, NEXT);
+	ack_all_on(r, NEXT);
+	pass_proven(r, 13, 3);
+	cr_expect(r->gone[PUBLIC], "one that comes up is taken");
+	done(r);
+}
+
+Test(handover, successor_that_is_mute_or_lost_costs_nothing)
+{
+	static const struct {
+		bool acked, lost;
+		const char *says;
+		const char *why;
+	} rows[] = {
+		{ false, false, "ticker CANARY", "subscriptions are not answered" },
+		{ true, false, "ack 0", "subscribed, but silent" },
+		{ true, true, "ticker CANARY", "lost" },
+		{ true, false, "refuse AAA", "what it says is not understood" },
+		{ true, false, "range AAA", "what it says does not fit" },
+		{ true, false, "resync AAA", "its adapter does not trust it" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = live_lines(options_of_day(), "AAA");
+		says_on(r, PUBLIC, "leaving");
+		pass(r, 0);
+		opened_on(r, NEXT);
+		if (rows[i].acked)
+			answer_on(r, NEXT, "ack");
+		forget(r);
+		for (int n = 0; n < 8 && !r->gone[NEXT]; n++) {
+			says_on(r, NEXT, rows[i].says);
+			says_on(r, PUBLIC, "book AAA 1 2");
+			pass_proven(r, 1, 2);
+		}
+		cr_expect(rows[i].lost || r->gone[NEXT], "%s", rows[i].why);
+		closed_as(r, NEXT, (struct session_closed){ 0 });
+		says_on(r, PUBLIC, "book AAA 1 2");
+		pass_proven(r, 2, 2);
+		cr_expect(strstr(r->seen, "stale") == NULL, "%s: %s", rows[i].why, r->seen);
+		cr_expect_eq(r->feed, BC_STATE_LIVE, "%s", rows[i].why);
+		cr_expect(r->connecting[NEXT], "%s: tried again", rows[i].why);
+		cr_expect_eq(session_counters(r->session)->handover_failures, 1);
+		done(r);
+	}
+}
+
+Test(handover, successor_that_lacks_a_symbol_does_not_take_its_place)
+{
+	struct rig *r = twins(PUBLIC, "AAA BBB CCC");
+	for (int i = 0; i < 58; i++) { /* CCC is quiet: that says nothing */
+		says_on(r, PUBLIC, "book AAA 1 2");
+		says_on(r, NEXT, "book AAA 1 2");
+		says_on(r, PUBLIC, "book BBB 1 2");
+		pass_proven(r, 1, 3);
+		cr_assert(!r->gone[PUBLIC]);
+	}
+	cr_expect(!r->gone[NEXT]);
+	pass_proven(r, 4, 3);
+	cr_expect(r->gone[NEXT]);
+	cr_expect(strstr(r->logged, "handover.incomplete symbol=BBB") != NULL, "%s", r->logged);
+	cr_expect(strstr(r->seen, "stale") == NULL, "%s", r->seen);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ one of them dies */
+
+Test(handover, successor_takes_over_at_once)
+{
+	struct rig *r = twins(PUBLIC, "AAA BBB");
+	pass_proven(r, 1, 3);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	cr_expect_str_eq(r->seen, "", "nobody is stale");
+	cr_expect_eq(r->feed, BC_STATE_LIVE);
+	says_on(r, NEXT, "book AAA 1 2");
+	cr_expect_str_eq(r->seen, "AAA book; ");
+	pass_proven(r, 40, 3);
+	cr_expect_eq(r->n_connects, 3, "the one that died is not needed");
+	says_on(r, NEXT, "book AAA 1 2");
+	closed_as(r, NEXT, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	done(r);
+}
+
+Test(handover, successor_that_does_not_carry_all_yet_takes_over_what_it_does)
+{
+	struct rig *r = live_lines(options_of_lines(), "AAA BBB CCC DDD");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	opened_on(r, NEXT);
+	answer_on(r, NEXT, "ack"); /* of AAA BBB CCC; the batch is not through */
+	pass(r, 0);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	expect_state(r, "DDD", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	cr_expect_eq(r->feed, BC_STATE_STALE);
+	answer_on(r, NEXT, "ack");
+	pass(r, 0);
+	says_on(r, NEXT, "book DDD 1 2");
+	expect_state(r, "DDD", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->feed, BC_STATE_LIVE);
+	done(r);
+}
+
+Test(handover, successor_that_is_still_connecting_becomes_the_connection)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	pass(r, 2 * S);
+	cr_expect_eq(r->n_connects, 3);
+	opened_on(r, NEXT);
+	ack_all_on(r, NEXT);
+	says_on(r, NEXT, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+Test(handover, successor_that_waits_to_be_tried_is_called_off)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	closed_as(r, NEXT, (struct session_closed){ .http_status = 503, .retry_after_ns = 9 * S });
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	pass_proven(r, 12, 2);
+	cr_expect(r->connecting[PUBLIC]);
+	cr_expect(!r->connecting[NEXT]);
+	opened_on(r, PUBLIC);
+	ack_all_on(r, PUBLIC);
+	says_on(r, PUBLIC, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+Test(handover, our_own_clock_spares_neither)
+{
+	struct rig *r = twins(PUBLIC, "AAA");
+	at(r, r->now.mono.ns + 3 * S);
+	session_tick(r->session, r->now);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_CLOCK);
+	cr_expect(r->gone[PUBLIC] && r->gone[MARKET] && r->gone[NEXT]);
+	for (uint32_t c = 0; c < 3; c++)
+		closed_as(r, c, (struct session_closed){ 0 });
+	pass(r, S);
+	cr_expect(r->connecting[PUBLIC] && r->connecting[MARKET] && !r->connecting[NEXT]);
+	done(r);
+}
+
+Test(handover, operator_makes_all_anew)
+{
+	struct rig *r = twins(PUBLIC, "AAA");
+	session_reconnect(r->session, r->now);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	cr_expect(r->gone[PUBLIC] && r->gone[MARKET] && r->gone[NEXT]);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ symbols meanwhile */
+
+Test(handover, symbols_come_and_go_meanwhile)
+{
+	struct rig *r = twins(PUBLIC, "AAA BBB");
+	char why[64];
+	add(r, "CCC");
+	session_remove(r->session, r->now, "BBB", why, sizeof why);
+	forget(r);
+	pass(r, 0);
+	cr_expect(strncmp(frame_on(r, NEXT), "unsub#", 6) == 0, "%s", frame_on(r, NEXT));
+	cr_expect_str_eq(named_on(r, NEXT), "BBB");
+	for (uint32_t c = 0; c < 3; c++)
+		ack_all_on(r, c);
+	cr_expect_str_eq(named_on(r, NEXT), "CCC");
+	cr_expect_str_eq(named_on(r, PUBLIC), "CCC");
+	says_on(r, PUBLIC, "book CCC 1 2");
+	says_on(r, MARKET, "ticker CCC");
+	expect_state(r, "CCC", BC_STATE_LIVE, BC_REASON_NONE);
+	pass_proven(r, 13, 3);
+	cr_expect(r->gone[PUBLIC]);
+	says_on(r, NEXT, "book CCC 1 2");
+	says_on(r, NEXT, "book BBB 1 2");
+	cr_expect(strstr(r->seen, "CCC book; ") != NULL, "%s", r->seen);
+	cr_expect(strstr(r->seen, "BBB") == NULL, "%s", r->seen);
+	done(r);
+}
+
+/* ------------------------------------------------------------------ two streams, one order */
+
+static char trades[512]; /* ids as they came, and candles */
+
+static void note_ids(struct rig *r, uint32_t symbol, const struct bc_event *event)
+{
+	char text[32] = "";
+	(void)r;
+	(void)symbol;
+	if (event->channel == BC_CHANNEL_TRADE)
+		snprintf(text, sizeof text, "%.*s ", (int)event->body.trade.trade_id.n,
+			 event->body.trade.trade_id.p);
+	if (event->channel == BC_CHANNEL_CANDLE)
+		snprintf(text, sizeof text, "c%ld ", (long)(event->ts_exchange.ns / MS));
+	if (event->channel == BC_CHANNEL_BBO)
+		snprintf(text, sizeof text, "b%ld ", (long)event->exchange_seq);
+	strncat(trades, text, sizeof trades - strlen(trades) - 1);
+}
+
+/* "o trade AAA 5|n trade AAA 6": what the old one and the new one say; "o!": the old one ends. */
+static void script(struct rig *r, uint32_t old, const char *text)
+{
+	char copy[512], *rest = copy;
+	snprintf(copy, sizeof copy, "%s", text);
+	trades[0] = '\0';
+	r->watch = note_ids;
+	for (char *one; (one = strsep(&rest, "|")) != NULL;) {
+		if (one[1] == '!')
+			closed_as(r, one[0] == 'o' ? old : NEXT, (struct session_closed){ 0 });
+		else
+			says_on(r, one[0] == 'o' ? old : NEXT, one + 2);
+		pass(r, MS);
+	}
+}
+
+Test(handover, what_is_taken_of_two_streams)
+{
+	static const struct {
+		uint32_t line;
+		const char *said, *taken, *why;
+	} rows[] = {
+		{ MARKET, "o trade AAA 5|n trade AAA 5|n trade AAA 6|o trade AAA 6|o trade AAA 7",
+		  "5 6 7 ", "the next one is taken from either" },
+		{ MARKET, "o trade AAA 5|n trade AAA 7|n trade AAA 8|o trade AAA 6|o trade AAA 7",
+		  "5 6 7 8 ", "one that is ahead waits for what is between" },
+		{ MARKET, "n trade AAA 7|n trade AAA 8|o trade AAA 6|o trade AAA 7", "6 7 8 ",
+		  "also where nothing is known" },
+		{ MARKET, "o trade AAA 5|n trade AAA 9|o trade AAA 9|n trade AAA 12|o trade AAA 12",
+		  "5 9 12 ", "ids may have holes" },
+		{ MARKET, "o trade AAA 9|n trade AAA 7|n trade AAA 8|o trade AAA 10|n trade AAA 9",
+		  "9 10 ", "one that lags tells nothing new" },
+		{ MARKET, "o trade AAA 5|n trade AAA 7|n trade AAA 8|o!", "5 7 8 ",
+		  "what waited when the old one ended goes on" },
+		{ MARKET,
+		  "o trade AAA 9|n trade AAA 7|o!|n trade AAA 8|n trade AAA 9|n trade AAA 10",
+		  "9 10 ", "one that lags takes over without telling it again" },
+		{ MARKET,
+		  "o trade AAA 5|n trade AAA 6|n trade AAA 7|n!|o trade AAA 6|o trade AAA 8",
+		  "5 6 7 8 ", "nor does the old one, if the new one ends" },
+		{ MARKET,
+		  "o trade AAA 5|n trade AAA 7|n!|o trade AAA 6|o trade AAA 7|o trade AAA 8",
+		  "5 6 7 8 ", "what waited of one that ended is not needed" },
+		{ MARKET, "o trade AAA 5|n trade AAA x|o trade AAA y", "5 y ",
+		  "ids that are no numbers: the old one alone" },
+		{ MARKET,
+		  "o candle AAA 1m 10|n candle AAA 1m 30|o candle AAA 1m 20|o candle AAA 1m 30|n "
+		  "candle "
+		  "AAA 1m 40|o candle AAA 1m 40",
+		  "c10 c20 c30 c40 ", "no candle is left out" },
+		{ PUBLIC, "o tick AAA 5 1 2|n tick AAA 9 1 2|o tick AAA 7 1 2|o tick AAA 10 1 2",
+		  "b5 b9 b10 ", "of a bbo the newest counts" },
+		{ PUBLIC, "n tick AAA 9 1 2|o tick AAA 10 1 2|n tick AAA 10 1 2", "b10 ",
+		  "and the old one's, where it alone is known to be new" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = twins(rows[i].line, "AAA BBB");
+		script(r, rows[i].line, rows[i].said);
+		pass(r, MS);
+		cr_expect_str_eq(trades, rows[i].taken, "%s: %s, not %s", rows[i].why, trades,
+				 rows[i].taken);
+		cr_expect(strstr(r->seen, "stale") == NULL, "%s: %s", rows[i].why, r->seen);
+		done(r);
+	}
+}
+
+Test(handover, trade_that_waits_keeps_the_old_one_alive)
+{
+	struct rig *r = twins(MARKET, "AAA");
+	script(r, MARKET, "o trade AAA 5|n trade AAA 7");
+	pass_proven(r, 30, 3);
+	cr_expect(!r->gone[MARKET], "it has yet to bring 6");
+	says_on(r, MARKET, "trade AAA 6");
+	pass_proven(r, 1, 3);
+	cr_expect_str_eq(trades, "5 6 7 ");
+	cr_expect(r->gone[MARKET]);
+	done(r);
+}
+
+Test(handover, what_is_known_may_come_after_the_end_but_not_for_ever)
+{
+	struct rig *r = twins(MARKET, "AAA");
+	script(r, MARKET, "o trade AAA 100|n trade AAA 99");
+	pass_proven(r, 13, 3);
+	cr_assert(r->gone[MARKET]);
+	closed_as(r, MARKET, (struct session_closed){ 0 });
+	says_on(r, NEXT, "trade AAA 100");
+	says_on(r, NEXT, "trade AAA 101");
+	cr_expect_str_eq(trades, "100 101 ");
+	done(r);
+}
+
+/* ------------------------------------------------------------------ at random */
+
+/* A market of a few symbols, told on two connections, each with a lag of its own that changes. */
+
+#define N_SYMBOLS  3
+#define N_SAID     4000
+#define LAG_MAX_MS 3000
+
+struct said {
+	int64_t at_ms; /* it happened */
+	char text[40];
+};
+
+struct line_of_news {
+	uint32_t connection;
+	size_t next;
+	int64_t lag_ms, changes_at_ms, from_ms; /* nothing from before that */
+};
+
+static struct market {
+	uint64_t random;
+	struct said said[N_SAID];
+	size_t n;
+	uint64_t last_trade[N_SYMBOLS], last_candle[N_SYMBOLS]; /* told */
+	uint64_t taken[N_SYMBOLS], candles[N_SYMBOLS];          /* heard */
+	uint64_t wrong;
+} market;
+
+static uint64_t chance(uint64_t n)
+{
+	market.random = market.random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return (market.random >> 33) % n;
+}
+
+/* A hundred seconds of trades without holes, and candles; the third symbol is rarely traded. */
+static void make_market(uint64_t seed)
+{
+	int64_t ms = 0;
+	market = (struct market){ .random = seed };
+	for (market.n = 0; market.n < N_SAID; market.n++) {
+		struct said *said = &market.said[market.n];
+		uint64_t i = chance(40) == 0 ? 2 : chance(2);
+		ms += (int64_t)chance(50);
+		said->at_ms = ms;
+		if (chance(4) == 0)
+			snprintf(said->text, sizeof said->text, "candle S%d 1m %ld", (int)i,
+				 (long)++market.last_candle[i]);
+		else
+			snprintf(said->text, sizeof said->text, "trade S%d %ld", (int)i,
+				 (long)++market.last_trade[i]);
+	}
+}
+
+static void hear(struct rig *r, uint32_t symbol, const struct bc_event *event)
+{
+	uint64_t *last = NULL, now = 0;
+	(void)r;
+	if (event->channel == BC_CHANNEL_TRADE) {
+		last = &market.taken[symbol];
+		for (size_t i = 0; i < event->body.trade.trade_id.n; i++)
+			now = now * 10 + (uint64_t)(event->body.trade.trade_id.p[i] - '0');
+	} else if (event->channel == BC_CHANNEL_CANDLE) {
+		last = &market.candles[symbol];
+		now = (uint64_t)(event->ts_exchange.ns / MS);
+	}
+	if (last == NULL)
+		return;
+	market.wrong += now != *last + 1;
+	*last = now;
+}
+
+static void tell(struct rig *r, struct line_of_news *line, int64_t now_ms)
+{
+	if (now_ms >= line->changes_at_ms) {
+		line->changes_at_ms = now_ms + (int64_t)chance(4000);
+		line->lag_ms = chance(3) == 0 ? 0 : (int64_t)chance(LAG_MAX_MS);
+	}
+	while (line->next < market.n && market.said[line->next].at_ms <= now_ms - line->lag_ms) {
+		const struct said *said = &market.said[line->next++];
+		if (said->at_ms >= line->from_ms)
+			says_on(r, line->connection, said->text);
+	}
+}
+
+/* `dies` at that time, in ms; of 0: it is dropped when it is not needed. */
+static void run_market(uint64_t seed, int64_t dies_ms, bool first_dies)
+{
+	struct line_of_news old = { .connection = MARKET }, new = { .connection = NEXT };
+	bool made = false, gone = false, again = false;
+	struct rig *r = live_lines(options_of_day(), "S0 S1 S2");
+	make_market(seed);
+	r->watch = hear;
+	for (int64_t ms = 0; ms < 100000 && market.wrong == 0; ms += 20) {
+		pass(r, 20 * MS);
+		r->seen[0] = r->logged[0] = '\0';
+		says_on(r, PUBLIC, "book S0 1 2");
+		says_on(r, PUBLIC, "book S1 1 2");
+		says_on(r, PUBLIC, "book S2 1 2");
+		if (ms == 20000)
+			says_on(r, MARKET, "leaving");
+		if (r->connecting[NEXT]) {
+			opened_on(r, NEXT);
+			answer_on(r, NEXT, "ack");
+			pass(r, MS);
+			answer_on(r, NEXT, "ack");
+			again = made;
+			made = true;
+			new.next = 0;
+			new.from_ms = ms;
+		}
+		if (dies_ms != 0 && ms == dies_ms)
+			closed_as(r, first_dies ? MARKET : NEXT, (struct session_closed){ 0 });
+		bool dead = dies_ms != 0 && ms >= dies_ms;
+		gone = gone || r->gone[MARKET];
+		if (!gone && !(dead && first_dies))
+			tell(r, &old, ms);
+		if (made && !(dead && !first_dies && !again))
+			tell(r, &new, ms);
+		for (uint32_t i = 0; i < N_SYMBOLS; i++)
+			cr_assert(bc_state_fit(view_of(r, "S0").state), "seed %lu", seed);
+		cr_assert_eq(r->feed, BC_STATE_LIVE, "seed %lu at %ld ms", seed, (long)ms);
+	}
+	pass(r, 0);
+	cr_expect_eq(market.wrong, 0, "seed %lu, death %ld of %d: lost or repeated", seed,
+		     (long)dies_ms, first_dies);
+	cr_expect(gone || (dies_ms != 0 && first_dies), "seed %lu: the old one is dropped", seed);
+	for (size_t i = 0; i < N_SYMBOLS; i++)
+		cr_expect_geq(market.taken[i] + 120, market.last_trade[i], "seed %lu", seed);
+	done(r);
+}
+
+Test(handover, no_trade_is_lost_or_repeated_however_the_streams_lag)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		run_market(seed, 0, false);
+}
+
+Test(handover, nor_when_the_old_one_dies)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		run_market(seed, 20000 + 20 * (int64_t)(LAG_MAX_MS / 20 + 10 + seed * 5), true);
+}
+
+Test(handover, nor_when_the_new_one_dies)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		run_market(seed, 20000 + 20 * (int64_t)(10 + seed * 7), false);
+}
