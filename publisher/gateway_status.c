@@ -26,6 +26,8 @@ static const struct {
 	ROW(WS_CONNECTS, opened),
 	ROW(WS_CONNECT_FAILURES, connect_failures),
 	ROW(WS_RECONNECTS, reconnects),
+	ROW(WS_HANDOVERS, handovers),
+	ROW(WS_HANDOVER_FAILURES, handover_failures),
 	ROW(WS_SENT, sends),
 	ROW(WS_CONTROL_ERRORS, control_errors),
 	ROW(WS_RATE_LIMITED, rate_limited),

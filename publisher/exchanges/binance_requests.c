@@ -222,8 +222,8 @@ static bc_status write_frame(const struct binance *b, const char *method,
 		bc_json_string(&w, write_stream(name, symbol, streams.suffix[at % streams.n]));
 	}
 	bc_json_array_end(&w);
-	bc_json_key(&w, BC_STR("id")); /* unique, and exact in a double */
-	bc_json_uint(&w, (want->nonce & 0xffffffff) << 16 | (*cursor & 0xffff));
+	bc_json_key(&w, BC_STR("id"));
+	bc_json_uint(&w, want->nonce);
 	bc_json_object_end(&w);
 	status = bc_json_end(&w, "");
 	if (status == BC_OK) {

@@ -37,9 +37,9 @@ static const struct bc_sync sync = { covers, follows, limits, sizeof limits / si
 /* A stream asked for on the wrong route is acknowledged and stays silent. 10 messages a second are
  * allowed and one is left to the PONG that answers a PING by itself: it counts. 1024 streams are
  * documented; 200 were, and some servers may still hold to it. */
-#define LINE                                                                                  \
-	.mode = BC_SUBSCRIBE_ADDS, .max_streams = 200, .sends_per_s = 9, .connects_per_s = 1, \
-	.life_ns = 24 * 3600 * BC_NS_PER_S, .max_message_bytes = 4u << 20
+#define LINE                                                                           \
+	.mode = BC_SUBSCRIBE_ADDS, .acks = true, .max_streams = 200, .sends_per_s = 9, \
+	.connects_per_s = 1, .life_ns = 24 * 3600 * BC_NS_PER_S, .max_message_bytes = 4u << 20
 
 static const struct bc_line lines[] = {
 	{ .name = "public", .path = "/public/stream", .channels = ON_PUBLIC, LINE },
@@ -111,6 +111,7 @@ const struct bc_exchange bc_exchange_binance_usdm = {
 	.rest_weight_per_min = 2400,
 	.rest_used_header = "X-MBX-USED-WEIGHT-1M",
 	.sync = &sync,
+	.trade_ids_ascend = true,
 	.state_size = sizeof(struct binance),
 	.start = start,
 	.check_symbol = check_symbol,
