@@ -384,8 +384,9 @@ void sync_connection_lost(struct session *s, uint32_t connection)
 
 void sync_stream_moved(struct session *s, uint32_t symbol, uint32_t from, uint32_t to)
 {
-	(void)s;
-	(void)symbol;
-	(void)from;
-	(void)to;
+	struct symbol_sync *y = &s->symbols[symbol].sync;
+	if (y->join == NULL || y->stream != from)
+		return;
+	join_stream_ended(y->join, from);
+	y->stream = to;
 }

@@ -440,7 +440,7 @@ Test(handover, what_is_known_may_come_after_the_end_but_not_for_ever)
 /* A market of a few symbols, told on two connections, each with a lag of its own that changes. */
 
 #define N_SYMBOLS  3
-#define N_SAID     4000
+#define N_SAID     2400
 #define LAG_MAX_MS 3000
 
 struct said {
@@ -469,7 +469,7 @@ static uint64_t chance(uint64_t n)
 	return (market.random >> 33) % n;
 }
 
-/* A hundred seconds of trades without holes, and candles; the third symbol is rarely traded. */
+/* A minute of trades without holes, and candles; the third symbol is rarely traded. */
 static void make_market(uint64_t seed)
 {
 	int64_t ms = 0;
@@ -527,7 +527,8 @@ static void run_market(uint64_t seed, int64_t dies_ms, bool first_dies)
 	struct rig *r = live_lines(options_of_day(), "S0 S1 S2");
 	make_market(seed);
 	r->watch = hear;
-	for (int64_t ms = 0; ms < 100000 && market.wrong == 0; ms += 20) {
+	for (int64_t ms = 0; ms < market.said[N_SAID - 1].at_ms + 3200 && market.wrong == 0;
+	     ms += 20) {
 		pass(r, 20 * MS);
 		r->seen[0] = r->logged[0] = '\0';
 		says_on(r, PUBLIC, "book S0 1 2");
@@ -562,24 +563,24 @@ static void run_market(uint64_t seed, int64_t dies_ms, bool first_dies)
 		     (long)dies_ms, first_dies);
 	cr_expect(gone || (dies_ms != 0 && first_dies), "seed %lu: the old one is dropped", seed);
 	for (size_t i = 0; i < N_SYMBOLS; i++)
-		cr_expect_geq(market.taken[i] + 120, market.last_trade[i], "seed %lu", seed);
+		cr_expect_geq(market.taken[i], market.last_trade[i], "seed %lu", seed);
 	done(r);
 }
 
 Test(handover, no_trade_is_lost_or_repeated_however_the_streams_lag)
 {
-	for (uint64_t seed = 1; seed <= 60; seed++)
+	for (uint64_t seed = 1; seed <= 25; seed++)
 		run_market(seed, 0, false);
 }
 
 Test(handover, nor_when_the_old_one_dies)
 {
-	for (uint64_t seed = 1; seed <= 60; seed++)
-		run_market(seed, 20000 + 20 * (int64_t)(LAG_MAX_MS / 20 + 10 + seed * 5), true);
+	for (uint64_t seed = 1; seed <= 25; seed++)
+		run_market(seed, 20000 + 20 * (int64_t)(LAG_MAX_MS / 20 + 10 + seed * 12), true);
 }
 
 Test(handover, nor_when_the_new_one_dies)
 {
-	for (uint64_t seed = 1; seed <= 60; seed++)
-		run_market(seed, 20000 + 20 * (int64_t)(10 + seed * 7), false);
+	for (uint64_t seed = 1; seed <= 25; seed++)
+		run_market(seed, 20000 + 20 * (int64_t)(10 + seed * 17), false);
 }
