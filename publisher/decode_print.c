@@ -7,17 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct last_book {             /* the newest book of a symbol */
-	struct bc_event event; /* its symbol and levels are this book's own */
-	bc_level *levels;      /* bids, then asks */
-	uint32_t cap;
-	char symbol[];
-};
-
 struct printer {
 	struct printer_options o;
-	struct last_book **books; /* by symbol */
-	size_t n_books, cap_books;
 	bc_status status; /* the first failure */
 	struct bc_json_writer json;
 	char buffer[64u << 10];
@@ -36,16 +27,7 @@ struct printer *printer_new(const struct printer_options *options)
 
 void printer_free(struct printer **printer)
 {
-	struct printer *p = *printer;
-
-	if (p == NULL)
-		return;
-	for (size_t i = 0; i < p->n_books; i++) {
-		free(p->books[i]->levels);
-		free(p->books[i]);
-	}
-	free(p->books);
-	free(p);
+	free(*printer);
 	*printer = NULL;
 }
 
@@ -89,36 +71,28 @@ static void event_json(struct printer *p, const struct bc_event *e)
 	note(p, bc_message_json(&p->json, &m, &view));
 }
 
-/* A crossed book is never live (nothing else can be wrong with a book that an adapter gave). */
-static bool is_crossed(const struct bc_book *b)
+static void final_json(struct printer *p, const struct final_book *book)
 {
-	return b->n_bids > 0 && b->n_asks > 0 &&
-	       bc_decimal_compare(b->bids[0].price, b->asks[0].price) > 0;
-}
-
-static void final_json(struct printer *p, const struct bc_event *e)
-{
-	const struct bc_book *book = &e->body.book;
-	struct bc_message m = message_of(e);
+	struct bc_message m = message_of(&book->event);
 	struct bc_message_view view = {
 		.exchange = bc_str_of(p->o.exchange),
-		.symbol = e->symbol,
+		.symbol = book->event.symbol,
 		.times = p->o.times,
 		.depth = p->o.depth,
 		.no_envelope = true,
 		.with_state = true,
-		.state = is_crossed(book) ? BC_STATE_STALE : BC_STATE_LIVE,
+		.state = book->state,
 		.with_reason = true,
-		.reason = is_crossed(book) ? BC_REASON_CROSSED : BC_REASON_NONE,
+		.reason = book->reason,
 		.since = { BC_TIME_UNKNOWN },
 	};
 
 	bc_json_object(&p->json);
 	note(p, bc_message_json_members(&p->json, &m, &view));
 	bc_json_key(&p->json, BC_STR("vouched_bids"));
-	bc_json_uint(&p->json, book->n_bids);
+	bc_json_uint(&p->json, book->vouched_bids);
 	bc_json_key(&p->json, BC_STR("vouched_asks"));
-	bc_json_uint(&p->json, book->n_asks);
+	bc_json_uint(&p->json, book->vouched_asks);
 	bc_json_object_end(&p->json);
 	note(p, bc_json_end(&p->json, "\n"));
 }
@@ -159,6 +133,22 @@ static void add_book(struct bc_text *t, const struct bc_event *e)
 		add_decimal(t, "  ask ", b->asks[0].price);
 		add_decimal(t, " x ", b->asks[0].quantity);
 	}
+}
+
+static void add_seq(struct bc_text *t, const char *before, uint64_t seq)
+{
+	if (seq != BC_SEQ_NONE)
+		bc_text_addf(t, "%s%llu", before, (unsigned long long)seq);
+}
+
+static void add_delta(struct bc_text *t, const struct bc_event *e)
+{
+	const struct bc_delta *d = &e->body.delta;
+
+	bc_text_addf(t, "%u/%u changes", d->n_bids, d->n_asks);
+	add_seq(t, "  from ", d->first_seq);
+	add_seq(t, "  to ", d->last_seq);
+	add_seq(t, "  after ", d->prev_seq);
 }
 
 static void add_trade(struct bc_text *t, const struct bc_event *e)
@@ -204,6 +194,7 @@ static void event_row(struct printer *p, const struct bc_event *e)
 		[BC_CHANNEL_BOOK] = add_book,     [BC_CHANNEL_BBO] = add_book,
 		[BC_CHANNEL_TRADE] = add_trade,   [BC_CHANNEL_TICKER] = add_ticker,
 		[BC_CHANNEL_CANDLE] = add_candle, [BC_CHANNEL_INSTRUMENT] = add_instrument,
+		[BC_CHANNEL_DELTA] = add_delta,
 	};
 	char row[2048];
 	struct bc_text t = bc_text_on(row, sizeof row);
@@ -219,16 +210,18 @@ static void event_row(struct printer *p, const struct bc_event *e)
 		note(p, BC_EIO);
 }
 
-static void final_rows(struct printer *p, const struct bc_event *e)
+static void final_rows(struct printer *p, const struct final_book *book)
 {
-	const struct bc_book *b = &e->body.book;
+	const struct bc_book *b = &book->event.body.book;
 	uint32_t n = b->n_bids > b->n_asks ? b->n_bids : b->n_asks;
 	char row[1024];
 	struct bc_text t = bc_text_on(row, sizeof row);
 
-	bc_text_add_escaped(&t, e->symbol, 64);
-	bc_text_addf(&t, "  %s  vouched %u bids, %u asks",
-		     is_crossed(b) ? "stale (crossed)" : "live", b->n_bids, b->n_asks);
+	bc_text_add_escaped(&t, book->event.symbol, 64);
+	bc_text_addf(&t, "  %s", bc_state_word(book->state));
+	if (book->reason != BC_REASON_NONE)
+		bc_text_addf(&t, " (%s)", bc_reason_word(book->reason));
+	bc_text_addf(&t, "  vouched %u bids, %u asks", book->vouched_bids, book->vouched_asks);
 	puts(row);
 	printf("%24s %24s  %-24s %-24s\n", "quantity", "bid", "ask", "quantity");
 	for (uint32_t i = 0; i < n && (p->o.depth == 0 || i < p->o.depth); i++) {
@@ -245,92 +238,10 @@ static void final_rows(struct printer *p, const struct bc_event *e)
 	}
 }
 
-/* ------------------------------------------------------------------ final books */
-
-static int compare_text(bc_str a, bc_str b)
-{
-	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
-}
-
-/* A new book at its place among the others. NULL: out of memory. */
-static struct last_book *new_book(struct printer *p, size_t at, bc_str symbol)
-{
-	struct last_book *book;
-
-	if (p->n_books == p->cap_books) {
-		size_t cap = p->cap_books * 2 + 64;
-		struct last_book **books = realloc(p->books, cap * sizeof(struct last_book *));
-		if (books == NULL)
-			return NULL;
-		p->books = books;
-		p->cap_books = cap;
-	}
-	book = calloc(1, sizeof *book + symbol.n);
-	if (book == NULL)
-		return NULL;
-	memcpy(book->symbol, symbol.p, symbol.n);
-	book->event.symbol = (bc_str){ book->symbol, symbol.n };
-	memmove(p->books + at + 1, p->books + at, (p->n_books - at) * sizeof(struct last_book *));
-	p->books[at] = book;
-	p->n_books++;
-	return book;
-}
-
-static struct last_book *book_of(struct printer *p, bc_str symbol)
-{
-	size_t low = 0, high = p->n_books;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = compare_text(p->books[middle]->event.symbol, symbol);
-		if (order == 0)
-			return p->books[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return new_book(p, low, symbol);
-}
-
-static void keep_book(struct printer *p, const struct bc_event *e)
-{
-	const struct bc_book *from = &e->body.book;
-	uint32_t n = from->n_bids + from->n_asks;
-	struct last_book *book = book_of(p, e->symbol);
-
-	if (book != NULL && book->cap < n) {
-		bc_level *levels = realloc(book->levels, n * sizeof *levels);
-		if (levels != NULL) {
-			book->levels = levels;
-			book->cap = n;
-		}
-	}
-	if (book == NULL || book->cap < n) {
-		note(p, BC_ENOMEM);
-		return;
-	}
-	book->event = *e;
-	book->event.symbol = (bc_str){ book->symbol, e->symbol.n };
-	if (from->n_bids > 0)
-		memcpy(book->levels, from->bids, from->n_bids * sizeof *from->bids);
-	if (from->n_asks > 0)
-		memcpy(book->levels + from->n_bids, from->asks, from->n_asks * sizeof *from->asks);
-	book->event.body.book.bids = book->levels;
-	book->event.body.book.asks = book->levels + from->n_bids;
-}
-
 /* ------------------------------------------------------------------ the door */
 
 void print_event(struct printer *p, const struct bc_event *e)
 {
-	if (p->o.final_book) {
-		if (e->channel == BC_CHANNEL_BOOK)
-			keep_book(p, e);
-		return;
-	}
 	if (p->o.json)
 		event_json(p, e);
 	else
@@ -348,7 +259,7 @@ void print_control(struct printer *p, const struct bc_control *c)
 	char row[1024];
 	struct bc_text t = bc_text_on(row, sizeof row);
 
-	if (!p->o.control || p->o.final_book)
+	if (!p->o.control)
 		return;
 	if (p->o.json) {
 		struct bc_control_view view = { bc_str_of(p->o.exchange),
@@ -371,14 +282,16 @@ void print_control(struct printer *p, const struct bc_control *c)
 		note(p, BC_EIO);
 }
 
+void print_final(struct printer *p, const struct final_book *book)
+{
+	if (p->o.json)
+		final_json(p, book);
+	else
+		final_rows(p, book);
+}
+
 bc_status printer_end(struct printer *p)
 {
-	for (size_t i = 0; i < p->n_books; i++) {
-		if (p->o.json)
-			final_json(p, &p->books[i]->event);
-		else
-			final_rows(p, &p->books[i]->event);
-	}
 	if (fflush(stdout) != 0)
 		note(p, BC_EIO);
 	return p->status;
