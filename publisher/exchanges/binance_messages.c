@@ -345,11 +345,11 @@ static bool is_stream(bc_str word, bc_str name)
 
 bool binance_split_stream(bc_str stream, bc_str *symbol, bc_str *word, bc_str *tail)
 {
-	const char *end = stream.p + stream.n, *at, *second;
+	const char *at = stream.n == 0 ? NULL : memchr(stream.p, '@', stream.n), *end, *second;
 
-	at = stream.n == 0 ? NULL : memchr(stream.p, '@', stream.n);
 	if (at == NULL)
 		return false;
+	end = stream.p + stream.n;
 	second = memchr(at + 1, '@', (size_t)(end - at - 1));
 	*symbol = (bc_str){ stream.p, (size_t)(at - stream.p) };
 	*word = (bc_str){ at + 1, (size_t)((second != NULL ? second : end) - at - 1) };

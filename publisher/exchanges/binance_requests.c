@@ -78,9 +78,14 @@ bc_status binance_check_symbol(bc_str symbol, const char *more, char *hint, size
 static bc_str cut_at(bc_str *rest, char mark)
 {
 	const char *at = rest->n == 0 ? NULL : memchr(rest->p, mark, rest->n);
-	bc_str before = { rest->p, at == NULL ? rest->n : (size_t)(at - rest->p) };
+	bc_str before = *rest;
 
-	*rest = (bc_str){ rest->p + before.n + (at != NULL), rest->n - before.n - (at != NULL) };
+	if (at == NULL) {
+		rest->n = 0;
+		return before;
+	}
+	before.n = (size_t)(at - rest->p);
+	*rest = (bc_str){ at + 1, rest->n - before.n - 1 };
 	return before;
 }
 

@@ -1,9 +1,7 @@
 /* What we say to Upbit, and what its REST answers mean. Frames are in tests/golden/exchanges. */
-#include "publisher/exchanges/exchange.h"
+#include "tests/support/feed_heard.h"
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,79 +268,6 @@ Test(upbit, rest_paths)
 
 /* ------------------------------------------------------------------ what REST answers */
 
-static char heard[4096]; /* a line for each thing the adapter told */
-
-static void hear(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void hear(const char *format, ...)
-{
-	size_t n = strlen(heard);
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(heard + n, sizeof heard - n, format, arguments);
-	va_end(arguments);
-}
-
-static const char *decimal(bc_decimal d)
-{
-	static char texts[8][BC_DECIMAL_TEXT_MAX];
-	static unsigned next;
-	char *text = texts[next++ % 8];
-	if (!bc_decimal_known(d))
-		return "none";
-	bc_decimal_format(d, text);
-	return text;
-}
-
-static void on_event(void *self, const struct bc_event *e)
-{
-	(void)self;
-	hear("%s %.*s flags %x t %lld:", bc_channel_word(e->channel), (int)e->symbol.n, e->symbol.p,
-	     e->flags,
-	     bc_wall_known(e->ts_exchange) ? (long long)(e->ts_exchange.ns / 1000000) : -1);
-	if (e->channel == BC_CHANNEL_INSTRUMENT) {
-		const struct bc_instrument *i = &e->body.instrument;
-		hear(" %.*s %.*s %.*s %s %s tick %s lot %s\n", (int)i->base.n, i->base.p,
-		     (int)i->quote.n, i->quote.p, (int)i->unified.n, i->unified.p,
-		     bc_kind_word(i->kind), bc_listing_word(i->status), decimal(i->tick),
-		     decimal(i->lot));
-	} else if (e->channel == BC_CHANNEL_BOOK) {
-		for (uint32_t i = 0; i < e->body.book.n_bids; i++)
-			hear(" b%s*%s", decimal(e->body.book.bids[i].price),
-			     decimal(e->body.book.bids[i].quantity));
-		for (uint32_t i = 0; i < e->body.book.n_asks; i++)
-			hear(" a%s*%s", decimal(e->body.book.asks[i].price),
-			     decimal(e->body.book.asks[i].quantity));
-		hear("\n");
-	} else if (e->channel == BC_CHANNEL_TRADE) {
-		const struct bc_trade *t = &e->body.trade;
-		hear(" %s %s*%s id %.*s\n", bc_side_word(t->side), decimal(t->price),
-		     decimal(t->quantity), (int)t->trade_id.n, t->trade_id.p);
-	} else {
-		const struct bc_candle *c = &e->body.candle;
-		hear(" %s at %lld %s %s %s %s v %s q %s\n", bc_interval_word(c->interval),
-		     (long long)(c->ts_open.ns / BC_NS_PER_S), decimal(c->open), decimal(c->high),
-		     decimal(c->low), decimal(c->close), decimal(c->volume),
-		     decimal(c->quote_volume));
-	}
-}
-
-static void on_control(void *self, const struct bc_control *c)
-{
-	(void)self;
-	hear("control %d code %.*s message %.*s%s%s\n", c->kind, (int)c->code.n, c->code.p,
-	     (int)c->message.n, c->message.p, c->closing ? " closing" : "",
-	     c->back_off ? " back-off" : "");
-}
-
-static void on_reject(void *self, const struct bc_reject *r)
-{
-	(void)self;
-	hear("reject %s %.*s %.*s\n", r->why == BC_ERANGE ? "range" : "parse", (int)r->symbol.n,
-	     r->symbol.p, (int)r->what.n, r->what.p);
-}
-
-static const struct bc_feed_sink sink = { NULL, on_event, on_control, on_reject, NULL };
-
 static const struct {
 	enum bc_rest_kind kind;
 	const char *body, *want;
@@ -399,7 +324,7 @@ Test(upbit, rest_answers)
 				       .rest = answers[i].kind,
 				       .interval = BC_INTERVAL_1M };
 		heard[0] = '\0';
-		upbit->on_input(state, &in, &sink);
+		upbit->on_input(state, &in, &heard_sink);
 		cr_expect_str_eq(heard, answers[i].want, "%s", answers[i].body);
 	}
 }
@@ -426,13 +351,15 @@ Test(upbit, errors_close_the_line_and_limits_make_it_wait)
 				       .bytes = lines[i].frame,
 				       .n_bytes = strlen(lines[i].frame) };
 		heard[0] = '\0';
-		cr_expect_eq(upbit->on_input(state, &in, &sink), BC_OK);
+		cr_expect_eq(upbit->on_input(state, &in, &heard_sink), BC_OK);
 		cr_expect_str_eq(heard, lines[i].want);
 	}
 	heard[0] = '\0';
-	cr_expect_eq(upbit->on_input(state, &(struct bc_input){ .kind = BC_INPUT_OPEN }, &sink),
+	cr_expect_eq(upbit->on_input(state, &(struct bc_input){ .kind = BC_INPUT_OPEN },
+				     &heard_sink),
 		     BC_OK);
-	cr_expect_eq(upbit->on_input(state, &(struct bc_input){ .kind = BC_INPUT_CLOSED }, &sink),
+	cr_expect_eq(upbit->on_input(state, &(struct bc_input){ .kind = BC_INPUT_CLOSED },
+				     &heard_sink),
 		     BC_OK);
 	cr_expect_str_empty(heard);
 }
@@ -462,7 +389,7 @@ Test(upbit, more_pairs_than_any_book_has_are_refused)
 	cr_expect_eq(upbit->on_input(state,
 				     &(struct bc_input){
 					     .kind = BC_INPUT_TEXT, .bytes = frame, .n_bytes = n },
-				     &sink),
+				     &heard_sink),
 		     BC_ERANGE);
 	cr_expect_str_eq(heard, "reject range KRW-BTC orderbook_units\n");
 }
