@@ -189,14 +189,16 @@ class Case(unittest.TestCase):
         self.processes.append(process)
         return process.wait_ready() if wait else process
 
-    def start_sim(self, *arguments):
-        return self.start("bookcast-sim", "--exchange", "upbit", *arguments)
+    exchange = "upbit"  # unless a test says otherwise
 
-    def start_gateway(self, sim, *arguments, symbols="*", wait=True):
+    def start_sim(self, *arguments, exchange=None):
+        return self.start("bookcast-sim", "--exchange", exchange or self.exchange, *arguments)
+
+    def start_gateway(self, sim, *arguments, symbols="*", wait=True, exchange=None):
         feed = ["--ws-url", sim.ready["ws"], "--rest-url", sim.ready["rest"]]
         if sim.ready.get("ca_file"):
             feed += ["--ca-file", sim.ready["ca_file"]]
-        return self.start("bookcast-gateway", "--exchange", "upbit", "--symbols", symbols,
+        return self.start("bookcast-gateway", "--exchange", exchange or self.exchange, "--symbols", symbols,
                           "--heartbeat", f"{HEARTBEAT * 1000:.0f}ms", "--backoff-max", "500ms",
                           *feed, *arguments, wait=wait)
 
@@ -224,7 +226,7 @@ class Case(unittest.TestCase):
     # -------------------------------------------------------------- asking
 
     def subscribe(self, *prefixes, endpoint=None):
-        subscriber = Subscriber(self.context, endpoint or f"ipc://{self.run_dir}/upbit.0.pub", prefixes)
+        subscriber = Subscriber(self.context, endpoint or f"ipc://{self.run_dir}/{self.exchange}.0.pub", prefixes)
         self.addCleanup(subscriber.close)
         return subscriber
 
