@@ -7,7 +7,8 @@ import bookcast_test
 from bookcast_test import wait_until
 
 SYMBOL = "KRW-BTC"
-CHANNELS = ("--channels", "book, trade, candle-1s")
+# What a subscriber heard from its first message on, and so no history of the exchange.
+CHANNELS = ("--channels", "book, trade, candle-1s", "--history-trades", "0", "--history-candles", "0")
 
 
 def in_order(messages):
