@@ -51,7 +51,7 @@ static bool is_wanted_at_all(const struct session *s, enum rest_job_id id)
 {
 	switch (id) {
 	case JOB_SNAPSHOT:
-		return s->x->sync != NULL && s->x->sync->n_limits > 0;
+		return s->x->sync != NULL && s->x->sync->n_limits > 0 && !s->o.feed.book_partial;
 	case JOB_TRADES:
 		return s->o.history_trades > 0 &&
 		       (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_TRADE)) != 0;
@@ -205,7 +205,7 @@ static bool has_room(const struct session *s, enum rest_job_id id)
 	       !(is_history(id) && snapshots_due(s));
 }
 
-/* From when on its pace and its failures allow it; of its weight see may_weigh(). */
+/* From when on its pace and its failures allow it; of its weight see must_be_free(). */
 static bc_mono_time job_at(const struct session *s, enum rest_job_id id)
 {
 	const struct rest_job *job = &s->rest.jobs[id];
@@ -303,13 +303,23 @@ static bool ask(struct session *s, enum rest_job_id id)
 	return false;
 }
 
+/* What must be free of the weight. History leaves half of it to snapshots: who loses its book soon
+ * after shall not wait for a minute. */
+static uint32_t must_be_free(const struct session *s, enum rest_job_id id)
+{
+	uint32_t weight = s->rest.jobs[id].weight, limit = s->rest.weight.limit;
+	if (!is_history(id))
+		return weight;
+	return weight + limit / 2 < limit ? weight + limit / 2 : limit;
+}
+
 void rest_tick(struct session *s)
 {
 	for (int j = 0; j < N_JOBS; j++) {
 		enum rest_job_id id = (enum rest_job_id)j;
 		while (has_room(s, id) && job_at(s, id).ns <= s->now.mono.ns) {
-			uint32_t weight = s->rest.jobs[id].weight;
-			if (weight_next(&s->rest.weight, s->now.mono, weight).ns > s->now.mono.ns)
+			uint32_t need = must_be_free(s, id);
+			if (weight_next(&s->rest.weight, s->now.mono, need).ns > s->now.mono.ns)
 				return;
 			if (!ask(s, id))
 				break;
@@ -330,8 +340,7 @@ bc_mono_time rest_deadline(const struct session *s)
 			next = mono_min(next, at);
 			continue;
 		}
-		uint32_t weight = s->rest.jobs[id].weight;
-		at = weight_next(&s->rest.weight, s->now.mono, weight);
+		at = weight_next(&s->rest.weight, s->now.mono, must_be_free(s, id));
 		next = mono_min(next, at);
 		if (at.ns > s->now.mono.ns)
 			break;

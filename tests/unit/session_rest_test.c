@@ -28,7 +28,9 @@ static const struct bc_rest_endpoint weighing_rest[] = {
 	{ .kind = BC_REST_INSTRUMENTS, .weight = 20 },
 	{ .kind = BC_REST_SNAPSHOT, .max_symbols = 1 },
 	{ .kind = BC_REST_TRADES, .weight = 4, .max_symbols = 1, .max_items = 50 },
+	{ .kind = BC_REST_TICKS, .weight = 2, .max_symbols = 1 }, /* where a test asks for it */
 };
+#define WITHOUT_TICKS 3
 
 static struct bc_exchange weighing;
 
@@ -37,7 +39,7 @@ static struct session_options weighing_options(void)
 	struct session_options o = options_for_tests();
 	weighing = fake_diff_exchange;
 	weighing.rest = weighing_rest;
-	weighing.n_rest = sizeof weighing_rest / sizeof *weighing_rest;
+	weighing.n_rest = WITHOUT_TICKS;
 	weighing.rest_path = weighing_path;
 	weighing.rest_weight_per_min = LIMIT;
 	o.exchange = &weighing;
@@ -90,9 +92,9 @@ void __wrap_sync_snapshot(struct session *s, uint32_t symbol, const struct bc_ev
 }
 
 /* Not connected: nothing is asked for but what the test asks for. The list is answered. */
-static struct rig *weighing_rig(int n_symbols)
+static struct rig *started_rig(struct session_options o, int n_symbols)
 {
-	struct rig *r = rig_with(weighing_options());
+	struct rig *r = rig_with(o);
 	char name[32];
 	memset(&sync_side, 0, sizeof sync_side);
 	for (int i = 0; i < n_symbols; i++) {
@@ -102,9 +104,20 @@ static struct rig *weighing_rig(int n_symbols)
 	session_start(r->session, r->now);
 	cr_assert(asked(r, "/list"));
 	answers(r, "list S0 S1 S2 S3 S4 S5 S6 S7 S8 S9");
-	pass(r, 61 * S); /* its weight is over */
+	return r;
+}
+
+static struct rig *weighing_rig_of(struct session_options o, int n_symbols)
+{
+	struct rig *r = started_rig(o, n_symbols);
+	pass(r, 61 * S); /* the list's weight is over */
 	r->n_gets = 0;
 	return r;
+}
+
+static struct rig *weighing_rig(int n_symbols)
+{
+	return weighing_rig_of(weighing_options(), n_symbols);
 }
 
 static size_t in_flight(const struct rig *r, const char *part)
@@ -230,8 +243,8 @@ Test(session_rest, answers_nobody_waits_for_are_nothing)
 
 Test(session_rest, what_is_no_snapshot_fails_for_its_symbol_alone)
 {
-	static char large[100000];
-	memset(large, 'x', sizeof large - 1);
+	static char large[100000]; /* a book, but longer than one of that many levels can be */
+	snprintf(large, sizeof large, "%s.%0*d", SNAP, (int)sizeof large - 30, 0);
 	const char *const rows[] = {
 		"<html><body>502 Bad Gateway</body></html>", /* a proxy's */
 		"",
@@ -294,7 +307,9 @@ Test(session_rest, an_exchange_that_is_down_is_asked_less_and_less)
 {
 	static const int rows[] = { 0, 500, 503, 403 };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct rig *r = weighing_rig(200);
+		struct session_options o = weighing_options();
+		weighing.rest_weight_per_min = 0; /* which would slow it down, too */
+		struct rig *r = weighing_rig_of(o, 200);
 		sync_side.again = true;
 		want(r, 0, 200);
 		for (int second = 0; second < 3600; second++) {
@@ -302,7 +317,7 @@ Test(session_rest, an_exchange_that_is_down_is_asked_less_and_less)
 				told_no(r, rows[i], 0);
 			pass(r, S);
 		}
-		/* Of 43,200 that the weight allows; four at most each half a minute or so. */
+		/* Four at most each half a minute or so; each symbol alone would make 24,000. */
 		cr_expect_lt(sync_side.n_asked, 800, "%d: %zu", rows[i], sync_side.n_asked);
 		cr_expect_gt(sync_side.n_asked, 100, "%d: %zu", rows[i], sync_side.n_asked);
 		while (asked(r, "/snap"))
@@ -370,16 +385,78 @@ Test(session_rest, others_at_the_same_address_count_too)
 	done(r);
 }
 
+/* The same, subscribed on lines that need no answer, and with a history. */
+static struct rig *streaming_rig(int n_symbols)
+{
+	struct session_options o = weighing_options();
+	weighing.lines = fake_exchange.lines;
+	o.channels = BC_CHANNEL_BIT(BC_CHANNEL_TRADE); /* so that no book asks for anything */
+	o.history_trades = 10;
+	struct rig *r = started_rig(o, n_symbols);
+	opened(r);
+	return r;
+}
+
 Test(session_rest, nobody_light_overtakes_somebody_heavy)
 {
-	struct rig *r = weighing_rig(100);
-	want(r, 0, 13);
+	struct session_options o = weighing_options();
+	weighing.n_rest = WITHOUT_TICKS + 1;
+	struct rig *r = started_rig(o, 40);
+	for (int i = 0; i < 12; i++) { /* of the ten that are listed */
+		pass(r, S);
+		if (asked(r, "/ticks"))
+			told(r, "ticks", -1);
+	}
+	want(r, 0, 40);
 	while (asked(r, "/snap"))
-		told(r, SNAP, OURS - 30); /* room for trades, not for a snapshot */
-	pass(r, 20 * S);
-	opened(r);
-	pass(r, 10 * S);
+		told(r, SNAP, -1);
+	cr_expect_eq(session_rest_view(r->session).weight, OURS - 10);
+	add(r, "S1000");
+	r->session->symbols[40].was_listed = true;
+	pass(r, 5 * S);
+	cr_expect_eq(in_flight(r, "/ticks"), 0, "snapshots wait that weigh more");
+	pass(r, 60 * S);
+	cr_expect_eq(in_flight(r, "/snap"), 4);
+	cr_expect_eq(in_flight(r, "/ticks"), 1, "there is room for all");
+	done(r);
+}
+
+Test(session_rest, history_comes_after_all_who_wait_for_a_snapshot)
+{
+	struct rig *r = streaming_rig(8);
+	want(r, 0, 8);
+	for (int i = 0; i < 4; i++) { /* four are on their way, and have all the slots */
+		says(r, "ticker CANARY");
+		pass(r, S);
+	}
+	cr_expect_eq(in_flight(r, "/snap"), 4);
 	cr_expect_eq(in_flight(r, "/trades"), 0);
+	while (asked(r, "/snap"))
+		told(r, SNAP, -1);
+	for (int i = 0; i < 65; i++) { /* half of the weight is for snapshots */
+		says(r, "ticker CANARY");
+		pass(r, S);
+	}
+	cr_expect_eq(in_flight(r, "/trades"), 1);
+	done(r);
+}
+
+Test(session_rest, history_leaves_half_of_the_weight_to_snapshots)
+{
+	struct rig *r = streaming_rig(200);
+	size_t n = 0;
+	for (int i = 0; i < 300; i++) {
+		says(r, "ticker CANARY");
+		pass(r, 100 * MS);
+		while (asked(r, "/trades") && n++ < 1000)
+			told(r, "trades", -1);
+	}
+	cr_expect_gt(n, 20, "%zu", n);
+	struct session_rest_view view = session_rest_view(r->session);
+	cr_expect_leq(view.weight, OURS / 2 + 4, "%llu", (unsigned long long)view.weight);
+	size_t before = sync_side.n_asked;
+	want(r, 0, 4);
+	cr_expect_eq(sync_side.n_asked - before, 4, "at once");
 	done(r);
 }
 
