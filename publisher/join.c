@@ -268,6 +268,8 @@ static enum join_verdict replay(const struct join *join, struct bc_order_book *b
 		enum join_verdict verdict = verdict_of(bc_order_book_apply(book, &delta));
 		if (verdict != JOIN_APPLIED)
 			return verdict;
+		if (bc_order_book_top(book) == BC_TOP_CROSSED)
+			return JOIN_TOO_OLD; /* a snapshot from behind this change is wanted */
 		*at = (struct place){ delta.last_seq, stream, delta.last_seq };
 	}
 	return JOIN_APPLIED;

@@ -405,6 +405,33 @@ Test(join, a_stream_that_went_silent_is_noticed)
 	rig_end(&r);
 }
 
+/* What an exchange said falsely in one change is still in the book after the next one has taken
+ * away what it crossed; nothing shows it then. */
+Test(join, a_kept_change_that_crosses_the_book_wants_a_snapshot_from_behind_it)
+{
+	struct rig r;
+	bc_level bid = { { 4, 0 }, { 1, 0 } }, low = { { 1, 0 }, { 1, 0 } };
+	bc_level ask = { { 3, 0 }, { 1, 0 } }, gone = { { 3, 0 }, { 0, 0 } }, top;
+	struct bc_delta crosses = {
+		.bids = &bid, .n_bids = 1, .first_seq = 10, .last_seq = 10, .prev_seq = BC_SEQ_NONE
+	};
+	struct bc_delta hides = {
+		.asks = &gone, .n_asks = 1, .first_seq = 11, .last_seq = 11, .prev_seq = BC_SEQ_NONE
+	};
+	struct bc_book book = { .bids = &low, .asks = &ask, .n_bids = 1, .n_asks = 1 };
+	rig_start(&r, &spot_sync, 4096);
+	join_expect(r.join, r.buffer);
+	cr_expect_eq(join_delta(r.join, 1, &crosses), JOIN_WAITING);
+	cr_expect_eq(join_delta(r.join, 1, &hides), JOIN_WAITING);
+	cr_expect_eq(join_snapshot(r.join, &r.spare, &book, 9, false, false), JOIN_TOO_OLD);
+	cr_expect_not(join_right(r.join));
+	cr_expect_eq(join_snapshot(r.join, &r.spare, &book, 10, false, false), JOIN_APPLIED);
+	cr_expect_eq(join_seq(r.join), 11);
+	cr_assert_eq(bc_order_book_copy(join_book(r.join), BC_BIDS, 1, &top), 1);
+	cr_expect_eq(top.price.mantissa, 1);
+	rig_end(&r);
+}
+
 Test(join, any_number_of_streams)
 {
 	struct rig r;
