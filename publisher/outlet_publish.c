@@ -114,10 +114,20 @@ static bool too_early(const struct outlet *o, const struct slot *slot, bc_mono_t
 	       now.ns - slot->published_at.ns < o->opt.interval_ns;
 }
 
-/* Only a book that made its symbol fit, or came while it was, may be called fit later. */
-static bool is_book(const struct slot *slot)
+static bool is_crossed(const struct bc_book *book)
 {
-	return slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO;
+	return book->n_bids > 0 && book->n_asks > 0 &&
+	       bc_decimal_compare(book->bids[0].price, book->asks[0].price) > 0;
+}
+
+/* May this be called fit when its symbol is? Only a book that made its symbol fit, or came while it
+ * was. A bbo of the exchange's own stands by itself, and a ticker does. */
+static bool in_doubt(const struct outlet *o, const struct slot *slot, const struct value *value)
+{
+	if (slot->channel == BC_CHANNEL_BBO && o->opt.own_bbo)
+		return is_crossed(&value->body.book);
+	return (slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO) &&
+	       !bc_state_fit(slot->subject->state);
 }
 
 /* Where the next value is written: over the published one, or, if it has to wait, beside it.
@@ -135,7 +145,8 @@ struct value *slot_next(struct outlet *o, struct slot *slot, bc_mono_time now)
 
 void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now)
 {
-	slot->outdated = is_book(slot) && !bc_state_fit(slot->subject->state);
+	slot->outdated =
+		in_doubt(o, slot, &slot->values[slot->pending ? !slot->shown : slot->shown]);
 	if (!slot->pending || !too_early(o, slot, now))
 		slot_publish(o, slot, now);
 }

@@ -80,6 +80,38 @@ Test(outlet, own_bbo_of_the_exchange_is_not_mixed_with_the_book)
 	done(r);
 }
 
+static void own_bbo(struct rig *r, int64_t bid, int64_t ask)
+{
+	bc_level levels[] = { { { bid, 0 }, { 1, 0 } }, { { ask, 0 }, { 1, 0 } } };
+	struct bc_event e = event(BC_CHANNEL_BBO);
+	e.body.book = (struct bc_book){ &levels[0], &levels[1], 1, 1 };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+/* It does not come out of the book, so it need not wait for one; but what was before a doubt, or
+ * is crossed itself, waits for its next. */
+Test(outlet, own_bbo_becomes_fit_with_its_symbol_unless_it_is_in_doubt_itself)
+{
+	struct outlet_options o = options();
+	o.own_bbo = true;
+	struct rig *r = rig_with(o, 1);
+	becomes(r, 0, BC_STATE_SYNCING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	own_bbo(r, 9, 10);
+	forget(r);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 3 live; x.A.bbo 2 live state; ");
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	forget(r);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 5 live; ", "it is from before the doubt");
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
+	own_bbo(r, 11, 10);
+	forget(r);
+	live(r);
+	cr_expect_str_eq(said(r), "x.A.state 7 live; ", "it is crossed");
+	done(r);
+}
+
 Test(outlet, only_what_was_asked_for_is_published)
 {
 	struct outlet_options o = options();
