@@ -52,12 +52,15 @@ function(bc_add_race name)
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS};WARNING: ThreadSanitizer")
 endfunction()
 
-# A thousand seeds, twenty times as many with BOOKCAST_LONG; and some of them twice: a seed decides all.
+# A thousand seeds, twenty times as many with BOOKCAST_LONG; some of them twice, because a seed
+# decides all; and what the judge must see.
 function(bc_add_simulation exchange)
   add_test(NAME simulation.${exchange} COMMAND simulation --exchange ${exchange})
   add_test(NAME simulation.${exchange}.same_twice
     COMMAND simulation --exchange ${exchange} --seeds 25 --twice)
-  set_tests_properties(simulation.${exchange} simulation.${exchange}.same_twice PROPERTIES
+  add_test(NAME simulation.${exchange}.lies COMMAND simulation --exchange ${exchange} --lies)
+  set_tests_properties(simulation.${exchange} simulation.${exchange}.same_twice
+    simulation.${exchange}.lies PROPERTIES
     TIMEOUT 3600 LABELS simulation SKIP_RETURN_CODE 77
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()

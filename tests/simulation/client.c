@@ -178,6 +178,22 @@ static uint32_t pick_channels(struct trial *t, const struct bc_exchange *x)
 	return channels;
 }
 
+/* One that is shorter than the books, as a rule, so that they end at an edge. */
+static uint32_t pick_limit(struct trial *t, const struct bc_exchange *x)
+{
+	size_t n = x->sync == NULL ? 0 : x->sync->n_limits, first = 0, few;
+	if (n == 0)
+		return 0;
+	while (first + 1 < n && x->sync->limits[first].levels < 20)
+		first++;
+	few = first;
+	while (few + 1 < n && x->sync->limits[few + 1].levels <= 100)
+		few++;
+	if (dice_hits(&t->dice, 150000))
+		few = n - 1;
+	return x->sync->limits[dice_between(&t->dice, (int64_t)first, (int64_t)few)].levels;
+}
+
 static void pick_options(struct trial *t)
 {
 	static const uint32_t levels[] = { 1, 5, 5, 10, 15, 30 };
@@ -189,7 +205,7 @@ static void pick_options(struct trial *t)
 		.intervals = 1u << BC_INTERVAL_1M,
 		.levels = levels[dice_between(&t->dice, 0, 5)],
 		.max_levels = (uint32_t)dice_between(&t->dice, 60, 400),
-		.snapshot_levels = 100,
+		.snapshot_levels = pick_limit(t, x),
 		.weight_percent = 60,
 		.silent_after_ns = dice_between(&t->dice, 2500, 5000) * MS,
 		.quiet_after_ns = dice_between(&t->dice, 500, 5000) * MS,
@@ -321,6 +337,8 @@ static void command(struct trial *t, struct event *e)
 	char why[256] = "";
 	note(t, "-> command %s", e->bytes);
 	t->n_commands--;
+	for (size_t i = 0; i < SESSION_REST_SLOTS; i++)
+		t->asked[i].not_before_ns = 0; /* who is added again is asked about again */
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("reconnect")))
 		session_reconnect(t->session, trial_now(t));
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLACK_NS MS /* a deadline is kept to the nanosecond; this is for rounding */
+#define HONEST_FIRST 50 /* messages before the one that lies */
+#define SLACK_NS     MS /* a deadline is kept to the nanosecond; this is for rounding */
 
 /* ------------------------------------------------------------------ symbols come and go */
 
@@ -155,6 +156,8 @@ void judge_published(struct trial *t, const struct topic *topic, bc_str payload)
 		trial_fail(t, "codec", "%s: %s", at->name, bc_status_text(rc));
 		return;
 	}
+	if (t->o.lie != NULL && !t->lied && ++t->n_published > HONEST_FIRST)
+		t->lied = t->o.lie->tell(&m, levels);
 	note(t, "<= %s seq %llu %s %s flags %x xseq %lld xms %lld", at->name,
 	     (unsigned long long)m.envelope.seq, bc_state_word(m.envelope.state),
 	     bc_reason_word(m.envelope.reason), m.envelope.flags,
@@ -170,12 +173,30 @@ void judge_published(struct trial *t, const struct topic *topic, bc_str payload)
 
 /* ------------------------------------------------------------------ after every step */
 
+static bool carries_books(const struct trial *t, uint32_t link)
+{
+	return (session_line(t->session, link)->channels & BC_CHANNEL_BIT(BC_CHANNEL_BOOK)) != 0;
+}
+
+/* Another connection brings the same. */
+static bool is_told_twice(const struct trial *t, size_t symbol, uint32_t but)
+{
+	for (uint32_t i = 0; i < t->n_links; i++) {
+		const struct link *link = &t->links[i];
+		if (i != but && link->phase == LINK_OPEN && carries_books(t, i) &&
+		    (link->asked_for >> symbol & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* What was in it is lost, and the book may have changed. */
-void judge_damaged(struct trial *t, size_t symbol)
+void judge_damaged(struct trial *t, const struct event *e)
 {
 	for (size_t i = 0; i < MAX_NUMBERS; i++) {
 		const struct judged *j = &t->judged[i];
-		if (j->followed && j->symbol == symbol && bc_state_fit(j->announced.state))
+		if (j->followed && j->symbol == e->symbol && bc_state_fit(j->announced.state) &&
+		    !is_told_twice(t, e->symbol, e->link))
 			trial_fail(t, "not in doubt",
 				   "%s is %s after a frame of its book that nobody can read",
 				   j->name, bc_state_word(j->announced.state));
@@ -188,7 +209,8 @@ static bool is_fresh(const struct trial *t, const struct judged *j)
 	int64_t now = trial_now(t).mono.ns;
 	for (uint32_t i = 0; i < t->n_links; i++) {
 		const struct link *link = &t->links[i];
-		if (link->phase == LINK_OPEN && (link->asked_for >> j->symbol & 1) != 0 &&
+		if (link->phase == LINK_OPEN && carries_books(t, i) &&
+		    (link->asked_for >> j->symbol & 1) != 0 &&
 		    now - link->proof_ns <= t->so.silent_after_ns + SLACK_NS)
 			return true;
 	}
@@ -234,6 +256,21 @@ static bool can_heal(const struct trial *t, const struct judged *j)
 	return j->followed && j->symbol != NOT_IN_MARKET && !market_delisted(t->market, j->symbol);
 }
 
+/* Published as fit, and from after the storm. */
+static bool is_new(const struct trial *t, const struct judged *j, const struct shown *shown)
+{
+	if (!shown->any || !bc_state_fit(shown->state))
+		return false;
+	if (shown->exchange_seq != BC_SEQ_NONE)
+		return shown->exchange_seq > t->calm_id[j->symbol];
+	return shown->ts_exchange.ns / MS > t->calm_time_ns[j->symbol] / MS;
+}
+
+static bool own_bbo(const struct trial *t)
+{
+	return (session_carried(t->x) & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0;
+}
+
 /* Also: a book that has changed since was published, so what was dropped in the storm is made up
  * for, and nothing is still under way. */
 bool judge_healed(struct trial *t, char *why, size_t cap)
@@ -246,17 +283,31 @@ bool judge_healed(struct trial *t, char *why, size_t cap)
 			 bc_reason_word(j->announced.reason));
 		if (!bc_state_fit(j->announced.state))
 			return false;
-		snprintf(why, cap, "%s has not changed", j->name);
-		if (!j->book.any || j->book.ts_exchange.ns / MS <= t->calm_time_ns[j->symbol] / MS)
+		snprintf(why, cap, "no newer book or bbo of %s is published as fit", j->name);
+		if (!is_new(t, j, &j->book) || (own_bbo(t) && !is_new(t, j, &j->bbo)))
 			return false;
 	}
 	for (uint32_t i = 0; i < t->n_links; i++) {
-		snprintf(why, cap, "connection %u is stalled", i);
-		if (t->links[i].stalled_until_ns > t->now_ns)
+		const struct link *link = &t->links[i];
+		snprintf(why, cap, "connection %u is stalled, or about to be closed", i);
+		if (link->stalled_until_ns > t->now_ns ||
+		    (link->phase == LINK_OPEN && (link->session == NULL || link->closes_at_ns > 0)))
+			return false;
+		snprintf(why, cap, "connection %u may fall silent while the market stands", i);
+		if (link->phase == LINK_OPEN &&
+		    trial_now(t).mono.ns - link->proof_ns + STILL_FOR_NS > t->so.silent_after_ns)
 			return false;
 	}
 	snprintf(why, cap, "a command is under way");
 	return t->frozen_until_ns <= t->now_ns && t->n_commands == 0;
+}
+
+bool judge_all_fit(const struct trial *t)
+{
+	bool all = true;
+	for (size_t i = 0; i < MAX_NUMBERS; i++)
+		all &= !can_heal(t, &t->judged[i]) || bc_state_fit(t->judged[i].announced.state);
+	return all;
 }
 
 void judge_end(struct trial *t)

@@ -1,5 +1,7 @@
 #include "tests/simulation/models.h"
 
+#include "publisher/simulator/binance.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,24 @@ static uint64_t upbit_trade_of(bc_str id)
 	return strtoull(text, NULL, 10) % 10000;
 }
 
+static bool binance_is_book(bc_str frame)
+{
+	size_t n = frame.n < 128 ? frame.n : 128;
+	return memmem(frame.p, n, "depthUpdate", 11) != NULL;
+}
+
+/* Single trades are numbered from BINANCE_TRADE_IDS on, aggregated ones from 1. */
+static uint64_t binance_trade_of(bc_str id)
+{
+	char text[32];
+	if (id.n >= sizeof text)
+		return 0;
+	memcpy(text, id.p, id.n);
+	text[id.n] = '\0';
+	uint64_t n = strtoull(text, NULL, 10);
+	return n > BINANCE_TRADE_IDS ? n - BINANCE_TRADE_IDS : n;
+}
+
 const struct model models[] = {
 	{ .exchange = "upbit",
 	  .is_book = upbit_is_book,
@@ -28,7 +48,15 @@ const struct model models[] = {
 	  .too_many = "Too Many Requests",
 	  .gets = 40,
 	  .gets_a_second = 1 },
-	{ .exchange = "binance-spot" },
-	{ .exchange = "binance-usdm" },
+	{ .exchange = "binance-spot",
+	  .is_book = binance_is_book,
+	  .trade_of = binance_trade_of,
+	  .gets = 40,
+	  .gets_a_second = 2 },
+	{ .exchange = "binance-usdm",
+	  .is_book = binance_is_book,
+	  .trade_of = binance_trade_of,
+	  .gets = 40,
+	  .gets_a_second = 2 },
 	{ .exchange = NULL },
 };

@@ -28,7 +28,7 @@ void event_add(struct trial *t, struct events *h, struct event *e)
 {
 	size_t i = h->n;
 	e->order = t->n_events++;
-	h->at = trial_room(h->at, h->n, &h->cap, sizeof(struct event *));
+	h->at = room_for_one(h->at, h->n, &h->cap, sizeof(struct event *));
 	h->at[h->n++] = e;
 	for (; i > 0 && before(h->at[i], h->at[(i - 1) / 2]); i = (i - 1) / 2)
 		swap(h, i, (i - 1) / 2);
@@ -282,7 +282,8 @@ static void sink_close(void *self, uint16_t code, int64_t after_ns)
 	struct trial *t = link->trial;
 	if (code == 1008)
 		trial_fail(t, "budget", "connection %u is closed for too many messages", link->id);
-	struct event *e = link_event(link, EVENT_HANG_UP, t->now_ns + after_ns, BC_STR(""));
+	link->closes_at_ns = t->now_ns + after_ns;
+	struct event *e = link_event(link, EVENT_HANG_UP, link->closes_at_ns, BC_STR(""));
 	e->close_code = code;
 	event_add(t, &t->server, e);
 }
@@ -334,13 +335,28 @@ int64_t header_number(const struct sim_reply *reply, const char *name)
 	return -1;
 }
 
+/* Which symbols does this message ask for? Names may be written in lower case. */
+static void remember_asked(struct trial *t, struct link *link, bc_str text)
+{
+	if (session_line(t->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
+		link->asked_for = 0;
+	for (size_t i = 0; i < t->plan.n_symbols; i++) {
+		const char *name = market_spec(t->market, i)->name;
+		size_t n = strlen(name);
+		for (size_t at = 0; at + n <= text.n; at++) {
+			if (strncasecmp(text.p + at, name, n) == 0)
+				link->asked_for |= UINT64_C(1) << i;
+		}
+	}
+}
+
 static void refuse(struct link *link)
 {
 	struct trial *t = link->trial;
 	struct event *e = link_event(link, EVENT_CLOSED, down_at(link), BC_STR(""));
 	e->why = "refused";
 	e->http_status = dice_hits(&t->dice, 500000) ? 503 : 429;
-	e->retry_after_ns = dice_between(&t->dice, 0, 2) * S;
+	e->retry_after_ns = e->http_status == 429 ? dice_between(&t->dice, 1, 3) * S : 0;
 	event_add(t, &t->client, e);
 }
 
@@ -360,6 +376,7 @@ static void upgrade(struct trial *t, struct link *link, bc_str path)
 		refuse(link);
 	} else if (reply.status == 101) {
 		struct sim_sink sink = sink_of(link);
+		remember_asked(t, link, path);
 		link->session = t->face->session_new(t->face_state);
 		event_add(t, &t->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
 		if (t->face->opened != NULL)
@@ -371,21 +388,6 @@ static void upgrade(struct trial *t, struct link *link, bc_str path)
 	sim_buffer_free(&text);
 	sim_buffer_free(&reply.headers);
 	sim_buffer_free(&reply.body);
-}
-
-/* Which symbols does this message ask for? Names may be written in lower case. */
-static void remember_asked(struct trial *t, struct link *link, bc_str text)
-{
-	if (session_line(t->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
-		link->asked_for = 0;
-	for (size_t i = 0; i < t->plan.n_symbols; i++) {
-		const char *name = market_spec(t->market, i)->name;
-		size_t n = strlen(name);
-		for (size_t at = 0; at + n <= text.n; at++) {
-			if (strncasecmp(text.p + at, name, n) == 0)
-				link->asked_for |= UINT64_C(1) << i;
-		}
-	}
 }
 
 static void beat(struct trial *t, struct link *link, const struct event *e)
@@ -408,7 +410,7 @@ void net_at_exchange(struct trial *t, struct event *e)
 	bc_str bytes = { e->bytes, e->n };
 	if (e->life != link->life || link->mute)
 		return;
-	if (e->kind == EVENT_UPGRADE) {
+	if (e->kind == EVENT_UPGRADE && link->phase == LINK_CONNECTING) {
 		upgrade(t, link, bytes);
 	} else if (e->kind == EVENT_TEXT && link->session != NULL) {
 		link->io_ns = t->now_ns;
@@ -425,6 +427,7 @@ void net_announce_end(struct link *link, int64_t after_ns)
 {
 	struct sim_world world = exchange_world(link->trial);
 	struct sim_sink sink = sink_of(link);
+	link->closes_at_ns = link->trial->now_ns + after_ns;
 	link->trial->face->shutdown(link->session, &world, after_ns, &sink);
 }
 

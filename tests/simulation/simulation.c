@@ -1,7 +1,10 @@
 /* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
  *
  *   simulation --exchange upbit [--seeds 1000] [--first 1] [--seed N] [--verbose]
- *              [--storm SECONDS] [--twice]
+ *              [--steps N] [--storm SECONDS] [--twice] [--lies]
+ *
+ * --steps goes on until so many inputs were given; --twice runs each seed twice and compares;
+ * --lies publishes something false in each trial, and expects to see it caught.
  *
  * Exit status: 0 every trial held, 1 one did not (it is printed, with the command that runs it
  * again), 2 usage, 77 there is no adapter or no face of this exchange. */
@@ -15,6 +18,7 @@
 
 #define SEEDS      1000
 #define SEEDS_LONG 20000
+#define LIE_SEEDS  20
 #define FAILED_MAX 5 /* then it is enough */
 
 struct totals {
@@ -27,7 +31,7 @@ struct totals {
 static int usage(void)
 {
 	fprintf(stderr, "usage: simulation --exchange ID [--seeds N] [--first N] [--seed N] "
-			"[--verbose] [--storm SECONDS] [--twice]\n");
+			"[--verbose] [--steps N] [--storm SECONDS] [--twice] [--lies]\n");
 	return 2;
 }
 
@@ -113,9 +117,9 @@ static void print(const struct model *model, const struct totals *all, double se
 
 struct arguments {
 	const struct model *model;
-	uint64_t first, seeds;
+	uint64_t first, seeds, steps;
 	int64_t storm_ns;
-	bool verbose, twice;
+	bool verbose, twice, lies;
 };
 
 static void run_one(const struct arguments *a, uint64_t seed, struct totals *all)
@@ -151,6 +155,25 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Every lie, in the first trial that has an occasion for it. */
+static int tell_lies(const struct arguments *a)
+{
+	int missed = 0;
+	for (const struct lie *lie = lies; lie->what != NULL; lie++) {
+		struct trial_result r = { 0 };
+		for (uint64_t seed = a->first; !r.failed && seed < a->first + LIE_SEEDS; seed++)
+			trial_run(&(struct trial_options){ .model = a->model,
+							   .seed = seed,
+							   .lie = lie },
+				  &r);
+		bool caught = r.failed && strcmp(r.check, lie->check) == 0;
+		missed += !caught;
+		printf("%-32s %s%s\n", lie->what, caught ? "caught: " : "NOT CAUGHT: ",
+		       r.failed ? r.check : "nothing was seen");
+	}
+	return missed > 0;
+}
+
 static int run_all(const struct arguments *a)
 {
 	struct totals all = { 0 };
@@ -162,7 +185,10 @@ static int run_all(const struct arguments *a)
 		       a->model->exchange);
 		return 77;
 	}
-	for (uint64_t i = 0; i < a->seeds && all.failed < FAILED_MAX; i++) {
+	if (a->lies)
+		return tell_lies(a);
+	for (uint64_t i = 0; (i < a->seeds || all.steps < a->steps) && all.failed < FAILED_MAX;
+	     i++) {
 		run_one(a, a->first + i, &all);
 		fflush(stdout);
 	}
@@ -189,6 +215,8 @@ int main(int argc, char **argv)
 		{ "storm", required_argument, NULL, 't' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "twice", no_argument, NULL, '2' },
+		{ "lies", no_argument, NULL, 'l' },
+		{ "steps", required_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct arguments a = { .first = 1,
@@ -208,6 +236,10 @@ int main(int argc, char **argv)
 			a.verbose = true;
 		else if (c == '2')
 			a.twice = true;
+		else if (c == 'l')
+			a.lies = true;
+		else if (c == 'i')
+			a.steps = strtoull(optarg, NULL, 10);
 		else
 			return usage();
 	}

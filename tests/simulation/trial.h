@@ -10,6 +10,7 @@
 #define BC_SIMULATION_TRIAL_H
 
 #include "publisher/session.h"
+#include "tests/simulation/lies.h"
 #include "tests/simulation/models.h"
 
 /* clang-format off */
@@ -27,15 +28,17 @@ extern const char *const fault_text[N_FAULTS];
 struct trial_options {
 	const struct model *model;
 	uint64_t seed;
-	bool verbose;       /* print every action */
-	int64_t storm_ns;   /* 0: as the seed says */
-	const char *replay; /* the command that runs this one again, without its seed */
+	bool verbose;          /* print every action */
+	int64_t storm_ns;      /* 0: as the seed says */
+	const struct lie *lie; /* NULL: none; else one is published, and failures are not printed */
+	const char *replay;    /* the command that runs this one again, without its seed */
 };
 
 struct trial_result {
 	bool failed;
-	uint64_t steps; /* inputs of the session */
-	uint64_t hash;  /* of everything that happened */
+	const char *check; /* that did not hold */
+	uint64_t steps;    /* inputs of the session */
+	uint64_t hash;     /* of everything that happened */
 	int64_t simulated_ns, healed_after_ns;
 	uint64_t injected[N_FAULTS];
 	uint64_t books, bbos, trades; /* published and compared */

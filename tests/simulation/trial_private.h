@@ -13,6 +13,8 @@
 #include "publisher/outlet.h"
 #include "publisher/simulator/face.h"
 #include "tests/simulation/dice.h"
+#include "tests/simulation/replica.h"
+#include "tests/simulation/room.h"
 #include "tests/simulation/trace.h"
 #include "tests/simulation/trial.h"
 
@@ -26,6 +28,7 @@
 #define MAX_TOPICS    512
 #define MAX_SHOWN     30 /* levels a side that are published at most */
 #define NOT_IN_MARKET SIZE_MAX
+#define STILL_FOR_NS  (1500 * MS) /* frames under way arrive; nothing falls silent yet */
 
 /* ------------------------------------------------------------------ plan.c */
 
@@ -93,6 +96,7 @@ struct link {
 	bool mute, no_send;    /* faults */
 	bool being_told;       /* the session is just being told that it is closed */
 	int64_t stalled_until_ns;
+	int64_t closes_at_ns;   /* the exchange will; 0: it has not said so */
 	int64_t up_ns, down_ns; /* what is sent now does not overtake what came before */
 	int64_t latency_ns, io_ns;
 	int64_t proof_ns; /* by our monotonic clock: last whole data frame that arrived, or opening
@@ -132,6 +136,8 @@ struct truth_trade {
 };
 
 struct truth_symbol {
+	struct replica_log log;     /* where books have numbers */
+	struct replica replicas[2]; /* where the book was compared last, and the bbo */
 	struct truth_book *books;
 	size_t n_books, cap_books;
 	struct truth_trade *trades; /* by number, from 1 */
@@ -204,6 +210,7 @@ struct trial {
 	void *face_state;
 	uint32_t crossed; /* fault */
 	bool market_stands;
+	uint64_t calm_id[MAX_SYMBOLS];     /* of the books when the storm ended */
 	int64_t calm_time_ns[MAX_SYMBOLS]; /* by the exchange's clock: of the books when the storm
 					    * ended */
 
@@ -223,6 +230,8 @@ struct trial {
 	struct truth truth;
 	struct topic topics[MAX_TOPICS];
 	struct judged judged[MAX_NUMBERS];
+	uint64_t n_published;
+	bool lied;
 	bool reordered; /* two frames have changed places: trades may come out of order */
 };
 
@@ -234,7 +243,6 @@ void trial_fail(struct trial *t, const char *check, const char *format, ...)
 struct session_now trial_now(const struct trial *t);
 bc_wall_time exchange_now(const struct trial *t);
 struct sim_world exchange_world(struct trial *t);
-void *trial_room(void *array, size_t n, size_t *cap, size_t each); /* for n + 1 */
 
 /* client.c */
 bool client_open(struct trial *t);                     /* session, outlet, symbols; false: failed */
@@ -273,7 +281,10 @@ void request_arrives(struct trial *t, struct event *e);
 void requests_free(struct trial *t);
 
 /* truth.c */
-void truth_listen(void *self, size_t symbol);    /* a trade has happened */
+void truth_listen(void *self, size_t symbol); /* a trade has happened */
+void truth_begin(struct trial *t, size_t symbol);
+void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_t price,
+		   int64_t quantity);
 void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
 /* False: t has failed. `max` levels a side are claimed. */
 void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
@@ -289,10 +300,11 @@ void judge_removed(struct trial *t, uint32_t number);
 void judge_announced(struct trial *t, uint32_t number, const struct session_change *change);
 void judge_event(struct trial *t, uint32_t number, const struct bc_event *event);
 void judge_published(struct trial *t, const struct topic *topic, bc_str payload);
-void judge_damaged(struct trial *t, size_t symbol); /* a frame of its book could not be read */
-void judge_standstill(struct trial *t);             /* of ours, just over */
+void judge_damaged(struct trial *t, const struct event *e); /* a frame nobody can read */
+void judge_standstill(struct trial *t);                     /* of ours, just over */
 void judge_step(struct trial *t);
 bool judge_healed(struct trial *t, char *why, size_t cap); /* everybody who can be */
+bool judge_all_fit(const struct trial *t);
 void judge_end(struct trial *t);
 
 #endif

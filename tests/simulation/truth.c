@@ -15,7 +15,7 @@ void truth_listen(void *self, size_t symbol)
 	const struct market_trade *trade = spec == NULL ? NULL : market_trade(t->market, symbol, 0);
 	if (trade == NULL)
 		return;
-	s->trades = trial_room(s->trades, s->n_trades, &s->cap_trades, sizeof *s->trades);
+	s->trades = room_for_one(s->trades, s->n_trades, &s->cap_trades, sizeof *s->trades);
 	s->trades[s->n_trades++] = (struct truth_trade){
 		.price = market_price(spec, trade->price),
 		.quantity = market_quantity(spec, trade->quantity),
@@ -26,13 +26,32 @@ void truth_listen(void *self, size_t symbol)
 			   (unsigned long long)trade->id, symbol, s->n_trades);
 }
 
+/* Everybody has one trade from the start. */
+void truth_begin(struct trial *t, size_t symbol)
+{
+	truth_listen(t, symbol);
+	if (t->x->sync != NULL)
+		replica_log_begin(&t->truth.symbols[symbol].log, t->market, symbol,
+				  t->face->book_id(t->market, symbol));
+}
+
+void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_t price,
+		   int64_t quantity)
+{
+	replica_log_add(&t->truth.symbols[symbol].log,
+			&(struct replica_change){ .id = t->face->book_id(t->market, symbol),
+						  .side = side,
+						  .price = price,
+						  .quantity = quantity });
+}
+
 static uint32_t keep_side(struct trial *t, size_t symbol, enum market_side side)
 {
 	size_t depth = market_depth(t->market, symbol, side);
 	uint32_t n = depth < t->so.levels ? (uint32_t)depth : t->so.levels;
 	for (uint32_t k = 0; k < n; k++) {
-		t->truth.levels = trial_room(t->truth.levels, t->truth.n_levels,
-					     &t->truth.cap_levels, sizeof *t->truth.levels);
+		t->truth.levels = room_for_one(t->truth.levels, t->truth.n_levels,
+					       &t->truth.cap_levels, sizeof *t->truth.levels);
 		t->truth.levels[t->truth.n_levels++] = market_level(t->market, symbol, side, k);
 	}
 	return n;
@@ -46,7 +65,7 @@ void truth_sent(struct trial *t, size_t symbol)
 	uint64_t seq = market_seq(t->market, symbol);
 	if (s->n_books > 0 && s->books[s->n_books - 1].seq == seq)
 		return;
-	s->books = trial_room(s->books, s->n_books, &s->cap_books, sizeof *s->books);
+	s->books = room_for_one(s->books, s->n_books, &s->cap_books, sizeof *s->books);
 	struct truth_book *b = &s->books[s->n_books++];
 	*b = (struct truth_book){ .shown_ms = market_changed(t->market, symbol).ns / MS,
 				  .seq = seq,
@@ -58,6 +77,9 @@ void truth_sent(struct trial *t, size_t symbol)
 void truth_free(struct trial *t)
 {
 	for (size_t i = 0; i < MAX_SYMBOLS; i++) {
+		replica_log_free(&t->truth.symbols[i].log);
+		replica_free(&t->truth.symbols[i].replicas[0]);
+		replica_free(&t->truth.symbols[i].replicas[1]);
 		free(t->truth.symbols[i].books);
 		free(t->truth.symbols[i].trades);
 	}
@@ -133,11 +155,34 @@ static void compare_whole(struct trial *t, size_t symbol, const char *what,
 		   (long long)ms, difference);
 }
 
+/* Where books have numbers: the book that has this one. */
+static void compare_numbered(struct trial *t, size_t symbol, const char *what,
+			     const struct bc_message *m, uint32_t max)
+{
+	struct truth_symbol *s = &t->truth.symbols[symbol];
+	const struct market_spec *spec = market_spec(t->market, symbol);
+	struct replica *r = &s->replicas[m->envelope.channel == BC_CHANNEL_BBO];
+	bc_level levels[2][MAX_SHOWN];
+	char difference[512] = "no book ever had that number";
+	if (replica_seek(r, &s->log, m->envelope.exchange_seq)) {
+		uint32_t n_bids = replica_top(r, spec, MARKET_BID, max, levels[0]);
+		uint32_t n_asks = replica_top(r, spec, MARKET_ASK, max, levels[1]);
+		if (same_book(&m->body.book, m->envelope.flags, levels[0], n_bids, levels[1],
+			      n_asks, max, difference, sizeof difference))
+			return;
+	}
+	trial_fail(t, "wrong book", "%s of %s, %s, exchange sequence %llu: %s", what, spec->name,
+		   bc_state_word(m->envelope.state), (unsigned long long)m->envelope.exchange_seq,
+		   difference);
+}
+
 void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
 		   uint32_t max)
 {
 	if (t->x->sync == NULL)
 		compare_whole(t, symbol, what, m, max);
+	else
+		compare_numbered(t, symbol, what, m, max);
 }
 
 void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m)
@@ -157,6 +202,8 @@ void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m)
 	    true_one->side != trade->side)
 		trial_fail(t, "wrong trade", "%s %.*s: price, quantity or side", j->name,
 			   (int)trade->trade_id.n, trade->trade_id.p);
+	if ((m->envelope.flags & BC_FLAG_REST) != 0)
+		return; /* of the history, which readers sort in */
 	if (true_one->published)
 		trial_fail(t, "trade twice", "%s %.*s", j->name, (int)trade->trade_id.n,
 			   trade->trade_id.p);
