@@ -52,7 +52,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (int f = 0; f < 2; f++) {
 		struct market_spec specs[4];
 		struct market_options options = { .seed = 1,
-						  .rate = 1000,
+						  .rate = 50,
 						  .start = { INT64_C(1795235444000000000) },
 						  .specs = specs,
 						  .n_specs = 4,

@@ -469,9 +469,53 @@ Test(binance_face, every_trade_comes_once_and_in_order)
 
 		cr_expect_eq((uint64_t)json_integer_value(json_object_get(event, "a")),
 			     first + i + 1);
+		cr_expect_eq(json_is_true(json_object_get(event, "m")),
+			     market_trade(r->market, 0, r->n - 1 - i)->maker == MARKET_BID,
+			     "m: the buyer is the maker");
 		json_decref(event);
 	}
+	cr_expect_gt(rig_count(r, "\"m\":true"), 0);
+	cr_expect_gt(rig_count(r, "\"m\":false"), 0);
 	rig_free(r);
+}
+
+Test(binance_face, the_best_prices_come_when_they_change_and_are_right)
+{
+	for (size_t f = 0; f < 2; f++) {
+		struct rig *r = rig_at(faces[f], f == 0 ? "/ws/btcusdt@bookTicker"
+							: "/public/ws/btcusdt@bookTicker");
+		uint64_t seq = market_seq(r->market, 0);
+		char last[256] = "", now[256];
+
+		for (int i = 0; i < 400; i++) {
+			rig_step(r, 5, false);
+			if (r->n == 0)
+				continue;
+			json_t *event = event_of(r, 0);
+			const json_t *bid = json_object_get(event, "b");
+			bc_decimal price;
+
+			cr_assert_eq(r->n, 1, "one a step");
+			snprintf(now, sizeof now, "%s %s %s %s", json_string_value(bid),
+				 json_string_value(json_object_get(event, "B")),
+				 json_string_value(json_object_get(event, "a")),
+				 json_string_value(json_object_get(event, "A")));
+			cr_expect_str_neq(now, last);
+			strcpy(last, now);
+			bc_decimal_parse(json_string_value(bid), json_string_length(bid), &price);
+			cr_expect_eq(
+				bc_decimal_compare(price,
+						   market_level(r->market, 0, MARKET_BID, 0).price),
+				0);
+			cr_expect_eq((uint64_t)json_integer_value(json_object_get(event, "u")),
+				     faces[f]->book_id(r->market, 0));
+			json_decref(event);
+			rig_forget(r);
+		}
+		cr_expect_gt(market_seq(r->market, 0), seq + 400);
+		cr_expect_str_neq(last, "");
+		rig_free(r);
+	}
 }
 
 Test(binance_face, a_candle_is_closed_once_and_agrees_with_rest)

@@ -201,6 +201,69 @@ Test(market, changes_told_rebuild_the_book)
 	free(f);
 }
 
+/* From the end back to the beginning by what each change says was there before. */
+Test(market, the_journal_leads_back_to_what_was)
+{
+	struct market *m = plain_market(3);
+	struct market_change change;
+	int64_t *was = calloc(2 * 400000, sizeof *was), price, quantity;
+	uint64_t then = market_seq(m, 0);
+
+	for (int side = 0; side < 2; side++)
+		for (size_t k = 0; k < market_depth(m, 0, (enum market_side)side); k++) {
+			market_raw_level(m, 0, (enum market_side)side, k, &price, &quantity);
+			was[side * 400000 + price] = quantity;
+		}
+	market_advance(m, at(2000));
+	cr_assert_gt(market_seq(m, 0), then + 1000);
+	struct follower *f = calloc(1, sizeof *f);
+	for (int side = 0; side < 2; side++)
+		for (price = 1; price < 400000; price++)
+			f->quantity[side][price] =
+				market_quantity_at(m, 0, (enum market_side)side, price);
+	for (uint64_t seq = market_seq(m, 0); seq > then; seq--) {
+		cr_assert(market_get_change(m, 0, seq, &change));
+		f->quantity[change.side][change.price] = change.before;
+	}
+	for (int side = 0; side < 2; side++)
+		for (price = 1; price < 400000; price++)
+			cr_assert_eq(f->quantity[side][price], was[side * 400000 + price]);
+	cr_expect_not(market_get_change(m, 0, market_seq(m, 0) + 1, &change), "yet to come");
+	cr_expect_not(market_get_change(m, 0, 0, &change));
+	free(f);
+	free(was);
+	market_free(&m);
+}
+
+/* Legs take it far in few moves, and no level of a deep side is left behind. */
+Test(market, a_deep_book_stays_deep_while_the_price_walks_in_legs)
+{
+	struct market_spec deep = { "DEEP", -2, -5, 1, 9725000, 2000, 1500, 1, 8, 300 };
+	struct market_options options = {
+		.seed = 4, .rate = 5000, .start = at(0), .specs = &deep, .n_specs = 1
+	};
+	struct market *m;
+	int64_t low = INT64_MAX, high = 0;
+
+	market_walk(&deep, 4);
+	cr_expect_eq(deep.reach, 32);
+	cr_expect_eq(deep.leg, 75);
+	m = market_new(&options);
+	for (int64_t ms = 0; ms < 20000; ms += 100) {
+		int64_t last;
+
+		market_advance(m, at(ms));
+		last = market_trade(m, 0, 0)->price;
+		low = last < low ? last : low;
+		high = last > high ? last : high;
+		check_book(m, 0);
+		cr_assert_geq(market_depth(m, 0, MARKET_BID), 1500);
+		cr_assert_geq(market_depth(m, 0, MARKET_ASK), 1500);
+	}
+	cr_expect_gt(high - low, 3000, "%lld ticks in 8000 moves", (long long)(high - low));
+	market_free(&m);
+}
+
 Test(market, the_price_walks)
 {
 	struct market *m = plain_market(5);
@@ -226,7 +289,7 @@ Test(market, trades_are_numbered_and_make_the_statistics)
 	struct market_stats before, after;
 	struct market_candle candle;
 	uint64_t n = market_n_trades(m, 0);
-	bc_decimal sum = { 0, 0 }, difference;
+	bc_decimal sum = { 0, 0 }, bought = { 0, 0 }, difference;
 	size_t k = 0;
 
 	market_get_stats(m, 0, &before);
@@ -241,6 +304,8 @@ Test(market, trades_are_numbered_and_make_the_statistics)
 		cr_expect_geq(after.high, t->price);
 		cr_assert_eq(bc_decimal_add(sum, market_quantity(&specs[0], t->quantity), &sum),
 			     BC_OK);
+		if (t->maker == MARKET_ASK)
+			bc_decimal_add(bought, market_quantity(&specs[0], t->quantity), &bought);
 	}
 	cr_expect_gt(k, 10);
 	cr_assert_eq(bc_decimal_sub(after.volume, before.volume, &difference), BC_OK);
@@ -248,6 +313,11 @@ Test(market, trades_are_numbered_and_make_the_statistics)
 	cr_expect_eq(after.last, market_trade(m, 0, 0)->price);
 	cr_assert(market_get_candle(m, 0, 1, 0, &candle));
 	cr_expect_eq(candle.close, after.last);
+	cr_expect_eq(candle.first_trade, 1);
+	cr_expect_eq(candle.last_trade, market_n_trades(m, 0));
+	/* The first trade of all was before, and sold. */
+	cr_expect_eq(bc_decimal_compare(candle.bought_volume, bought), 0);
+	cr_expect_lt(bc_decimal_compare(candle.bought_value, candle.value), 0);
 	cr_expect_eq(candle.open_time.ns % (60 * BC_NS_PER_S), 0);
 	cr_expect_not(market_get_candle(m, 0, 1, 1, &candle), "no trade, no candle");
 	market_free(&m);
