@@ -410,11 +410,17 @@ bool sync_ready(const struct session *s, uint32_t symbol);
 
 /* session_sync_ask.c, for session_sync.c alone */
 void sync_need(struct session *s, uint32_t symbol, int64_t wait_ns);
-void sync_need_after_break(struct session *s, uint32_t symbol);
 void sync_need_no_more(struct session *s, uint32_t symbol);
 void sync_watch(struct session *s, uint32_t symbol); /* its depth */
 /* Levels inside the edge, of the side that has the fewest; UINT32_MAX: no side has an edge. */
 uint32_t sync_vouched(const struct session *s, uint32_t symbol);
+/* Has the stream reached this number, or said nothing for so long that it has nothing to say? */
+bool sync_reached(const struct session *s, uint32_t symbol, uint64_t seq);
+bool sync_hold(struct session *s, uint32_t symbol, const struct bc_event *event); /* until then */
+void sync_held_try(struct session *s, uint32_t symbol);
+/* session_sync.c, for session_sync_ask.c alone: a snapshot that is to be believed. */
+void sync_apply(struct session *s, uint32_t symbol, const struct bc_book *book, uint64_t seq,
+		bc_wall_time ts_exchange, bc_wall_time received);
 void sync_buffer_release(struct session *s, uint32_t symbol);
 void sync_buffer_taken_back(struct session *s, uint32_t symbol); /* the join has let it go */
 

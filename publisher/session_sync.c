@@ -53,7 +53,7 @@ static void broke(struct session *s, uint32_t id, enum bc_reason reason)
 		symbol_doubt(s, id, reason, SESSION_BOOK_ONLY);
 	if (followed)
 		s->count.resyncs++;
-	sync_need_after_break(s, id);
+	sync_need(s, id, 0);
 }
 
 static void crossed(struct session *s, uint32_t id)
@@ -209,6 +209,28 @@ static void (*const verdict_on_delta[])(struct session *s, uint32_t id) = {
 	[JOIN_NO_MEMORY] = on_no_memory,
 };
 
+/* The stream speaks; true: of something newer than what it said before. */
+static bool hear(struct session *s, struct symbol_sync *y, uint64_t seq)
+{
+	bool newer = !y->heard || seq > y->heard_seq;
+	if (newer)
+		y->heard_seq = seq;
+	y->heard = true;
+	y->heard_at = s->now.mono;
+	return newer;
+}
+
+/* The book stood on a snapshot alone, and the stream, which is the one to know, is behind it. */
+static void contradicted(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	y->believed = false;
+	if (y->heard_seq >= join_seq(y->join))
+		return;
+	s->count.gaps++;
+	sync_break(s, id, BC_REASON_GAP);
+}
+
 void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
@@ -217,6 +239,7 @@ void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 		return;
 	}
 	s->count.events[BC_CHANNEL_DELTA]++;
+	bool newer = hear(s, y, event->body.delta.last_seq);
 	const struct bc_order_book *book = join_book(y->join);
 	uint64_t dropped = bc_order_book_counters(book)->dropped;
 	enum join_verdict verdict = join_delta(y->join, s->current, &event->body.delta);
@@ -224,36 +247,13 @@ void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 	y->ts_exchange = event->ts_exchange;
 	y->received = s->received;
 	verdict_on_delta[verdict](s, id);
+	if (y->phase == SYNC_HELD && newer)
+		sync_held_try(s, id);
+	else if (y->believed && newer && join_right(y->join))
+		contradicted(s, id);
 }
 
 /* ------------------------------------------------------------------ snapshots */
-
-static void snapshot_applied(struct session *s, uint32_t id, const struct bc_event *event)
-{
-	struct symbol_sync *y = &s->symbols[id].sync;
-	s->count.snapshots_applied++;
-	sync_buffer_taken_back(s, id);
-	if (join_seq(y->join) == event->exchange_seq)
-		y->ts_exchange = event->ts_exchange;
-	y->received = s->received;
-	y->good_at = s->now.mono;
-	came_right(s, id, BC_FLAG_SNAPSHOT);
-}
-
-/* Nothing that was not known: proof that the book is right, unless it is older than the book. */
-static void snapshot_same(struct session *s, uint32_t id, const struct bc_event *event)
-{
-	struct symbol_sync *y = &s->symbols[id].sync;
-	sync_buffer_taken_back(s, id);
-	if (!join_right(y->join) || event->exchange_seq < join_seq(y->join)) {
-		y->verdict = JOIN_TOO_OLD;
-		s->count.snapshots_too_old++;
-		return;
-	}
-	s->count.snapshots_applied++;
-	y->good_at = s->now.mono;
-	came_right(s, id, 0);
-}
 
 static void snapshot_range(struct session *s, uint32_t id)
 {
@@ -262,24 +262,39 @@ static void snapshot_range(struct session *s, uint32_t id)
 		symbol_doubt(s, id, BC_REASON_RANGE, SESSION_BOOK_ONLY);
 }
 
+void sync_apply(struct session *s, uint32_t id, const struct bc_book *book, uint64_t seq,
+		bc_wall_time ts_exchange, bc_wall_time received)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	uint32_t limit = s->rest.snapshot_limit;
+	y->verdict = join_snapshot(y->join, &s->sync.spare, book, seq, book->n_bids >= limit,
+				   book->n_asks >= limit);
+	s->count.snapshots_too_old += y->verdict == JOIN_TOO_OLD;
+	if (y->verdict == JOIN_RANGE)
+		snapshot_range(s, id);
+	if (y->verdict != JOIN_APPLIED && y->verdict != JOIN_SAME)
+		return;
+	s->count.snapshots_applied++;
+	sync_buffer_taken_back(s, id);
+	if (join_seq(y->join) == seq)
+		y->ts_exchange = ts_exchange;
+	y->received = received;
+	y->believed = !y->heard || y->heard_seq < join_seq(y->join);
+	came_right(s, id, BC_FLAG_SNAPSHOT);
+}
+
 void sync_snapshot(struct session *s, uint32_t id, const struct bc_event *event)
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
-	const struct bc_book *book = &event->body.book;
 	if (y->join == NULL || y->phase != SYNC_IN_FLIGHT) {
 		s->count.ignored++;
 		return;
 	}
-	y->verdict = join_snapshot(y->join, &s->sync.spare, book, event->exchange_seq,
-				   book->n_bids >= s->rest.snapshot_limit,
-				   book->n_asks >= s->rest.snapshot_limit);
-	if (y->verdict == JOIN_APPLIED)
-		snapshot_applied(s, id, event);
-	else if (y->verdict == JOIN_SAME)
-		snapshot_same(s, id, event);
-	else if (y->verdict == JOIN_RANGE)
-		snapshot_range(s, id);
-	s->count.snapshots_too_old += y->verdict == JOIN_TOO_OLD;
+	if (sync_reached(s, id, event->exchange_seq))
+		sync_apply(s, id, &event->body.book, event->exchange_seq, event->ts_exchange,
+			   s->received);
+	else if (!sync_hold(s, id, event))
+		y->verdict = JOIN_AHEAD;
 }
 
 /* ------------------------------------------------------------------ coming and going */
@@ -290,7 +305,6 @@ bc_status sync_added(struct session *s, uint32_t id)
 	*y = (struct symbol_sync){ .stream = NOBODY,
 				   .not_before = BUDGET_NOW,
 				   .edge_at = BUDGET_NOW,
-				   .good_at = BUDGET_NOW,
 				   .ts_exchange = { BC_TIME_UNKNOWN },
 				   .received = { BC_TIME_UNKNOWN } };
 	return s->sync.on ? join_new(&y->join, s->x->sync, s->o.max_levels) : BC_OK;
@@ -314,11 +328,16 @@ void sync_subscribed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	struct symbol_sync *y = &sym->sync;
-	if (y->join == NULL || sym->state == BC_STATE_HALTED || !sync_ready(s, id))
+	if (y->join == NULL || !sync_ready(s, id))
+		return;
+	if (!y->told)
+		y->told_at = s->now.mono;
+	y->told = true;
+	if (sym->state == BC_STATE_HALTED)
 		return;
 	s->sync.scan_at = s->now.mono;
 	if (!y->linked)
-		sync_need(s, id, SYNC_FIRST_NS);
+		sync_need(s, id, SYNC_PROOF_NS);
 	else if (!bc_state_fit(sym->state) && sync_vouched(s, id) > 0)
 		publish(s, id, 0);
 }
@@ -361,7 +380,7 @@ static void stream_lost(struct session *s, uint32_t id, uint32_t connection)
 	if (y->stream == connection)
 		y->stream = NOBODY;
 	if (sym->on[s->sync.line] == connection) {
-		y->linked = y->ahead = false;
+		y->linked = y->ahead = y->told = y->heard = false;
 		sync_need_no_more(s, id);
 	} else if (followed && y->ahead) { /* the other one has what this one did not bring */
 		s->count.gaps++;

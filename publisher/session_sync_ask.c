@@ -1,11 +1,12 @@
 /* session_sync_ask.c - when a snapshot is asked for, for whom first, and with which buffer.
  *
- * Every symbol has at most one request, and at least SYNC_RETRY_NS and a jittered, growing wait
- * between two that did not help; it is never given up. At most SYNC_BUFFERS symbols keep changes.
- */
+ * A symbol has one request at most. After one that did not help it waits SYNC_RETRY_NS and a
+ * jittered time that grows, and is never given up; one that breaks again and again is slowed down
+ * by session_snapshot.c. At most SYNC_BUFFERS symbols keep changes. */
 #include "publisher/session_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ what there is */
 
@@ -31,17 +32,20 @@ bc_status sync_new(struct session *s)
 	if (sync->levels == NULL)
 		return BC_ENOMEM;
 	for (size_t i = 0; i < SYNC_BUFFERS; i++) {
-		bc_status rc = join_buffer_new(&sync->buffers[i].buffer, SYNC_BUFFER_BYTES);
-		if (rc != BC_OK)
-			return rc;
+		struct sync_buffer *b = &sync->buffers[i];
+		b->levels = malloc(2 * (size_t)limit * sizeof *b->levels);
+		if (b->levels == NULL || join_buffer_new(&b->buffer, SYNC_BUFFER_BYTES) != BC_OK)
+			return BC_ENOMEM;
 	}
 	return bc_order_book_new(&sync->spare, s->o.max_levels);
 }
 
 void sync_free(struct session *s)
 {
-	for (size_t i = 0; i < SYNC_BUFFERS; i++)
+	for (size_t i = 0; i < SYNC_BUFFERS; i++) {
 		join_buffer_free(&s->sync.buffers[i].buffer);
+		free(s->sync.buffers[i].levels);
+	}
 	bc_order_book_free(&s->sync.spare);
 	free(s->sync.levels);
 }
@@ -76,8 +80,10 @@ static struct sync_buffer *buffer_of(struct session *s, uint32_t owner)
 void sync_buffer_taken_back(struct session *s, uint32_t id)
 {
 	struct sync_buffer *b = buffer_of(s, id);
-	if (b != NULL)
-		b->symbol = NOBODY;
+	if (b == NULL)
+		return;
+	b->symbol = NOBODY;
+	b->held = false;
 }
 
 void sync_buffer_release(struct session *s, uint32_t id)
@@ -92,7 +98,7 @@ static struct sync_buffer *buffer_take(struct session *s)
 	struct sync_buffer *b = buffer_of(s, NOBODY);
 	for (size_t i = 0; b == NULL && i < SYNC_BUFFERS; i++) {
 		uint32_t owner = s->sync.buffers[i].symbol;
-		if (s->symbols[owner].sync.phase == SYNC_IN_FLIGHT)
+		if (s->symbols[owner].sync.phase >= SYNC_IN_FLIGHT)
 			continue;
 		sync_buffer_release(s, owner);
 		b = &s->sync.buffers[i];
@@ -137,19 +143,6 @@ static int64_t failed_once_more(struct session *s, struct symbol_sync *y)
 	int64_t wait = SYNC_RETRY_NS + backoff_wait_ns(y->failures, REST_WAIT_MAX_NS, &s->random);
 	y->not_before = mono_plus(s->now.mono, wait);
 	return wait;
-}
-
-/* At once, unless it breaks again and again. */
-void sync_need_after_break(struct session *s, uint32_t id)
-{
-	struct symbol_sync *y = &s->symbols[id].sync;
-	if (y->good_at.ns != INT64_MIN && mono_plus(y->good_at, SYNC_LASTED_NS).ns < s->now.mono.ns)
-		y->failures = 0;
-	if (y->failures == 0)
-		y->failures = 1;
-	else
-		failed_once_more(s, y);
-	sync_need(s, id, 0);
 }
 
 /* ------------------------------------------------------------------ the edge */
@@ -241,9 +234,14 @@ void sync_tick(struct session *s)
 	bc_mono_time next = MONO_NEVER;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol_sync *y = &s->symbols[i].sync;
-		if (s->symbols[i].name.p == NULL || y->phase != SYNC_WANTED || !may_ask(s, i))
+		bool waits = y->phase == SYNC_HELD || (y->phase == SYNC_WANTED && may_ask(s, i));
+		if (s->symbols[i].name.p == NULL || !waits)
 			continue; /* sync_subscribed() looks again */
-		if (y->due_at.ns > s->now.mono.ns) {
+		if (y->phase == SYNC_HELD && y->due_at.ns <= s->now.mono.ns)
+			sync_held_try(s, i);
+		if (y->phase != SYNC_WANTED && y->phase != SYNC_HELD)
+			continue;
+		if (y->phase == SYNC_HELD || y->due_at.ns > s->now.mono.ns) {
 			next = mono_min(next, y->due_at);
 			continue;
 		}
@@ -268,6 +266,7 @@ void sync_asked(struct session *s, uint32_t id)
 		return;
 	y->phase = SYNC_IN_FLIGHT;
 	y->verdict = JOIN_WAITING;
+	y->asked_at = s->now.mono;
 	if (join_expecting(y->join))
 		return; /* what it kept for the last answer may still be of use */
 	struct sync_buffer *b = buffer_take(s);
@@ -280,6 +279,7 @@ void sync_asked(struct session *s, uint32_t id)
 static void answer_helped(struct session *s, uint32_t id)
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
+	y->failures = 0;
 	if (y->linked) {
 		judge_depth(s, id);
 		sync_watch(s, id);
@@ -300,9 +300,86 @@ static void answer_did_not_help(struct session *s, uint32_t id)
 	session_log(s, BC_LOG_INFO, "sync.again", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_S("why", y->verdict == JOIN_TOO_OLD    ? "older than the changes"
 				    : y->verdict == JOIN_WAITING  ? "no snapshot came"
+				    : y->verdict == JOIN_AHEAD    ? "the stream does not reach it"
 				    : y->verdict == JOIN_TOO_MANY ? "too many changes meanwhile"
 								  : "does not fit the changes"),
 		    BC_LOG_U("failures", y->failures), BC_LOG_T("wait", wait));
+}
+
+static void answer_ends(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	y->phase = SYNC_IDLE;
+	bool helped = y->verdict == JOIN_APPLIED || y->verdict == JOIN_SAME;
+	if (helped && join_right(y->join))
+		answer_helped(s, id);
+	else
+		answer_did_not_help(s, id);
+}
+
+/* ------------------------------------------------------------------ ahead of the stream */
+
+/* A stream that has said nothing since then has nothing to say, or is not there at all. */
+static bc_mono_time silent_from(const struct symbol_sync *y)
+{
+	bc_mono_time since = y->heard ? y->heard_at : y->told_at;
+	return mono_plus(since, SYNC_PROOF_NS);
+}
+
+bool sync_reached(const struct session *s, uint32_t id, uint64_t seq)
+{
+	const struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->heard && y->heard_seq >= seq)
+		return true;
+	return y->told && y->asked_at.ns >= y->told_at.ns && silent_from(y).ns <= s->now.mono.ns;
+}
+
+static uint32_t copy_side(bc_level *to, const bc_level *from, uint32_t n, uint32_t max)
+{
+	n = n < max ? n : max;
+	if (n > 0)
+		memcpy(to, from, n * sizeof *to);
+	return n;
+}
+
+bool sync_hold(struct session *s, uint32_t id, const struct bc_event *event)
+{
+	struct sync_buffer *b = buffer_of(s, id);
+	const struct bc_book *book = &event->body.book;
+	uint32_t max = s->rest.snapshot_limit;
+	if (b == NULL)
+		return false;
+	b->held = true;
+	b->book.bids = b->levels;
+	b->book.asks = b->levels + max;
+	b->book.n_bids = copy_side(b->levels, book->bids, book->n_bids, max);
+	b->book.n_asks = copy_side(b->levels + max, book->asks, book->n_asks, max);
+	b->seq = event->exchange_seq;
+	b->ts_exchange = event->ts_exchange;
+	b->received = s->received;
+	return true;
+}
+
+/* Looks whether the stream has come, or it is time to give up. */
+void sync_held_try(struct session *s, uint32_t id)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	struct sync_buffer *b = buffer_of(s, id);
+	bc_mono_time end = mono_plus(y->answered_at, SYNC_PROOF_NS);
+	if (sync_reached(s, id, b->seq)) {
+		b->held = false;
+		sync_apply(s, id, &b->book, b->seq, b->ts_exchange, b->received);
+		answer_ends(s, id);
+	} else if (end.ns <= s->now.mono.ns) {
+		b->held = false;
+		y->verdict = JOIN_AHEAD;
+		answer_ends(s, id);
+	} else {
+		y->due_at = y->told ? mono_min(end, silent_from(y)) : end;
+		if (y->due_at.ns <= s->now.mono.ns)
+			y->due_at = end; /* silent, but asked before it was told */
+		s->sync.scan_at = mono_min(s->sync.scan_at, y->due_at);
+	}
 }
 
 void sync_answered(struct session *s, uint32_t id)
@@ -310,12 +387,16 @@ void sync_answered(struct session *s, uint32_t id)
 	struct symbol_sync *y = &s->symbols[id].sync;
 	if (y->join == NULL || y->phase < SYNC_QUEUED)
 		return;
+	if (y->phase == SYNC_HELD)
+		return;
 	if (y->phase == SYNC_QUEUED)
 		y->verdict = JOIN_WAITING; /* it could not even be sent */
-	y->phase = SYNC_IDLE;
-	bool helped = y->verdict == JOIN_APPLIED || y->verdict == JOIN_SAME;
-	if (helped && join_right(y->join))
-		answer_helped(s, id);
-	else
-		answer_did_not_help(s, id);
+	const struct sync_buffer *b = buffer_of(s, id);
+	if (b == NULL || !b->held) {
+		answer_ends(s, id);
+		return;
+	}
+	y->phase = SYNC_HELD;
+	y->answered_at = s->now.mono;
+	sync_held_try(s, id);
 }
