@@ -319,6 +319,8 @@ bool bc_cursor_is(bc_str raw, bc_str word)
 	char plain[256];
 	size_t n;
 
+	if (raw.n == 0) /* an empty one may be NULL */
+		return word.n == 0;
 	if (raw.n == word.n && memcmp(raw.p, word.p, raw.n) == 0)
 		return memchr(raw.p, '\\', raw.n) == NULL;
 	if (memchr(raw.p, '\\', raw.n) == NULL ||
