@@ -55,6 +55,7 @@ static const struct {
 	ROW(SNAPSHOTS_APPLIED, snapshots_applied),
 	ROW(SNAPSHOTS_TOO_OLD, snapshots_too_old),
 	ROW(SNAPSHOTS_EDGE, snapshots_edge),
+	ROW(BOOKS_MUTE, mute),
 	ROW(EDGES_REACHED, edges_reached),
 	ROW(BUFFERS_FULL, buffers_full),
 	ROW(LEVELS_DROPPED, levels_dropped),

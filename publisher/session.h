@@ -173,6 +173,7 @@ struct session_counters {
 	uint64_t snapshots, snapshot_failures; /* asked for; without a usable answer */
 	uint64_t snapshots_applied, snapshots_too_old;
 	uint64_t snapshots_edge;   /* wanted for the depth of a right book alone */
+	uint64_t mute;             /* silent streams of books that move */
 	uint64_t edges_reached;    /* the price was there before the next snapshot */
 	uint64_t buffers_full;     /* more changes came than are kept for one snapshot */
 	uint64_t levels_dropped;   /* beyond max_levels */

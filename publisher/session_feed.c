@@ -71,6 +71,8 @@ void feed_market_data(struct session *s, uint32_t id, const struct bc_event *eve
 		crossed(s, id, &checked);
 	else
 		feed_publish(s, id, &checked, s->received);
+	if (s->sync.on && event->channel == BC_CHANNEL_BBO && event->exchange_seq != BC_SEQ_NONE)
+		sync_bbo(s, id, event->exchange_seq);
 }
 
 /* An instrument may come from REST or from the stream; both change what is listed. */

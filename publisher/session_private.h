@@ -404,7 +404,8 @@ void sync_break(struct session *s, uint32_t symbol, enum bc_reason reason);
 void sync_again(struct session *s, uint32_t symbol); /* an operator says so */
 /* A message was refused: of this symbol, or of nobody knows whom (NOBODY). */
 void sync_rejected(struct session *s, uint32_t connection, uint32_t symbol, enum bc_reason reason);
-bool sync_patient(const struct session *s, uint32_t symbol); /* is its waiting no silence? */
+void sync_bbo(struct session *s, uint32_t symbol, uint64_t seq); /* of the exchange's own */
+bool sync_patient(const struct session *s, uint32_t symbol);     /* is its waiting no silence? */
 /* Told of what changes from now on? */
 bool sync_ready(const struct session *s, uint32_t symbol);
 

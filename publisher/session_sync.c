@@ -216,6 +216,7 @@ static bool hear(struct session *s, struct symbol_sync *y, uint64_t seq)
 	if (newer)
 		y->heard_seq = seq;
 	y->heard = true;
+	y->bbo_ahead = y->mute = false;
 	y->heard_at = s->now.mono;
 	return newer;
 }
@@ -251,6 +252,33 @@ void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 		sync_held_try(s, id);
 	else if (y->believed && newer && join_right(y->join))
 		contradicted(s, id);
+}
+
+/* Acknowledged does not mean served: a stream that says nothing while the best prices move, by
+ * numbers that are those of the book, is not quiet but missing. It is asked for anew, and no
+ * snapshot is believed until it speaks. */
+void sync_bbo(struct session *s, uint32_t id, uint64_t seq)
+{
+	struct symbol *sym = &s->symbols[id];
+	struct symbol_sync *y = &sym->sync;
+	bc_mono_time spoke = y->heard ? y->heard_at : y->told_at;
+	if (!y->linked || seq <= join_seq(y->join)) {
+		y->bbo_ahead = false;
+		return;
+	}
+	if (!y->bbo_ahead)
+		y->bbo_ahead_at = s->now.mono;
+	y->bbo_ahead = true;
+	if (mono_plus(y->bbo_ahead_at, SYNC_MUTE_NS).ns > s->now.mono.ns ||
+	    mono_plus(spoke, SYNC_MUTE_NS).ns > s->now.mono.ns)
+		return;
+	session_log(s, BC_LOG_WARN, "book.mute", BC_LOG_B("symbol", sym->name),
+		    BC_LOG_U("at", join_seq(y->join)), BC_LOG_U("bbo", seq),
+		    BC_LOG_S("hint", "its best prices move, but no change of its book comes"));
+	s->count.mute++;
+	y->mute = true;
+	doubt(s, id, BC_REASON_NO_DATA);
+	subscribe_take_back(s, sym->on[s->sync.line], id);
 }
 
 /* ------------------------------------------------------------------ snapshots */
@@ -380,7 +408,7 @@ static void stream_lost(struct session *s, uint32_t id, uint32_t connection)
 	if (y->stream == connection)
 		y->stream = NOBODY;
 	if (sym->on[s->sync.line] == connection) {
-		y->linked = y->ahead = y->told = y->heard = false;
+		y->linked = y->ahead = y->told = y->heard = y->bbo_ahead = y->mute = false;
 		sync_need_no_more(s, id);
 	} else if (followed && y->ahead) { /* the other one has what this one did not bring */
 		s->count.gaps++;

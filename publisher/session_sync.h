@@ -24,6 +24,7 @@
 #define SYNC_FIRST_NS BC_NS_PER_S          /* for a stream in doubt to link */
 #define SYNC_RETRY_NS (250 * BC_NS_PER_MS) /* at least, after an answer that did not help */
 #define SYNC_PROOF_NS (2 * BC_NS_PER_S)    /* for a stream to show itself, or to reach a snapshot */
+#define SYNC_MUTE_NS  (10 * BC_NS_PER_S)   /* a stream is silent while its bbo moves */
 #define SYNC_KEEP_NS  (2 * BC_NS_PER_S)    /* longer waits give the buffer back */
 #define SYNC_EDGE_NS  (5 * BC_NS_PER_S)    /* at least, after one that left too few levels */
 #define SYNC_SCAN_NS  (10 * BC_NS_PER_MS)  /* between two looks at all who wait */
@@ -40,9 +41,10 @@ struct symbol_sync {
 	bool ahead;                /* another stream has shown what the book does not have */
 	bool told, heard;          /* subscribed; a change has come since then */
 	bool believed;             /* the stream has not reached the book yet */
+	bool bbo_ahead, mute;      /* its bbo knows more than a silent stream; and for too long */
 	uint32_t stream;           /* connection of the newest change; NOBODY */
 	uint64_t heard_seq;        /* of the newest change on its connection */
-	bc_mono_time told_at, heard_at, asked_at, answered_at;
+	bc_mono_time told_at, heard_at, asked_at, answered_at, bbo_ahead_at;
 	unsigned failures;        /* answers in a row that did not help */
 	unsigned shallow;         /* answers in a row that left too few levels inside the edge */
 	bc_mono_time due_at;      /* WANTED: not before; HELD: not longer */

@@ -331,7 +331,8 @@ bool sync_reached(const struct session *s, uint32_t id, uint64_t seq)
 	const struct symbol_sync *y = &s->symbols[id].sync;
 	if (y->heard && y->heard_seq >= seq)
 		return true;
-	return y->told && y->asked_at.ns >= y->told_at.ns && silent_from(y).ns <= s->now.mono.ns;
+	return y->told && !y->mute && y->asked_at.ns >= y->told_at.ns &&
+	       silent_from(y).ns <= s->now.mono.ns;
 }
 
 static uint32_t copy_side(bc_level *to, const bc_level *from, uint32_t n, uint32_t max)

@@ -592,6 +592,76 @@ Test(session_sync, answer_while_disconnected_makes_nothing_live)
 	done(r);
 }
 
+/* A request from the connection before says nothing about what the new one misses. */
+Test(session_sync, answer_from_before_a_reconnect_needs_a_word_of_the_stream)
+{
+	struct rig *r = live_diff("AAA");
+	says(r, "delta AAA 13 13 b 100=2 a");
+	pass(r, S);
+	cr_assert(asked(r, "AAA"));
+	reconnect(r);
+	pass(r, 4 * S);
+	answer_for(r, "AAA", "snap 13 b 100=2 a 101=1");
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	pass(r, 2 * S);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	answer_later(r, "AAA", "snap 15 b 100=4 a 101=1"); /* asked on this one */
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+static void hears_only_bbo(struct rig *r, int64_t ns, unsigned *seq)
+{
+	char text[64];
+	for (int64_t end = r->now.mono.ns + ns; r->now.mono.ns < end; pass(r, 500 * MS)) {
+		*seq += 1;
+		snprintf(text, sizeof text, "tick AAA %u 100 101", *seq);
+		says(r, text);
+	}
+}
+
+Test(session_sync, stream_that_is_mute_while_its_bbo_moves_is_asked_for_anew)
+{
+	struct rig *r = live_diff("AAA BBB");
+	unsigned seq = 10;
+	hears_only_bbo(r, 9 * S, &seq);
+	cr_expect_eq(session_symbols_in(r->session, BC_STATE_STALE), 0, "it may be slow");
+	size_t n = r->n_sent;
+	hears_only_bbo(r, 3 * S, &seq);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
+	cr_expect_eq(r->n_sent, n + 1);
+	cr_expect_str_eq(r->sent[n].text, "sub AAA");
+	answer_later(r, "AAA", "snap 40 b 100=1 a 101=1");
+	pass(r, 5 * S);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA); /* it would be frozen */
+	says(r, "delta AAA 41 50 b 100=2 a");
+	answer_later(r, "AAA", "snap 50 b 100=2 a 101=1");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	hears_only_bbo(r, 5 * S, &seq);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+Test(session_sync, bbo_that_knows_no_more_than_the_book_proves_no_silence)
+{
+	struct rig *r = live_diff("AAA");
+	char text[64];
+	unsigned seq = 10, bbo = 10;
+	for (int i = 0; i < 15; i++) { /* changes come every two seconds, and lag */
+		hears_only_bbo(r, 2 * S, &bbo);
+		snprintf(text, sizeof text, "delta AAA %u %u b 100=%d a", seq + 1, bbo, 2 + i);
+		seq = bbo;
+		says(r, text);
+	}
+	for (int i = 0; i < 30; i++) {
+		snprintf(text, sizeof text, "tick AAA %u 100 101", seq);
+		says(r, text);
+		pass(r, S);
+	}
+	cr_expect_null(strstr(r->seen, "stale"));
+	done(r);
+}
+
 Test(session_sync, who_waits_for_his_turn_leaves_the_queue_with_his_connection)
 {
 	struct rig *r = sync_rig(sync_options(), "C1 C2 C3 C4 AAA");
@@ -775,6 +845,35 @@ Test(session_sync, more_symbols_than_buffers)
 		answer_later(r, name, "snap 13 b 100=2 a 101=1");
 		expect_state(r, name, BC_STATE_LIVE, BC_REASON_NONE);
 	}
+	done(r);
+}
+
+/* Four are held, four more, and for the last four there is no buffer: nobody loses his. */
+Test(session_sync, buffer_of_a_held_snapshot_is_not_taken)
+{
+	struct rig *r = sync_rig(sync_options(), "A B C D E F G H I J K L");
+	char text[64], name[2] = "A";
+	for (; name[0] <= 'L'; name[0]++) {
+		snprintf(text, sizeof text, "delta %s 11 12 b 100=5 a", name);
+		says(r, text);
+	}
+	for (int i = 0; i < 8; i++) {
+		if (i % 4 == 0)
+			pass(r, 0);
+		cr_assert(asked(r, "/snap"));
+		name[0] = r->asked[r->get_number][strlen("/snap 20 ")];
+		snprintf(text, sizeof text, "delta %s 13 13 b 100=6 a", name);
+		says(r, text);
+		answers(r, "snap 15 b 100=9 a 101=1");
+	}
+	pass(r, 0);
+	cr_expect_eq(r->n_gets, 12);
+	cr_expect_eq(session_symbols_in(r->session, BC_STATE_LIVE), 0);
+	for (name[0] = 'A'; name[0] <= 'L'; name[0]++) {
+		snprintf(text, sizeof text, "delta %s 14 16 b 100=7 a", name);
+		says(r, text);
+	}
+	cr_expect_eq(session_symbols_in(r->session, BC_STATE_LIVE), 8);
 	done(r);
 }
 
