@@ -99,12 +99,12 @@ static void stream_note(struct join *join, uint32_t number, uint64_t last)
 	*stream = (struct stream){ number, last };
 }
 
-void join_stream_ended(struct join *join, uint32_t number)
+void join_stream_ended(struct join *join, uint32_t stream)
 {
-	struct stream *stream = stream_find(join, number);
-	if (stream != NULL)
-		stream->number = NO_STREAM;
-	if (join->followed == number)
+	struct stream *known = stream_find(join, stream);
+	if (known != NULL)
+		known->number = NO_STREAM;
+	if (join->followed == stream)
 		join->followed = NO_STREAM;
 }
 
