@@ -53,6 +53,7 @@ static void begin(struct session *s, uint32_t old)
 	bc_status rc = h == NULL ? BC_ENOMEM : connection_idle(s, s->connections[old].line, &id);
 	struct connection *c = &s->connections[old];
 	const char *why = c->replace_why != NULL ? c->replace_why : "its life ends";
+	int64_t side = c->replace_why != NULL ? HANDOVER_HURRY_NS : HANDOVER_SIDE_NS;
 	c->replace_at = MONO_NEVER;
 	c->replace_why = NULL;
 	if (rc != BC_OK) {
@@ -66,6 +67,7 @@ static void begin(struct session *s, uint32_t old)
 				.successor = id,
 				.begun_at = s->now.mono,
 				.side_by_side = MONO_NEVER,
+				.side_ns = side,
 				.look_at = s->now.mono,
 				.n_streams = overlap_streams(s),
 				.next = s->handovers };
@@ -122,7 +124,7 @@ static void take_over(struct session *s, struct handover *h)
 {
 	struct connection *c = &s->connections[h->successor];
 	bool lasted = h->side_by_side.ns != INT64_MAX &&
-		      s->now.mono.ns >= mono_plus(h->side_by_side, HANDOVER_SIDE_NS).ns;
+		      s->now.mono.ns >= mono_plus(h->side_by_side, HANDOVER_HURRY_NS).ns;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		if (s->symbols[i].name.p != NULL && s->symbols[i].on[c->line] == h->old)
 			move(s, h, i, lasted);
@@ -252,7 +254,7 @@ static void look(struct session *s, struct handover *h)
 		h->side_by_side = complete ? s->now.mono : MONO_NEVER;
 		return;
 	}
-	if (!complete || s->now.mono.ns < mono_plus(h->side_by_side, HANDOVER_SIDE_NS).ns)
+	if (!complete || s->now.mono.ns < mono_plus(h->side_by_side, h->side_ns).ns)
 		return;
 	uint32_t symbol = outstanding(s, h);
 	if (symbol == NOBODY) {

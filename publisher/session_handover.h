@@ -14,8 +14,9 @@
 #define HANDOVER_MARGIN_NS (10 * 60 * BC_NS_PER_S)
 #define HANDOVER_SPREAD_NS (30 * 60 * BC_NS_PER_S)
 #define HANDOVER_SIDE_NS   (10 * BC_NS_PER_S) /* side by side, at least */
+#define HANDOVER_HURRY_NS  (5 * BC_NS_PER_S)  /* the same where the end is announced */
 #define HANDOVER_TRY_NS    (60 * BC_NS_PER_S) /* at most: then another successor is tried */
-#define HANDOVER_LAG_NS    (5 * BC_NS_PER_S)  /* what comes later is not from before */
+#define HANDOVER_LAG_NS    (3 * BC_NS_PER_S)  /* what comes later is not from before */
 #define HANDOVER_LOOK_NS   (500 * BC_NS_PER_MS)
 #define HANDOVER_AFTER_NS  (60 * BC_NS_PER_S) /* a successor may bring what is known for so long */
 #define HELD_MAX_BYTES     (32u << 20)
@@ -58,9 +59,9 @@ struct handover {
 	bool over;               /* called off */
 	bool flush;              /* old is gone: what is held goes on as it is */
 	bc_mono_time begun_at;
-	bc_mono_time side_by_side; /* since; MONO_NEVER: not yet */
-	bc_mono_time look_at;      /* when to see how far it is; of one that is over: free it */
-	const char *why;
+	bc_mono_time side_by_side;  /* since; MONO_NEVER: not yet */
+	bc_mono_time look_at;       /* when to see how far it is; of one that is over: free it */
+	int64_t side_ns;            /* for so long, at least */
 	struct overlap *symbols;    /* by number */
 	struct overlap_mark *marks; /* n_streams each */
 	uint32_t n_symbols, n_streams;
