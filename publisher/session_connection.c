@@ -57,7 +57,7 @@ void connection_wake(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	c->phase = PHASE_WAITING;
-	c->was_proven = false;
+	c->was_proven = c->lasted = false;
 	c->failures = 0;
 	c->retry_at = c->since = s->now.mono;
 }
@@ -133,7 +133,7 @@ static void lose(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct connection *c = &s->connections[id];
 	bool proof = (s->x->lines[c->line].channels & s->proof_channels) != 0;
-	handover_lost(s, id, reason);
+	handover_lost(s, id);
 	c->proven = false;
 	c->doubt = reason;
 	s->count.reconnects += !c->retired && !c->successor;
@@ -241,6 +241,11 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 	session_begin(s, now);
 	struct connection *c = &s->connections[connection];
 	bool ours = c->phase == PHASE_CLOSING;
+	if (c->retired) {
+		c->retired = false;
+		c->phase = PHASE_IDLE;
+		return;
+	}
 	bool open = c->phase == PHASE_OPEN;
 	if (c->lasted)
 		c->failures = c->sent_away = 0;

@@ -154,7 +154,7 @@ static void finish(struct session *s, struct handover *h)
 
 /* ------------------------------------------------------------------ one of the two is lost */
 
-void handover_lost(struct session *s, uint32_t connection, enum bc_reason reason)
+void handover_lost(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
 	struct handover *h = c->handover;
@@ -168,8 +168,7 @@ void handover_lost(struct session *s, uint32_t connection, enum bc_reason reason
 		overlap_restart(h);
 	} else if (h->old == NOBODY) {
 		forget(s, h);
-	} else if (reason != BC_REASON_CLOCK &&
-		   (other->phase == PHASE_OPEN || other->phase == PHASE_CONNECTING)) {
+	} else if (other->phase == PHASE_OPEN || other->phase == PHASE_CONNECTING) {
 		session_log(s, BC_LOG_WARN, "handover.early",
 			    BC_LOG_S("line", s->x->lines[c->line].name),
 			    BC_LOG_U("connection", c->index), BC_LOG_U("successor", other->index),

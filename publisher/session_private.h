@@ -428,7 +428,7 @@ void sync_buffer_taken_back(struct session *s, uint32_t symbol); /* the join has
 /* session_handover.c: a connection replaced by another before it ends. */
 bc_mono_time handover_due(struct session *s, uint16_t line); /* of one that opens now */
 void handover_wanted(struct session *s, uint32_t connection, const char *why); /* at once */
-void handover_lost(struct session *s, uint32_t connection, enum bc_reason reason);
+void handover_lost(struct session *s, uint32_t connection);
 bool handover_unfit(struct session *s, const char *why);
 void handover_call_off_all(struct session *s);
 void handover_symbol_gone(struct session *s, uint32_t symbol);

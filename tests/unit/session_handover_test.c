@@ -1,6 +1,7 @@
 /* Connections that are replaced before they end: when, how, and what of two streams is taken. */
 #include "tests/support/session_lines.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define NEXT 2 /* the connection that succeeds the public one */
@@ -444,16 +445,18 @@ static void count_trades(struct rig *r, uint32_t symbol, const struct bc_event *
 
 Test(handover, what_waits_is_bounded_and_nothing_is_lost_for_it)
 {
-	enum { MANY = 200000 }; /* more than is held */
+	enum { MANY = 200000, MIB = 1 << 20 }; /* more than is held */
 	struct rig *r = twins(MARKET, "AAA");
 	char text[32];
 	r->watch = count_trades;
 	says_on(r, MARKET, "trade AAA 1");
+	size_t before = mallinfo2().uordblks;
 	for (int i = 3; i < MANY; i++) {
 		snprintf(text, sizeof text, "trade AAA %d", i);
 		says_on(r, NEXT, text);
 	}
 	cr_expect_eq(last_told, 1);
+	cr_expect_lt(mallinfo2().uordblks, before + 40 * MIB);
 	for (int i = 2; i < MANY + 10; i++) {
 		snprintf(text, sizeof text, "trade AAA %d", i);
 		says_on(r, MARKET, text);
