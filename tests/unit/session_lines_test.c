@@ -277,7 +277,7 @@ Test(lines, data_counts_where_its_symbol_is_carried)
 
 Test(lines, loss_of_a_line_without_the_book_heals_without_a_book)
 {
-	struct rig *r = live_lines(options_of_lines(), "AAA BBB");
+	struct rig *r = live_lines(options_of_lines(), "AAA BBB CCC");
 	closed_as(r, MARKET, (struct session_closed){ 0 });
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
 	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_DISCONNECTED);
@@ -290,6 +290,7 @@ Test(lines, loss_of_a_line_without_the_book_heals_without_a_book)
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
 	ack_all_on(r, MARKET);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	expect_state(r, "CCC", BC_STATE_LIVE, BC_REASON_NONE);
 	cr_expect_neq(view_of(r, "BBB").state, BC_STATE_LIVE, "its book became wrong meanwhile");
 	done(r);
 }
@@ -334,7 +335,12 @@ Test(lines, symbol_that_one_line_never_speaks_of_is_named_once)
 	says_on(r, MARKET, "ticker AAA");
 	pass_proven(r, 9, 2);
 	cr_expect(strstr(r->logged, "symbol.mute") == NULL, "%s", r->logged);
-	pass_proven(r, 30, 2);
+	pass_proven(r, 10, 2);
+	add(r, "BBB"); /* there is another look after each subscription */
+	pass(r, 0);
+	ack_all_on(r, PUBLIC);
+	ack_all_on(r, MARKET);
+	pass_proven(r, 20, 2);
 	const char *told = strstr(r->logged, "symbol.mute symbol=MUTE line=market path=/market");
 	cr_assert_not_null(told, "%s", r->logged);
 	cr_expect(strstr(told + 1, "symbol.mute") == NULL, "once: %s", r->logged);
