@@ -91,7 +91,7 @@ static void call_off(struct session *s, struct handover *h)
 }
 
 /* From now on the successor is the symbol's connection. Where it was heard beside the first for
- * long enough, the book goes on; else it has to link. */
+ * long enough, or has linked, the book goes on; else it has to link. */
 static void move(struct session *s, const struct handover *h, uint32_t symbol, bool lasted)
 {
 	struct symbol *sym = &s->symbols[symbol];
@@ -107,7 +107,7 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	sym->subscribed = (sym->subscribed & ~bit) | (sym->subscribed_next & bit);
 	sym->asked_next &= ~bit;
 	sym->subscribed_next &= ~bit;
-	if (carried && lasted)
+	if (carried && (lasted || overlap_linked(h, symbol)))
 		sync_stream_moved(s, symbol, h->old, h->successor);
 	if (carried && !was) { /* it was still being asked for on the first */
 		sym->missing &= ~bit;
@@ -124,7 +124,7 @@ static void take_over(struct session *s, struct handover *h)
 {
 	struct connection *c = &s->connections[h->successor];
 	bool lasted = h->side_by_side.ns != INT64_MAX &&
-		      s->now.mono.ns >= mono_plus(h->side_by_side, HANDOVER_HURRY_NS).ns;
+		      s->now.mono.ns >= mono_plus(h->side_by_side, HANDOVER_LAG_NS).ns;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		if (s->symbols[i].name.p != NULL && s->symbols[i].on[c->line] == h->old)
 			move(s, h, i, lasted);
@@ -154,6 +154,18 @@ static void finish(struct session *s, struct handover *h)
 
 /* ------------------------------------------------------------------ one of the two is lost */
 
+/* The successor is lost. What it brought, the first one brings, too. */
+static void begin_anew(struct session *s, struct handover *h)
+{
+	uint16_t line = s->connections[h->old].line;
+	h->side_by_side = MONO_NEVER;
+	overlap_restart(h);
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p != NULL && s->symbols[i].on[line] == h->old)
+			sync_stream_moved(s, i, h->successor, h->old);
+	}
+}
+
 void handover_lost(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
@@ -164,8 +176,7 @@ void handover_lost(struct session *s, uint32_t connection)
 	const struct connection *other = &s->connections[h->successor];
 	if (c->successor) {
 		s->count.handover_failures++;
-		h->side_by_side = MONO_NEVER;
-		overlap_restart(h);
+		begin_anew(s, h);
 	} else if (h->old == NOBODY) {
 		forget(s, h);
 	} else if (other->phase == PHASE_OPEN || other->phase == PHASE_CONNECTING) {

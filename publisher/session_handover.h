@@ -16,7 +16,7 @@
 #define HANDOVER_SIDE_NS   (10 * BC_NS_PER_S) /* side by side, at least */
 #define HANDOVER_HURRY_NS  (5 * BC_NS_PER_S)  /* the same where the end is announced */
 #define HANDOVER_TRY_NS    (60 * BC_NS_PER_S) /* at most: then another successor is tried */
-#define HANDOVER_LAG_NS    (3 * BC_NS_PER_S)  /* what comes later is not from before */
+#define HANDOVER_LAG_NS    (3 * BC_NS_PER_S)  /* neither is behind the other by more */
 #define HANDOVER_LOOK_NS   (500 * BC_NS_PER_MS)
 #define HANDOVER_AFTER_NS  (60 * BC_NS_PER_S) /* a successor may bring what is known for so long */
 #define HELD_MAX_BYTES     (32u << 20)

@@ -266,6 +266,11 @@ bool overlap_seen(const struct handover *h, uint32_t symbol)
 	return o == NULL || (o->n_held == 0 && (!o->seen_old || o->seen_new));
 }
 
+bool overlap_linked(const struct handover *h, uint32_t symbol)
+{
+	return symbol < h->n_symbols && mark_of(h, symbol, OVERLAP_DELTA)->linked;
+}
+
 /* ------------------------------------------------------------------ events */
 
 static enum verdict judge(struct session *s, const struct handover *h, struct overlap_mark *mark,

@@ -445,7 +445,8 @@ uint32_t overlap_streams(const struct session *s);
 bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 		   const struct bc_event *event);
 void overlap_release(struct session *s, struct handover *h, uint32_t symbol);
-bool overlap_seen(const struct handover *h, uint32_t symbol); /* all of it, on the successor */
+bool overlap_seen(const struct handover *h, uint32_t symbol);   /* all of it, on the successor */
+bool overlap_linked(const struct handover *h, uint32_t symbol); /* its changes */
 void overlap_forget(struct handover *h, uint32_t symbol);
 void overlap_restart(struct handover *h);
 void overlap_free(struct handover *h);
