@@ -261,7 +261,6 @@ void sync_bbo(struct session *s, uint32_t id, uint64_t seq)
 {
 	struct symbol *sym = &s->symbols[id];
 	struct symbol_sync *y = &sym->sync;
-	bc_mono_time spoke = y->heard ? y->heard_at : y->told_at;
 	if (!y->linked || seq <= join_seq(y->join)) {
 		y->bbo_ahead = false;
 		return;
@@ -269,8 +268,7 @@ void sync_bbo(struct session *s, uint32_t id, uint64_t seq)
 	if (!y->bbo_ahead)
 		y->bbo_ahead_at = s->now.mono;
 	y->bbo_ahead = true;
-	if (mono_plus(y->bbo_ahead_at, SYNC_MUTE_NS).ns > s->now.mono.ns ||
-	    mono_plus(spoke, SYNC_MUTE_NS).ns > s->now.mono.ns)
+	if (mono_plus(y->bbo_ahead_at, SYNC_MUTE_NS).ns > s->now.mono.ns)
 		return;
 	session_log(s, BC_LOG_WARN, "book.mute", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_U("at", join_seq(y->join)), BC_LOG_U("bbo", seq),
