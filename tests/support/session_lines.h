@@ -84,11 +84,11 @@ static inline struct rig *live_lines(struct session_options options, const char 
 	return r;
 }
 
-/* Seconds in which every connection is proven by the canary. */
+/* Seconds in which every connection there is, of the first n, is proven by the canary. */
 static inline void pass_proven(struct rig *r, int seconds, uint32_t n_connections)
 {
 	for (int i = 0; i < seconds; i++) {
-		for (uint32_t c = 0; c < n_connections; c++)
+		for (uint32_t c = 0; c < n_connections && c < session_connections(r->session); c++)
 			says_on(r, c, "ticker CANARY");
 		pass(r, S);
 	}
