@@ -348,6 +348,7 @@ void subscribe_again(struct session *s, uint32_t connection); /* all of it, as s
 void subscribe_resync(struct session *s, uint32_t connection, uint32_t symbol);
 void subscribe_reset(struct session *s, uint32_t connection); /* what was said is forgotten */
 void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol);
+void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol);
 void subscribe_answered(struct session *s, const struct bc_control *control); /* ack or error */
 void subscribe_free(struct connection *c);
 void subscribe_tick(struct session *s, uint32_t connection);

@@ -154,6 +154,20 @@ void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol
 	subscribe_again(s, connection);
 }
 
+/* Its streams were asked for, and one of them does not come. */
+void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol)
+{
+	struct connection *c = &s->connections[connection];
+	uint32_t n_gone = c->n_gone;
+	if (c->phase != PHASE_OPEN)
+		return;
+	if (adds(s, c))
+		take_back(s, c, symbol);
+	c->n_gone = n_gone; /* it keeps its place */
+	batch_forget(&c->batch, symbol);
+	subscribe_again(s, connection);
+}
+
 /* A new subscription makes the exchange send every book again, which heals whatever is in doubt;
  * spaced out, so that an exchange that stays wrong is not asked all day. Where frames add, only
  * taking back and asking again does it, and is done for exchanges that start a book in the stream

@@ -276,7 +276,7 @@ void sync_bbo(struct session *s, uint32_t id, uint64_t seq)
 	s->count.mute++;
 	y->mute = true;
 	doubt(s, id, BC_REASON_NO_DATA);
-	subscribe_take_back(s, sym->on[s->sync.line], id);
+	subscribe_anew(s, sym->on[s->sync.line], id);
 }
 
 /* ------------------------------------------------------------------ snapshots */

@@ -642,6 +642,22 @@ Test(session_sync, stream_that_is_mute_while_its_bbo_moves_is_asked_for_anew)
 	done(r);
 }
 
+Test(session_sync, canary_that_is_mute_is_asked_for_anew_too)
+{
+	struct rig *r = live_diff("CANARY");
+	char text[64];
+	size_t n = r->n_sent;
+	for (int i = 0; i < 12; i++) {
+		snprintf(text, sizeof text, "tick CANARY %d 100 101", 20 + i);
+		says(r, text);
+		pass(r, S);
+	}
+	expect_state(r, "CANARY", BC_STATE_STALE, BC_REASON_NO_DATA);
+	cr_assert_eq(r->n_sent, n + 1);
+	cr_expect_str_eq(r->sent[n].text, "sub CANARY");
+	done(r);
+}
+
 Test(session_sync, bbo_that_knows_no_more_than_the_book_proves_no_silence)
 {
 	struct rig *r = live_diff("AAA");
