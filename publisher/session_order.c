@@ -109,14 +109,16 @@ static bool book_went_back(struct session *s, uint32_t id, const struct bc_event
 
 /* ------------------------------------------------------------------ numbers and times */
 
-/* Older than the newest of its kind that came by a connection which is still the same. */
+/* Older than the newest of its kind: that came by a connection which is still the same, or while
+ * this one was open already. Only what a new connection says is believed whatever came before. */
 static bool went_back(struct session *s, struct order_mark *mark, uint64_t at)
 {
 	if (s->current == NOBODY)
 		return false;
 	if (mark->known && at < mark->at) {
 		const struct connection *c = &s->connections[mark->connection];
-		if (c->phase == PHASE_OPEN && c->since.ns == mark->opened.ns) {
+		bool same = c->phase == PHASE_OPEN && c->since.ns == mark->opened.ns;
+		if (same || s->connections[s->current].since.ns <= mark->came.ns) {
 			s->count.duplicates++;
 			return true;
 		}
@@ -124,6 +126,7 @@ static bool went_back(struct session *s, struct order_mark *mark, uint64_t at)
 	*mark = (struct order_mark){ .known = true,
 				     .connection = s->current,
 				     .opened = s->connections[s->current].since,
+				     .came = s->now.mono,
 				     .at = at };
 	return false;
 }

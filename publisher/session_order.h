@@ -19,7 +19,8 @@ enum order_kind { ORDER_BOOK, ORDER_BBO, ORDER_TICKER, N_ORDERS };
 struct order_mark {
 	bool known;
 	uint32_t connection;
-	bc_mono_time opened;
+	bc_mono_time opened; /* its connection */
+	bc_mono_time came;
 	uint64_t at; /* the exchange's number, or its time in ns */
 };
 

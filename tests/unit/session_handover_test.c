@@ -421,6 +421,18 @@ Test(handover, what_is_taken_of_two_streams)
 	}
 }
 
+Test(handover, one_that_lags_and_is_replaced_itself_does_not_go_back)
+{
+	struct rig *r = twins(PUBLIC, "AAA");
+	script(r, PUBLIC, "n tick AAA 5 1 2|o tick AAA 9 1 2|o!|n leaving");
+	pass(r, S);
+	cr_assert(r->connecting[PUBLIC], "a successor of the successor");
+	says_on(r, NEXT, "tick AAA 8 1 2");
+	says_on(r, NEXT, "tick AAA 10 1 2");
+	cr_expect_str_eq(trades, "b9 b10 ");
+	done(r);
+}
+
 Test(handover, trade_that_waits_keeps_the_old_one_alive)
 {
 	struct rig *r = twins(MARKET, "AAA");
