@@ -331,6 +331,7 @@ bc_status sync_added(struct session *s, uint32_t id)
 	*y = (struct symbol_sync){ .stream = NOBODY,
 				   .not_before = BUDGET_NOW,
 				   .edge_at = BUDGET_NOW,
+				   .unreached = BC_SEQ_NONE,
 				   .ts_exchange = { BC_TIME_UNKNOWN },
 				   .received = { BC_TIME_UNKNOWN } };
 	return s->sync.on ? join_new(&y->join, s->x->sync, s->o.max_levels) : BC_OK;

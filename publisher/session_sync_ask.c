@@ -326,11 +326,13 @@ static bc_mono_time silent_from(const struct symbol_sync *y)
 	return mono_plus(since, SYNC_PROOF_NS);
 }
 
+/* A stream that was heard and is behind has more to say. Where it stays silent, a second snapshot
+ * that says the same is believed: the change that led there may have been one nobody could read. */
 bool sync_reached(const struct session *s, uint32_t id, uint64_t seq)
 {
 	const struct symbol_sync *y = &s->symbols[id].sync;
-	if (y->heard && y->heard_seq >= seq)
-		return true;
+	if (y->heard && (y->heard_seq >= seq || y->unreached != seq))
+		return y->heard_seq >= seq;
 	return y->told && !y->mute && y->asked_at.ns >= y->told_at.ns &&
 	       silent_from(y).ns <= s->now.mono.ns;
 }
@@ -373,6 +375,7 @@ void sync_held_try(struct session *s, uint32_t id)
 		answer_ends(s, id);
 	} else if (end.ns <= s->now.mono.ns) {
 		b->held = false;
+		y->unreached = b->seq;
 		y->verdict = JOIN_AHEAD;
 		answer_ends(s, id);
 	} else {

@@ -183,6 +183,26 @@ Test(session_sync, snapshot_that_its_stream_does_not_reach_is_thrown_away)
 	done(r);
 }
 
+/* Silence of a stream that was heard does not make a snapshot ahead of it right; two that agree do.
+ */
+Test(session_sync, silent_stream_behind_a_snapshot_needs_a_second_one_that_says_the_same)
+{
+	struct rig *r = sync_rig(sync_options(), "AAA");
+	says(r, "delta AAA 11 12 b 100=5 a");
+	pass(r, 3 * S);
+	answers(r, "snap 5000000 b 7=9 a 8=1");
+	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
+	pass(r, 5 * S);
+	answer_later(r, "AAA", "snap 14 b 100=7 a 101=1");
+	pass(r, 5 * S);
+	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
+	answer_later(r, "AAA", "snap 14 b 100=7 a 101=1");
+	pass(r, 0);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_str_eq(r->book.top, "100x7 101x1");
+	done(r);
+}
+
 Test(session_sync, stream_that_wakes_behind_the_snapshot_it_was_believed_by)
 {
 	struct rig *r = live_diff("AAA"); /* ten, and not a word of the stream */
