@@ -13,7 +13,6 @@ static void act_connect(void *self, uint32_t id)
 {
 	struct trial *t = self;
 	note(t, "<- connect %u", id);
-	t->result->connects++;
 	net_connect(t, id);
 }
 
@@ -207,6 +206,7 @@ static void pick_options(struct trial *t)
 		.max_levels = (uint32_t)dice_between(&t->dice, 60, 400),
 		.snapshot_levels = pick_limit(t, x),
 		.weight_percent = 60,
+		.history_trades = dice_hits(&t->dice, 200000) ? 20 : 0,
 		.silent_after_ns = dice_between(&t->dice, 2500, 5000) * MS,
 		.quiet_after_ns = dice_between(&t->dice, 500, 5000) * MS,
 		.first_data_after_ns = dice_between(&t->dice, 2000, 10000) * MS,
@@ -290,6 +290,10 @@ static void message(struct trial *t, struct event *e)
 	trace_bytes(&t->trace, (bc_str){ e->bytes, e->n });
 	if (e->proof)
 		t->links[e->link].proof_ns = now.mono.ns;
+	if (e->book) {
+		t->heard[e->symbol].link = e->link;
+		t->heard[e->symbol].life = e->life;
+	}
 	session_message(t->session, now, e->link, (bc_str){ e->bytes, e->n }, e->binary, now.wall);
 }
 

@@ -104,6 +104,7 @@ static void judge_book(struct trial *t, struct judged *j, const struct bc_messag
 	if (!bc_state_fit(m->envelope.state))
 		return;
 	*(bbo ? &t->result->bbos : &t->result->books) += 1;
+	t->result->edges += (m->envelope.flags & BC_FLAG_EDGE) != 0;
 	if (crossed(&m->body.book))
 		trial_fail(t, "crossed", "%s of %s is crossed and %s", what, j->name,
 			   bc_state_word(m->envelope.state));

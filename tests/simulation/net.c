@@ -246,7 +246,9 @@ static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 		hold(link, payload);
 		return;
 	}
-	deliver(link, payload, opcode, true);
+	struct event *e = deliver(link, payload, opcode, true);
+	e->book = symbol != NOT_IN_MARKET && t->model->is_book(payload);
+	e->symbol = symbol;
 	if (fault_hits(t, FAULT_DUPLICATE))
 		deliver(link, payload, opcode, true);
 	let_go(link);

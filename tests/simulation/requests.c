@@ -129,10 +129,32 @@ static bool refused(struct trial *t, const struct event *e)
 	return false;
 }
 
-/* A snapshot says nothing of its symbol: one that is ahead of the stream is believed today. */
-static bool may_be_mistaken(const struct trial *t, bc_str path)
+/* Whose snapshot this path asks for; NULL: it is of something else. */
+static struct heard *asked_about(struct trial *t, bc_str path)
 {
-	return t->x->sync == NULL || memmem(path.p, path.n, "depth", 5) == NULL;
+	if (memmem(path.p, path.n, "depth", 5) == NULL)
+		return NULL;
+	for (size_t i = 0; i < t->plan.n_symbols; i++) {
+		const char *name = market_spec(t->market, i)->name;
+		if (memmem(path.p, path.n, name, strlen(name)) != NULL)
+			return &t->heard[i];
+	}
+	return NULL;
+}
+
+/* A mistake that somebody can notice: neither trades nor books say whose they are, and a snapshot
+ * is all there is while its stream has not been heard, or where two answers agree. */
+static bool is_mistaken(struct trial *t, bc_str path)
+{
+	struct heard *heard = asked_about(t, path);
+	if (memmem(path.p, path.n, "rades", 5) != NULL)
+		return false;
+	if (heard == NULL)
+		return fault_hits(t, FAULT_REST_OTHER);
+	const struct link *link = &t->links[heard->link];
+	bool listens = link->phase == LINK_OPEN && link->life == heard->life;
+	heard->mistaken = listens && !heard->mistaken && fault_hits(t, FAULT_REST_OTHER);
+	return heard->mistaken;
 }
 
 static void respond_with(struct trial *t, const struct event *e, const struct sim_reply *reply)
@@ -147,7 +169,7 @@ static void respond_with(struct trial *t, const struct event *e, const struct si
 		after += dice_between(&t->dice, 500, 9000) * MS;
 	if (fault_hits(t, FAULT_REST_STALE))
 		kept = kept_one(t, path, true);
-	else if (may_be_mistaken(t, path) && fault_hits(t, FAULT_REST_OTHER))
+	else if (is_mistaken(t, path))
 		kept = kept_one(t, path, false);
 	if (kept != NULL)
 		body = (bc_str){ kept->body, kept->n };

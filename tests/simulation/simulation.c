@@ -55,7 +55,7 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->sum.books += r->books;
 	all->sum.bbos += r->bbos;
 	all->sum.trades += r->trades;
-	all->sum.connects += r->connects;
+	all->sum.edges += r->edges;
 	all->sum.gets += r->gets;
 #define SUM(field) all->sum.counters.field += r->counters.field
 	SUM(opened);
@@ -69,6 +69,14 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	SUM(rate_limited);
 	SUM(silent);
 	SUM(stalls);
+	SUM(handovers);
+	SUM(snapshots);
+	SUM(snapshots_applied);
+	SUM(snapshots_too_old);
+	SUM(snapshots_edge);
+	SUM(snapshot_failures);
+	SUM(edges_reached);
+	SUM(levels_dropped);
 	SUM(rest_requests);
 	SUM(rest_failures);
 #undef SUM
@@ -91,6 +99,7 @@ static void print(const struct model *model, const struct totals *all, double se
 		       (unsigned long long)all->sum.injected[i], (unsigned long long)all->with[i]);
 	printf("\n  %-34s %10s\n", "published as fit and compared", "");
 	row("books", all->sum.books);
+	row("  of them up to an edge", all->sum.edges);
 	row("bbos", all->sum.bbos);
 	row("trades", all->sum.trades);
 	row("trials with anything wrong", all->failed);
@@ -98,8 +107,16 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("connections opened", c->opened);
 	row("reconnects", c->reconnects);
 	row("  of them because of silence", c->silent);
+	row("handed over before their end", c->handovers);
 	row("attempts that failed", c->connect_failures);
-	row("resyncs (subscribed again)", c->resyncs);
+	row("resyncs (asked for it again)", c->resyncs);
+	row("snapshots asked for", c->snapshots);
+	row("  of them because of an edge", c->snapshots_edge);
+	row("  applied", c->snapshots_applied);
+	row("  too old", c->snapshots_too_old);
+	row("  without a usable answer", c->snapshot_failures);
+	row("edges the price has reached", c->edges_reached);
+	row("levels dropped", c->levels_dropped);
 	row("gaps seen", c->gaps);
 	row("crossed books seen", c->crossed);
 	row("messages refused", c->refused);

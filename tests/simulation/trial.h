@@ -42,7 +42,8 @@ struct trial_result {
 	int64_t simulated_ns, healed_after_ns;
 	uint64_t injected[N_FAULTS];
 	uint64_t books, bbos, trades; /* published and compared */
-	uint64_t connects, snapshots, gets;
+	uint64_t edges;               /* books among them that end at an edge */
+	uint64_t gets;
 	struct session_counters counters;
 };
 

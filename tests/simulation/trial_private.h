@@ -71,6 +71,7 @@ struct event {
 	uint32_t request;
 	bool pong;          /* BEAT */
 	bool binary, proof; /* FRAME: market data, whole */
+	bool book;          /* FRAME: about the book of `symbol` */
 	bool damaged_book;  /* FRAME: it was about the book of `symbol` */
 	size_t symbol;
 	uint16_t close_code;
@@ -111,6 +112,11 @@ struct rest_asked { /* a request slot of the session */
 	bool in_flight;
 	char *path;
 	int64_t not_before_ns; /* it has failed: the same may be asked again from then on */
+};
+
+struct heard {               /* of a symbol of the market */
+	uint32_t link, life; /* where a change of its book has arrived last */
+	bool mistaken;       /* its last snapshot was another's */
 };
 
 #define REST_KEPT 24
@@ -223,6 +229,7 @@ struct trial {
 	struct link links[MAX_LINKS];
 	uint32_t n_links;
 	struct rest_asked asked[SESSION_REST_SLOTS];
+	struct heard heard[MAX_SYMBOLS];
 	int64_t rest_quiet_until_ns; /* a limit of all requests was met */
 	struct rest_kept kept[REST_KEPT];
 	size_t n_kept;

@@ -98,7 +98,7 @@ static size_t format_level(char *out, size_t cap, const bc_level *l)
 }
 
 /* True: `n` published levels are the first of `m` true ones, and all of those that should be
- * shown unless the side ends at an edge. */
+ * shown unless the side ends at an edge. A side of which nothing is known is not fit. */
 static bool same_side(const char *name, const bc_level *got, uint32_t n, const bc_level *want,
 		      uint32_t m, bool edge, char *difference, size_t cap)
 {
@@ -112,7 +112,7 @@ static bool same_side(const char *name, const bc_level *got, uint32_t n, const b
 		snprintf(difference, cap, "%s %u is %s, not %s", name, k + 1, a, b);
 		return false;
 	}
-	if (n == m || (n < m && edge))
+	if (n == m || (n < m && edge && n > 0))
 		return true;
 	snprintf(difference, cap, "%u %s, not %u%s", n, name, m,
 		 edge ? ", and an edge does not explain it" : "");
