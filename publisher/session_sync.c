@@ -48,7 +48,7 @@ static void broke(struct session *s, uint32_t id, enum bc_reason reason)
 	struct symbol *sym = &s->symbols[id];
 	struct symbol_sync *y = &sym->sync;
 	bool followed = y->linked;
-	y->linked = false;
+	y->linked = sym->proven = false;
 	if (reason != BC_REASON_GAP || (followed && sym->had_data) || bc_state_fit(sym->state))
 		symbol_doubt(s, id, reason, SESSION_BOOK_ONLY);
 	if (followed)
@@ -105,7 +105,7 @@ static void doubt(struct session *s, uint32_t id, enum bc_reason reason)
 	struct symbol *sym = &s->symbols[id];
 	if (sym->had_data || reason != BC_REASON_GAP)
 		symbol_doubt(s, id, reason, SESSION_BOOK_ONLY);
-	sym->sync.linked = false;
+	sym->sync.linked = sym->proven = false;
 	sync_need(s, id, SYNC_FIRST_NS);
 }
 
