@@ -72,6 +72,8 @@ void judge_event(struct trial *t, uint32_t number, const struct bc_event *event)
 	if (!session_symbol(t->session, number, &view) || view.state != j->announced.state)
 		trial_fail(t, "states", "%s: %s comes before its state %s is announced", j->name,
 			   bc_channel_word(event->channel), bc_state_word(view.state));
+	if (event->channel == BC_CHANNEL_BOOK && event->exchange_seq != BC_SEQ_NONE)
+		j->handed_on = event->exchange_seq;
 	if (event->channel == BC_CHANNEL_DELTA)
 		trial_fail(t, "states", "%s: a change of a book on its way to the bus", j->name);
 }
@@ -201,6 +203,21 @@ void judge_damaged(struct trial *t, const struct event *e)
 			trial_fail(t, "not in doubt",
 				   "%s is %s after a frame of its book that nobody can read",
 				   j->name, bc_state_word(j->announced.state));
+	}
+}
+
+/* Who is told of a change, and is fit, shows it. */
+void judge_followed(struct trial *t, const struct event *e)
+{
+	for (size_t i = 0; i < MAX_NUMBERS && t->x->sync != NULL; i++) {
+		const struct judged *j = &t->judged[i];
+		if (j->followed && j->symbol == e->symbol && j->handed_on < e->book_id &&
+		    bc_state_fit(j->announced.state) && !is_told_twice(t, e->symbol, e->link))
+			trial_fail(t, "left behind",
+				   "%s is %s with its book %llu after a change up to %llu", j->name,
+				   bc_state_word(j->announced.state),
+				   (unsigned long long)j->handed_on,
+				   (unsigned long long)e->book_id);
 	}
 }
 

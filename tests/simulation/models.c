@@ -41,6 +41,9 @@ static uint64_t binance_trade_of(bc_str id)
 	return n > BINANCE_TRADE_IDS ? n - BINANCE_TRADE_IDS : n;
 }
 
+/* Binance spot takes any limit. */
+static const struct bc_snapshot_limit small[] = { { 20, 5 }, { 40, 5 }, { 100, 5 }, { 1000, 50 } };
+
 const struct model models[] = {
 	{ .exchange = "upbit",
 	  .is_book = upbit_is_book,
@@ -51,6 +54,8 @@ const struct model models[] = {
 	{ .exchange = "binance-spot",
 	  .is_book = binance_is_book,
 	  .trade_of = binance_trade_of,
+	  .limits = small,
+	  .n_limits = sizeof small / sizeof *small,
 	  .gets = 40,
 	  .gets_a_second = 2 },
 	{ .exchange = "binance-usdm",

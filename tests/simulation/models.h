@@ -13,6 +13,10 @@ struct model {
 	bool (*is_book)(bc_str frame); /* is this data frame about a book? */
 	/* The number of the trade in the market that has this id; 0: cannot be. */
 	uint64_t (*trade_of)(bc_str id);
+	/* Snapshots that are asked of the face instead of what the adapter names, so that the price
+	 * walks out of them within seconds; NULL: as the adapter says. */
+	const struct bc_snapshot_limit *limits;
+	size_t n_limits;
 	const char *too_many; /* in a reply: we have said too much too fast */
 	/* REST requests that one trial may make: this many, and so many a symbol and second. */
 	uint32_t gets, gets_a_second;

@@ -236,6 +236,14 @@ static bool deliver_damaged(struct link *link, size_t symbol, bc_str payload)
 	return true;
 }
 
+static void about(struct trial *t, struct event *e, size_t symbol, bc_str payload)
+{
+	e->symbol = symbol;
+	e->book = symbol != NOT_IN_MARKET && t->model->is_book(payload);
+	if (e->book && t->face->book_id != NULL)
+		e->book_id = t->face->book_id(t->market, symbol);
+}
+
 static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 {
 	struct trial *t = link->trial;
@@ -246,9 +254,7 @@ static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 		hold(link, payload);
 		return;
 	}
-	struct event *e = deliver(link, payload, opcode, true);
-	e->book = symbol != NOT_IN_MARKET && t->model->is_book(payload);
-	e->symbol = symbol;
+	about(t, deliver(link, payload, opcode, true), symbol, payload);
 	if (fault_hits(t, FAULT_DUPLICATE))
 		deliver(link, payload, opcode, true);
 	let_go(link);

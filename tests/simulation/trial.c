@@ -185,6 +185,8 @@ static void client_step(struct trial *t)
 		delivered = client_deliver(t, e);
 		if (delivered && e->damaged_book)
 			judge_damaged(t, e);
+		else if (delivered && e->book)
+			judge_followed(t, e);
 		free(e);
 	} else {
 		watch_for_spinning(t);
@@ -267,6 +269,14 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 	t->o = *options;
 	t->model = options->model;
 	t->x = bc_exchange_find(options->model->exchange);
+	if (options->model->limits != NULL) {
+		t->changed = *t->x;
+		t->sync = *t->x->sync;
+		t->sync.limits = options->model->limits;
+		t->sync.n_limits = options->model->n_limits;
+		t->changed.sync = &t->sync;
+		t->x = &t->changed;
+	}
 	t->face = sim_face_find(options->model->exchange);
 	t->result = out;
 	t->trace.verbose = options->verbose;

@@ -72,6 +72,7 @@ struct event {
 	bool pong;          /* BEAT */
 	bool binary, proof; /* FRAME: market data, whole */
 	bool book;          /* FRAME: about the book of `symbol` */
+	uint64_t book_id;   /* FRAME: number of the book when it was sent */
 	bool damaged_book;  /* FRAME: it was about the book of `symbol` */
 	size_t symbol;
 	uint16_t close_code;
@@ -186,6 +187,7 @@ struct judged { /* by the session's number */
 	uint64_t fit_seq[2]; /* newest exchange sequence of book, bbo since it became fit */
 	int64_t fit_time[2]; /* newest exchange time, where nothing is numbered */
 	uint64_t last_trade;
+	uint64_t handed_on; /* number of the newest book the session has handed on */
 };
 
 /* ------------------------------------------------------------------ the trial */
@@ -194,6 +196,8 @@ struct trial {
 	struct trial_options o;
 	const struct model *model;
 	const struct bc_exchange *x;
+	struct bc_exchange changed; /* with other limits */
+	struct bc_sync sync;
 	const struct sim_face *face;
 	struct dice dice; /* of everything */
 	struct plan plan;
@@ -307,8 +311,9 @@ void judge_removed(struct trial *t, uint32_t number);
 void judge_announced(struct trial *t, uint32_t number, const struct session_change *change);
 void judge_event(struct trial *t, uint32_t number, const struct bc_event *event);
 void judge_published(struct trial *t, const struct topic *topic, bc_str payload);
-void judge_damaged(struct trial *t, const struct event *e); /* a frame nobody can read */
-void judge_standstill(struct trial *t);                     /* of ours, just over */
+void judge_damaged(struct trial *t, const struct event *e);  /* a frame nobody can read */
+void judge_standstill(struct trial *t);                      /* of ours, just over */
+void judge_followed(struct trial *t, const struct event *e); /* a frame of a book was delivered */
 void judge_step(struct trial *t);
 bool judge_healed(struct trial *t, char *why, size_t cap); /* everybody who can be */
 bool judge_all_fit(const struct trial *t);
