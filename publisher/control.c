@@ -6,6 +6,7 @@
  *   LIST               200 symbol state reason, three frames a symbol
  *   RESYNC spec...     200, 404     ask the exchange for their books again
  *   RECONNECT          200          every connection is made anew
+ *   RENEW              200          the same, but each is replaced before it is dropped: no hole
  *   HEALTH             200 and one JSON object
  * Of several specs the first bad one ends the request, with 400 or 404 and the reason; those
  * before it have been done. */
@@ -93,6 +94,14 @@ static void on_reconnect(struct gateway *g, const struct bc_rpc_request *r)
 	bc_rpc_reply_end(g->ctl);
 }
 
+static void on_renew(struct gateway *g, const struct bc_rpc_request *r)
+{
+	(void)r;
+	session_renew(g->session, gateway_now());
+	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
+	bc_rpc_reply_end(g->ctl);
+}
+
 static void add_text(struct bc_json_writer *w, const char *key, const char *value)
 {
 	bc_json_key(w, bc_str_of(key));
@@ -142,7 +151,8 @@ static const struct {
 	void (*serve)(struct gateway *g, const struct bc_rpc_request *r);
 } verbs[] = {
 	{ "ADD", on_add },       { "REMOVE", on_remove },       { "LIST", on_list },
-	{ "RESYNC", on_resync }, { "RECONNECT", on_reconnect }, { "HEALTH", on_health },
+	{ "RESYNC", on_resync }, { "RECONNECT", on_reconnect }, { "RENEW", on_renew },
+	{ "HEALTH", on_health },
 };
 
 static void serve(struct gateway *g, const struct bc_rpc_request *r)
@@ -156,7 +166,9 @@ static void serve(struct gateway *g, const struct bc_rpc_request *r)
 		verbs[i].serve(g, r);
 		return;
 	}
-	refuse(g, BC_RPC_BAD, "unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT HEALTH");
+	refuse(g, BC_RPC_BAD,
+	       "unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT RENEW "
+	       "HEALTH");
 }
 
 static void on_readable(void *self)

@@ -152,6 +152,9 @@ bc_status session_remove(struct session *s, struct session_now now, const char *
 bc_status session_resync(struct session *s, struct session_now now, const char *spec, char *why,
 			 size_t cap);
 void session_reconnect(struct session *s, struct session_now now);
+/* The same without a hole: each connection is dropped when its successor brings all that it does.
+ */
+void session_renew(struct session *s, struct session_now now);
 
 /* ------------------------------------------------------------------ what can be asked */
 

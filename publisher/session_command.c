@@ -87,3 +87,12 @@ void session_reconnect(struct session *s, struct session_now now)
 		connection_give_up(s, i, BC_REASON_DISCONNECTED, "asked to");
 	}
 }
+
+void session_renew(struct session *s, struct session_now now)
+{
+	session_begin(s, now);
+	for (uint32_t i = 0; i < s->n_connections; i++) {
+		if (!s->connections[i].successor)
+			handover_wanted(s, i, "asked to");
+	}
+}

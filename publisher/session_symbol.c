@@ -186,7 +186,7 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 	history_lost(s, id);
 	if (sym->state == BC_STATE_HALTED)
 		return;
-	if (sym->had_data)
+	if (sym->had_data || reason == BC_REASON_NO_DATA) /* asked for, and not served */
 		symbol_set(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
 	else
 		symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);

@@ -120,15 +120,15 @@ bool binance_symbol_of(bc_str frame, char *out)
 
 /* ------------------------------------------------------------------ the faces */
 
-#define SHARED                                                                               \
-	.data_opcode = WS_TEXT, .reply_opcode = WS_TEXT, .intervals_s = binance_intervals_s, \
-	.n_intervals = BINANCE_INTERVALS, .journal = MARKET_JOURNAL,                         \
-	.symbol_of = binance_symbol_of, .state_free = free, .upgrade = binance_upgrade,      \
-	.request = binance_request, .session_new = binance_session_new,                      \
-	.session_free = binance_session_free, .opened = binance_opened,                      \
-	.control = binance_control, .message = binance_message, .tick = binance_tick,        \
-	.set = binance_set, .subscribed = binance_subscribed, .frame_of = binance_frame_of,  \
-	.body_id = binance_body_id, .wants = binance_wants
+#define SHARED                                                                                  \
+	.data_opcode = WS_TEXT, .reply_opcode = WS_TEXT, .intervals_s = binance_intervals_s,    \
+	.n_intervals = BINANCE_INTERVALS, .journal = MARKET_JOURNAL,                            \
+	.symbol_of = binance_symbol_of, .state_free = free, .upgrade = binance_upgrade,         \
+	.request = binance_request, .session_new = binance_session_new,                         \
+	.session_free = binance_session_free, .opened = binance_opened,                         \
+	.control = binance_control, .message = binance_message, .tick = binance_tick,           \
+	.set = binance_set, .put_status = binance_put_status, .subscribed = binance_subscribed, \
+	.frame_of = binance_frame_of, .body_id = binance_body_id, .wants = binance_wants
 
 const struct sim_face sim_face_binance_spot = {
 	.name = "binance-spot",

@@ -55,9 +55,15 @@ struct binance_state {
 	struct sim_limit connects;
 	struct {
 		uint32_t per_min;
+		int64_t minute_ns; /* so long is its minute */
 		uint32_t forgiven; /* requests after a 429 before the ban */
 		int64_t ban_ns;
 	} weight_rule;
+	struct {
+		uint64_t limits;  /* times a 429 began */
+		uint64_t bans;    /* times a 418 began */
+		uint64_t ignored; /* requests while one of them held */
+	} weight_count;
 	int64_t minute; /* of the weight used */
 	uint64_t used;
 	bool used_is_set; /* by a setting: it stands for the minute of the next request */
@@ -279,6 +285,7 @@ void binance_weight_init(struct binance_state *s);
 /* Takes `weight` and writes the header; false: the refusal is written. */
 bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint32_t weight,
 		   struct sim_reply *reply);
+void binance_put_status(const void *state, struct sim_buffer *out);
 
 /* ------------------------------------------------------------------ binance_settings.c */
 

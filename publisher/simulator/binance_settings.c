@@ -26,6 +26,11 @@ static void set_weight(struct binance_state *s, double value)
 	s->weight_rule.per_min = (uint32_t)value;
 }
 
+static void set_minute(struct binance_state *s, double value)
+{
+	s->weight_rule.minute_ns = (int64_t)(value * (double)BC_NS_PER_S);
+}
+
 static void set_used(struct binance_state *s, double value)
 {
 	s->used = (uint64_t)value;
@@ -88,6 +93,7 @@ static const struct setting {
 	void (*set)(struct binance_state *s, double value);
 } settings[] = {
 	{ "weight", 1, 1e9, set_weight },     /* a minute */
+	{ "minute", 1, 60, set_minute },      /* seconds */
 	{ "used", 0, 1e9, set_used },         /* of it, in this minute */
 	{ "forgiven", 0, 1e6, set_forgiven }, /* requests after a 429 before the ban */
 	{ "ban", 1, 1e6, set_ban },           /* seconds */
@@ -115,6 +121,7 @@ const char *binance_set(void *state, const char *name, double value)
 		settings[i].set(state, value);
 		return NULL;
 	}
-	return "set must be weight, used, forgiven, ban, messages, ping, pong, life, flat-errors, "
+	return "set must be weight, minute, used, forgiven, ban, messages, ping, pong, life, "
+	       "flat-errors, "
 	       "silent-legacy, silent-public or silent-market";
 }

@@ -11,6 +11,7 @@
 void binance_weight_init(struct binance_state *s)
 {
 	s->weight_rule.per_min = s->dialect->weight_per_min;
+	s->weight_rule.minute_ns = MINUTE_NS;
 	s->weight_rule.forgiven = FORGIVEN;
 	s->weight_rule.ban_ns = BAN_NS;
 }
@@ -49,25 +50,40 @@ static bool too_much(struct binance_state *s, int64_t now, struct sim_reply *rep
 /* Whoever goes on during a 429 is banned. */
 static bool refuse_again(struct binance_state *s, int64_t now, struct sim_reply *reply)
 {
+	s->weight_count.ignored++;
 	if (s->ignored++ < s->weight_rule.forgiven)
 		return too_much(s, now, reply);
+	s->weight_count.bans++;
 	s->banned_until_ns = now + s->weight_rule.ban_ns;
 	s->ignored = 0;
 	banned(s, now, reply);
 	return false;
 }
 
+void binance_put_status(const void *state, struct sim_buffer *out)
+{
+	const struct binance_state *s = state;
+
+	sim_buffer_printf(out, ",\"weight_used\":%llu,\"limits\":%llu,\"bans\":%llu",
+			  (unsigned long long)s->used, (unsigned long long)s->weight_count.limits,
+			  (unsigned long long)s->weight_count.bans);
+	sim_buffer_printf(out, ",\"ignored\":%llu", (unsigned long long)s->weight_count.ignored);
+}
+
 bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint32_t weight,
 		   struct sim_reply *reply)
 {
-	int64_t now = world->mono.ns, minute = world->now.ns / MINUTE_NS;
+	int64_t now = world->mono.ns, length = s->weight_rule.minute_ns;
+	int64_t minute = world->now.ns / length;
 
 	if (minute != s->minute && !s->used_is_set)
 		s->used = 0;
 	s->minute = minute;
 	s->used_is_set = false;
-	if (banned(s, now, reply))
+	if (banned(s, now, reply)) {
+		s->weight_count.ignored++;
 		return false;
+	}
 	if (now < s->blocked_until_ns)
 		return refuse_again(s, now, reply);
 	s->used += weight;
@@ -77,6 +93,7 @@ bool binance_weigh(struct binance_state *s, const struct sim_world *world, uint3
 	if (s->used <= s->weight_rule.per_min)
 		return true;
 	s->ignored = 0;
-	s->blocked_until_ns = now + (minute + 1) * MINUTE_NS - world->now.ns;
+	s->weight_count.limits++;
+	s->blocked_until_ns = now + (minute + 1) * length - world->now.ns;
 	return too_much(s, now, reply);
 }

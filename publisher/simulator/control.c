@@ -121,6 +121,8 @@ static void put_status(const struct sim *sim, struct sim_buffer *b)
 		sim_buffer_text(b, ",\"awaits\":");
 		sim_buffer_json(b, bc_str_of(sim->player.awaits));
 	}
+	if (sim->face->put_status != NULL)
+		sim->face->put_status(sim->face_state, b);
 	sim_buffer_printf(b, ",\"connections\":%zu,\"slow_closed\":%llu,\"protocol_errors\":%llu}",
 			  counts.open, (unsigned long long)counts.slow,
 			  (unsigned long long)counts.protocol_errors);

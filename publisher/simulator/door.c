@@ -69,6 +69,16 @@ static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_re
 	}
 }
 
+static void answer_truth(const struct sim *sim, bc_str name, struct sim_reply *reply)
+{
+	char symbol[MARKET_NAME_MAX];
+
+	if (http_decode(name, symbol, sizeof symbol) == BC_OK && symbol[0] != '\0')
+		sim_truth(sim, bc_str_of(symbol), reply);
+	else
+		refuse(reply, 404, -1);
+}
+
 static void answer(struct sim *sim, const struct http_request *r, struct sim_reply *reply)
 {
 	struct sim_world world = sim_world_now(sim);
@@ -79,7 +89,7 @@ static void answer(struct sim *sim, const struct http_request *r, struct sim_rep
 	else if (bc_str_is(r->path, "/truth"))
 		sim_truth(sim, BC_STR(""), reply);
 	else if (bc_str_starts(r->path, truth))
-		sim_truth(sim, (bc_str){ r->path.p + truth.n, r->path.n - truth.n }, reply);
+		answer_truth(sim, (bc_str){ r->path.p + truth.n, r->path.n - truth.n }, reply);
 	else if (bc_str_is(r->path, "/control") && bc_str_is(r->method, "POST"))
 		sim_control(sim, r->body, reply);
 	else if (take(&sim->door.rest_fail))

@@ -101,6 +101,9 @@ struct sim_face {
 	 * can be set. */
 	const char *(*set)(void *state, const char *name, double value);
 
+	/* Adds what it counts to an open JSON object: `,"key":value`. NULL: it counts nothing. */
+	void (*put_status)(const void *state, struct sim_buffer *out);
+
 	/* May this upgrade happen? status 101, with extra headers, or the refusal. */
 	void (*upgrade)(void *state, const struct sim_world *world, const struct http_request *r,
 			struct sim_reply *reply);

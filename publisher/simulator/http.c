@@ -182,7 +182,7 @@ static int hex_value(char c)
 	return -1;
 }
 
-static bc_status decode(bc_str text, char *out, size_t cap)
+bc_status http_decode(bc_str text, char *out, size_t cap)
 {
 	size_t n = 0;
 
@@ -219,7 +219,7 @@ bc_status http_query(const struct http_request *r, const char *key, char *out, s
 			rest.n = 0;
 		}
 		if (take_until(&pair, "=", &name) && bc_str_is(name, key))
-			return decode(pair, out, cap);
+			return http_decode(pair, out, cap);
 	}
 	return BC_ENOTFOUND;
 }

@@ -34,6 +34,8 @@ bc_status http_parse(const char *bytes, size_t n, struct http_request *out, size
 bc_str http_header(const struct http_request *r, const char *name);
 /* Is `token` in the comma separated value, in any case? */
 bool http_has_token(bc_str value, const char *token);
+/* Undoes %XX and +. BC_EPARSE: a bad %; BC_ERANGE: longer than cap. */
+bc_status http_decode(bc_str text, char *out, size_t cap);
 /* The decoded value of a query key into out[cap]. BC_ENOTFOUND, BC_EPARSE (bad %), BC_ERANGE. */
 bc_status http_query(const struct http_request *r, const char *key, char *out, size_t cap);
 

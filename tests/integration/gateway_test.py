@@ -175,6 +175,7 @@ class Commands(bookcast_test.Case):
         self.assertEqual((listed[0], listed[1][0], len(listed[1])), (200, "KRW-ETH", 3))
         health = json.loads(self.ctl("HEALTH")[1][0])
         self.assertEqual((health["exchange"], health["symbols"], health["state"]), ("upbit", 1, "live"))
+        self.assertEqual(self.ctl("RENEW"), (200, []))
         self.assertEqual(self.ctl("RECONNECT"), (200, []))
         state.wait(lambda m: m.topic == "upbit.KRW-ETH.book" and m.state == "stale", "stale while it reconnects")
 

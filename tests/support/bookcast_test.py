@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 import urllib.request
 
 import msgpack
@@ -295,12 +296,17 @@ def control(sim, verb, **arguments):
     return json.loads(text)
 
 
-def truth(sim, symbol):
-    """The true book: ([(price, quantity)], [(price, quantity)]) as decimals, best first."""
-    status, text = http(sim, "GET", f"/truth/{symbol}")
+def true_state(sim, symbol):
+    """What the simulator knows of a symbol."""
+    status, text = http(sim, "GET", f"/truth/{urllib.parse.quote(symbol)}")
     if status != 200:
         raise AssertionError(f"/truth/{symbol}: {status} {text}")
-    book = json.loads(text, parse_float=decimal.Decimal, parse_int=decimal.Decimal)
+    return json.loads(text)
+
+
+def truth(sim, symbol):
+    """The true book: ([(price, quantity)], [(price, quantity)]) as decimals, best first."""
+    book = true_state(sim, symbol)
     return levels(book["bids"]), levels(book["asks"])
 
 

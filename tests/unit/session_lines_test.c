@@ -383,6 +383,31 @@ Test(lines, acknowledged_and_silent_is_given_up)
 	done(r);
 }
 
+Test(lines, silent_from_the_beginning_says_so_until_there_is_data)
+{
+	struct rig *r = rig_with(options_of_lines());
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened_on(r, PUBLIC);
+	opened_on(r, MARKET);
+	ack_all_on(r, PUBLIC);
+	ack_all_on(r, MARKET);
+	pass(r, 6 * S);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	closed_as(r, MARKET, (struct session_closed){ 0 });
+	pass(r, S);
+	opened_on(r, PUBLIC);
+	opened_on(r, MARKET);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
+	ack_all_on(r, PUBLIC);
+	ack_all_on(r, MARKET);
+	says_on(r, PUBLIC, "book AAA 1 2");
+	says_on(r, MARKET, "ticker CANARY");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 /* ------------------------------------------------------------------ told to stay away */
 
 Test(lines, each_time_longer)

@@ -1,0 +1,134 @@
+"""A simulated Binance, spot and USD-M, that is silent, has had enough, sends bad snapshots, or dies: no book is
+called live that is not the true one, and all of them are live and true in the end."""
+import bookcast_test
+from binance_line import N, Line
+from bookcast_test import control, wait_until
+
+FAST = ("--silent-after", "2s", "--first-data-after", "2s")
+
+
+class Faults(Line):
+    def test_connections_end_without_a_word(self):
+        self.begin_live()
+        self.heard.forget()
+        self.fault("exchange", set="life", value=0.01)
+        self.wait_state(self.canary, "stale", "disconnected")
+        self.fault("clear")
+        self.wait_live()
+        self.assert_true_when_paused()
+
+    def test_acknowledged_and_silent(self):
+        for route, line in self.lines.items():
+            with self.subTest(line):
+                self.begin_live(*FAST)
+                self.fault("exchange", set=f"silent-{route}", value=1)
+                self.wait_state(self.canary, "stale", "no-data")
+                self.gateway.wait_log(f"line={line} ")
+                wait_until(lambda: not self.fit(), lambda: f"nobody is fit; {self.fit()}")
+                self.fault("clear")
+                self.wait_live()
+                self.assert_true_when_paused()
+                self.gateway.stop()
+                self.cache.stop()
+
+    def test_silent_from_the_beginning(self):
+        for route, line in self.lines.items():
+            with self.subTest(line):
+                self.begin(*FAST, before=[(f"silent-{route}", 1)])
+                self.wait_state(self.canary, "stale", "no-data")
+                self.gateway.wait_log(f"line={line} ")
+                self.assertEqual(self.fit(), [])
+                self.fault("clear")
+                self.wait_live()
+                self.assert_true_when_paused()
+                self.gateway.stop()
+                self.cache.stop()
+
+    def limited(self, **rule):
+        """So small a weight that the snapshots take some of the simulator's minutes."""
+        self.begin("--snapshot-levels", "500", rate=60,
+                   before=[("minute", 2), ("weight", self.weight), *rule.items()])
+        waiting = self.heard.wait(lambda m: m.channel == "heartbeat" and m.body[9]["snapshot_wait_ms"] > 0 and
+                                  m.body[9]["snapshots_waiting"] > 0, "a heartbeat that tells the wait").body[9]
+        self.assertGreater(waiting["symbols_syncing"], 0)
+        self.assertLessEqual(waiting["snapshot_wait_ms"], 60000)
+        self.wait_live(60)
+        self.assert_true_when_paused()
+        self.assertNotIn("stale", {state for s in self.states().values() for state, _ in s})
+        return control(self.sim, "status")
+
+    def test_it_waits_when_the_exchange_says_429(self):
+        said = self.limited(forgiven=3)
+        self.assertGreater(said["limits"], 1)
+        # Three may have been on their way beside the one that was refused; a fourth would be a ban.
+        self.assertEqual(said["bans"], 0)
+        self.assertLessEqual(said["ignored"], 3 * said["limits"])
+
+    def test_it_waits_while_it_is_banned(self):
+        said = self.limited(forgiven=0, ban=2)
+        self.assertGreater(said["bans"], 0)
+        self.assertLessEqual(said["ignored"], 3 * said["limits"])
+        wait_until(lambda: self.counter("rest_bans_total") > 0, "the bans are counted")
+
+    def no_lie_while(self, fault, **arguments):
+        """Every snapshot is asked for again, and something is wrong with the answers."""
+        self.begin_live("--snapshot-levels", "500")
+        self.heard.forget()
+        self.fault(fault, **arguments)
+        self.ctl("RESYNC", "*")
+        for _ in range(3):
+            self.assert_no_lie_when_paused()
+        self.wait_state(self.canary, "live", "none")
+        self.wait_live()
+        self.assert_true_when_paused()
+        self.assertEqual(bookcast_test.holes(self.heard.heard), [])
+
+    def test_snapshots_that_are_old(self):
+        self.no_lie_while("old-snapshot", n=N, changes=500)
+        wait_until(lambda: self.counter("snapshots_too_old_total") > 0, "old ones, counted")
+
+    def test_snapshots_that_are_late(self):
+        self.no_lie_while("rest-slow", n=N, ms=700)
+
+    def test_snapshots_that_fail(self):
+        # After some failures in a row it asks less and less often.
+        self.no_lie_while("rest-fail", n=4)
+        wait_until(lambda: self.counter("snapshot_failures_total") == 4, "failures, counted")
+
+    def test_snapshots_that_are_cut(self):
+        self.no_lie_while("rest-garbage", n=4)
+        wait_until(lambda: self.counter("snapshot_failures_total") == 4, "failures, counted")
+
+    def test_the_exchange_is_killed(self):
+        self.begin_live()
+        self.sim.kill()
+        self.wait_state(self.canary, "stale", "disconnected")
+        port = self.sim.ready["rest"].rsplit(":", 1)[1]
+        # The same market begins again: its numbers are lower than those of the books that were.
+        self.sim = self.start_sim(*self.sim_flags, "--listen", f"127.0.0.1:{port}")
+        self.wait_live()
+        self.assert_true_when_paused()
+
+    def test_the_gateway_is_killed(self):
+        self.begin_live()
+        self.gateway.kill()
+        wait_until(lambda: not self.fit(), "the cache misses the gateway")
+        self.gateway = self.start_gateway(self.sim, *self.gateway_flags)
+        self.wait_live()
+        self.assert_true_when_paused()
+
+
+class SpotTest(Faults, bookcast_test.Case):
+    exchange = "binance-spot"
+    lines = {"legacy": "stream"}
+    weight = 20 + 5 * 25  # the list and five snapshots a minute
+
+
+class UsdmTest(Faults, bookcast_test.Case):
+    exchange = "binance-usdm"
+    lines = {"public": "public", "market": "market"}
+    weight = 1 + 5 * 10
+
+
+if __name__ == "__main__":
+    bookcast_test.main()

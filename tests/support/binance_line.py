@@ -1,0 +1,133 @@
+"""A simulated Binance, spot or USD-M, a gateway, the cache and a subscriber of everything: what the tests of
+the whole line stand on."""
+import collections
+import re
+import urllib.request
+
+import bookcast_test
+from bookcast_test import FIT, ask, control, levels, wait_until
+
+N = 20
+LEVELS = 10  # published
+# Nothing of the past: it would take its part of the REST weight.
+PRESENT = ("--history-trades", "0", "--history-candles", "0", "--levels", LEVELS)
+
+
+class Line:
+    """Mixed into a Case; `exchange` is the subclass's."""
+
+    canary = "BTCUSDT"
+
+    def begin(self, *gateway_flags, sim_flags=(), n=N, rate=400, tls=False, before=None):
+        self.n = n
+        self.sim_flags = (*(() if tls else ("--plain",)), "--symbols", n, "--rate", rate, *sim_flags)
+        self.gateway_flags = (*PRESENT, "--metrics", "127.0.0.1:0", *gateway_flags)
+        self.sim = self.start_sim(*self.sim_flags)
+        self.fault_all(before or ())
+        self.heard = self.subscribe(f"{self.exchange}.")
+        self.gateway = self.start_gateway(self.sim, *self.gateway_flags)
+        self.cache = self.start_cache()
+
+    def begin_live(self, *gateway_flags, **options):
+        self.begin(*gateway_flags, **options)
+        self.wait_live()
+
+    def wait_live(self, seconds=bookcast_test.DEADLINE):
+        return self.wait_fit(self.n, f"{self.exchange}.", seconds)
+
+    def fault(self, name, **arguments):
+        return control(self.sim, "fault", name=name, **arguments)
+
+    def fault_all(self, settings):
+        for name, value in settings:
+            self.fault("exchange", set=name, value=value)
+
+    def logged(self, event):
+        """How often; the log says repeated lines together."""
+        lines = re.findall(rf"event={event} (.*)", self.gateway.err)
+        return sum(int(m.group(1)) if (m := re.search(r"repeated=(\d+)", line)) else 1 for line in lines)
+
+    def fit(self):
+        return [s for s, a in self.cached(f"{self.exchange}.").items() if a.state in FIT]
+
+    def ctl(self, *request):
+        self.assertEqual(ask(self.context, self.gateway.ready["ctl"], ("BC1", *request))[1], b"200")
+
+    def counter(self, name):
+        """What the gateway has counted; it copies its counters to where they are read once a second."""
+        url = f"http://{self.gateway.ready['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=bookcast_test.DEADLINE) as answer:
+            rows = (line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+            return sum(float(value) for key, value in rows if key.split("{")[0] == f"bookcast_{name}")
+
+    def difference(self, symbol, answer):
+        """Is this cached book the true one, as far as it claims to know? Else why not."""
+        true = bookcast_test.true_state(self.sim, symbol)
+        book = answer.message
+        if answer.state not in FIT:
+            return f"{answer.state} {book.reason}"
+        if book.exchange_seq != true["exchange_seq"]:
+            return f"{book.exchange_seq} of {true['exchange_seq']}"
+        for got, side in zip(book.body, ("bids", "asks")):
+            want = levels(true[side])[:LEVELS]
+            if not got or got != want[:len(got)]:
+                return f"{side} {got} and not {want}"
+            if len(got) < len(want) and "edge" not in book.flags:
+                return f"{len(got)} of {len(want)} {side}, and no edge"
+        return None
+
+    def assert_true_when_paused(self):
+        control(self.sim, "pause")
+        why = {}
+
+        def all_true():
+            books = self.cached(f"{self.exchange}.")
+            why.clear()
+            why.update({s: d for s, a in books.items() if (d := self.difference(s, a)) is not None})
+            return len(books) == self.n and not why
+        wait_until(all_true, lambda: f"every cached book is true; wrong: {why}")
+        control(self.sim, "resume")
+
+    def assert_no_lie_when_paused(self):
+        """As above, but whoever is not fit may hold anything."""
+        control(self.sim, "pause")
+        lies = {}
+
+        def none():
+            lies.clear()
+            lies.update({s: d for s, a in self.cached(f"{self.exchange}.").items()
+                         if a.state in FIT and (d := self.difference(s, a)) is not None})
+            return not lies
+        wait_until(none, lambda: f"every fit book is true; wrong: {lies}")
+        control(self.sim, "resume")
+
+    # What was heard, beside the gateway's own topics and what a subscriber is greeted with.
+
+    def data(self):
+        self.heard.drain()
+        return [m for m in self.heard.heard if "@" not in m.topic]
+
+    def states(self):
+        """(state, reason) of the state topics, by symbol."""
+        states = collections.defaultdict(list)
+        for m in self.data():
+            if m.channel == "state" and "welcome" not in m.flags:
+                states[self.symbol(m)].append((m.state, m.reason))
+        return states
+
+    def symbol(self, m):
+        return m.topic[len(self.exchange) + 1:].rsplit(".", 1)[0]
+
+    def wait_state(self, symbol, state, reason):
+        return self.heard.wait(lambda m: m.topic == f"{self.exchange}.{symbol}.state" and
+                               (m.state, m.reason) == (state, reason), f"{symbol} {state} ({reason})")
+
+    def assert_no_trade_lost(self):
+        """The ids of each symbol's trades are contiguous, each once and in order."""
+        ids = collections.defaultdict(list)
+        for m in self.data():
+            if m.channel == "trade":
+                ids[self.symbol(m)].append(int(m.body[3]))
+        self.assertGreater(len(ids), self.n / 2)
+        for symbol, got in ids.items():
+            self.assertEqual(got, list(range(got[0], got[0] + len(got))), symbol)
