@@ -300,7 +300,17 @@ static void note_data(struct board_line *line, const struct bc_message *m)
 		line->ts_open = m->body.candle.ts_open;
 }
 
-/* A trade or candle fetched by REST that happened before the one that is kept. */
+/* Trades of one and the same time. */
+static bool has_higher_id(const struct board_line *line, bc_str id)
+{
+	struct bc_message kept;
+	bc_str payload = { line->payload, line->n_payload };
+	return bc_message_decode(payload, &kept, NULL, 0) != BC_OK ||
+	       bc_trade_id_compare(id, kept.body.trade.trade_id) > 0;
+}
+
+/* A trade or candle fetched by REST that happened before the one that is kept, or is the very
+ * trade. */
 static bool is_history(const struct board_line *line, const struct bc_message *m)
 {
 	const struct bc_envelope *env = &m->envelope;
@@ -308,8 +318,11 @@ static bool is_history(const struct board_line *line, const struct bc_message *m
 		return false;
 	if (env->channel == BC_CHANNEL_CANDLE)
 		return m->body.candle.ts_open.ns < line->ts_open.ns;
-	return env->channel == BC_CHANNEL_TRADE && bc_wall_known(env->ts_exchange) &&
-	       env->ts_exchange.ns < line->ts_exchange.ns;
+	if (env->channel != BC_CHANNEL_TRADE || !bc_wall_known(env->ts_exchange))
+		return false;
+	if (env->ts_exchange.ns == line->ts_exchange.ns)
+		return !has_higher_id(line, m->body.trade.trade_id);
+	return env->ts_exchange.ns < line->ts_exchange.ns;
 }
 
 /* Seen before: it still proves what it says. */

@@ -1,6 +1,8 @@
 /* codec_trade.c - [price_exp, qty_exp, price, quantity, side, trade_id] */
 #include "proto/codec_body.h"
 
+#include <string.h>
+
 static bc_status encode_trade(struct bc_packer *k, const struct bc_message *m)
 {
 	const struct bc_trade *trade = &m->body.trade;
@@ -38,3 +40,10 @@ static void decode_trade(struct bc_unpacker *u, struct bc_message *m, struct bc_
 }
 
 const struct bc_body_codec bc_codec_trade = { encode_trade, decode_trade };
+
+int bc_trade_id_compare(bc_str a, bc_str b)
+{
+	if (a.n != b.n)
+		return a.n < b.n ? -1 : 1;
+	return a.n == 0 ? 0 : memcmp(a.p, b.p, a.n);
+}

@@ -125,6 +125,10 @@ struct bc_trade {
 	bc_str trade_id;
 };
 
+/* Which of two ids comes first, below 0: a. The shorter one, then by bytes: so numbers stand in
+ * their order, and words in some. */
+int bc_trade_id_compare(bc_str a, bc_str b);
+
 struct bc_ticker { /* any of them may be BC_DECIMAL_NONE */
 	bc_decimal last, open, high, low;
 	bc_decimal volume, quote_volume; /* rolling 24 h */

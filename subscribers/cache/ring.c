@@ -97,18 +97,11 @@ static bool read_key(const struct bc_message *m, struct key *key)
 	return e->channel == BC_CHANNEL_TRADE;
 }
 
-static int compare_ids(bc_str a, bc_str b)
-{
-	if (a.n != b.n)
-		return a.n < b.n ? -1 : 1;
-	return a.n == 0 ? 0 : memcmp(a.p, b.p, a.n);
-}
-
 static int compare_keys(const struct key *a, const struct key *b)
 {
 	if (a->at != b->at)
 		return a->at < b->at ? -1 : 1;
-	return compare_ids(a->id, b->id);
+	return bc_trade_id_compare(a->id, b->id);
 }
 
 /* Behind all that are not after it. */

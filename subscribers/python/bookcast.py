@@ -20,6 +20,9 @@
 A message has the fields of its channel (proto/README.md) as attributes: m.bids, m.price, m.state;
 m.as_dict() has all of them. Decimals are decimal.Decimal, times are ns since 1970, unknown is None.
 
+A trade whose m.flags hold "snapshot" is history: it may repeat what was said live, and be older than
+what came before it; m.trade_id tells. bus.latest() is never taken back by it, and bus.trades() has each once.
+
 Losses are seen by (epoch, topic, seq): m.lost says how many messages are missing before this one,
 and the cache is asked whether anything newer is there; bus.counters counts it all. A gateway that
 misses three heartbeats makes everything of it stale (reason "gateway"): recv() then returns a
@@ -151,6 +154,11 @@ def _side(elements, price, quantity):
 
 def _book(b):
     return {"bids": _side(b[2], b[0], b[1]), "asks": _side(b[3], b[0], b[1])}
+
+
+def _id_order(trade_id):
+    """Trade ids in their order where they are numbers: the shorter first."""
+    return len(trade_id or ""), trade_id or ""
 
 
 def _trade(b):
@@ -542,12 +550,16 @@ class Bus:
 
     @staticmethod
     def _is_history(m, newest):
-        """A trade or candle fetched by REST that happened before the newest one."""
+        """A trade or candle fetched by REST that happened before the newest one, or is the very trade."""
         time_of = {"trade": "ts_exchange", "candle": "ts_open"}.get(m.channel)
         if newest is None or time_of is None or "rest" not in m.flags:
             return False
         mine, its = getattr(m, time_of), getattr(newest, time_of)
-        return mine is not None and its is not None and mine < its
+        if mine is None or its is None:
+            return False
+        if m.channel == "trade" and mine == its:
+            return _id_order(m.trade_id) <= _id_order(newest.trade_id)
+        return mine < its
 
     def _count_gap(self, m, line):
         m.lost = m.seq - line.seq - 1

@@ -460,6 +460,18 @@ class OnTheBus(unittest.TestCase):
         self.assertEqual(self.received().seq, 4)
         self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "trade").seq, 4)
 
+    def test_of_trades_at_one_time_the_id_says_which_is_the_newest(self):
+        trades = "upbit.KRW-BTC.trade"
+        self.bus.subscribe("upbit", "KRW-BTC", "trade")
+        self.gateway.wait_for(trades.encode() + b"\0")
+        for seq, trade_id, flags, newest in ((1, "99", 0, 1), (2, "100", 0, 2), (3, "99", 5, 2),
+                                             (4, "100", 5, 2), (5, "101", 5, 5)):
+            body = msgpack.unpackb(vector("trade-plain").split(b"\0", 1)[1])[2]
+            body[5] = trade_id
+            self.gateway.publish(frame("trade-plain", body=body, seq=seq, ts_exchange=50, flags=flags))
+            self.assertEqual(self.received().seq, seq, "all are heard")
+            self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "trade").seq, newest)
+
     def test_trades_and_candles_that_the_cache_has_kept(self):
         def payloads(name, seqs):
             return [frame(name, seq=s).split(b"\0", 1)[1] for s in seqs]

@@ -620,13 +620,19 @@ BOARD_TEST(a_name_follows_the_symbol_that_is_listed)
 	instrument_seq = 1;
 }
 
-static bc_status trade_at(uint64_t epoch, uint64_t seq, int64_t at, uint32_t flags)
+static bc_status trade_of(uint64_t epoch, uint64_t seq, int64_t at, uint32_t flags, const char *id)
 {
 	struct bc_message m = { .envelope = bus_envelope(epoch, seq, BC_STATE_LIVE) };
 	m.envelope.ts_exchange.ns = at;
 	m.envelope.flags = flags;
-	m.body.trade = (struct bc_trade){ { 1, 0 }, { (int64_t)seq, 0 }, BC_SIDE_BUY, BC_STR("x") };
+	m.body.trade =
+		(struct bc_trade){ { 1, 0 }, { (int64_t)seq, 0 }, BC_SIDE_BUY, bc_str_of(id) };
 	return take("upbit.KRW-BTC.trade", m);
+}
+
+static bc_status trade_at(uint64_t epoch, uint64_t seq, int64_t at, uint32_t flags)
+{
+	return trade_of(epoch, seq, at, flags, "x");
 }
 
 static bc_status candle_at(uint64_t seq, int64_t start, uint32_t flags)
@@ -681,6 +687,21 @@ BOARD_TEST(history_is_not_the_newest_though_it_comes_last)
 	EXPECT_SEQ(topic, 1, 0);
 	cr_expect_eq(candle_at(3, 120, rest), BC_OK);
 	EXPECT_SEQ(topic, 3, 0);
+}
+
+BOARD_TEST(of_trades_at_one_time_the_id_says_which_is_the_newest)
+{
+	const uint32_t rest = BC_FLAG_SNAPSHOT | BC_FLAG_REST;
+	const char *topic = "upbit.KRW-BTC.trade";
+	symbols("0", 100, 1, "KRW-BTC", NULL);
+	trade_of(100, 1, 50, 0, "99");
+	trade_of(100, 2, 50, 0, "100");
+	trade_of(100, 3, 50, rest, "99"); /* told again for somebody else */
+	EXPECT_SEQ(topic, 2, 0);
+	trade_of(100, 4, 50, rest, "100");
+	EXPECT_SEQ(topic, 2, 0);
+	trade_of(100, 5, 50, rest, "101");
+	EXPECT_SEQ(topic, 5, 0);
 }
 
 Test(board, topics_are_bounded, .fini = close_board)
