@@ -58,16 +58,27 @@ bc_status gateway_outlet_open(struct gateway *g)
 
 /* ------------------------------------------------------------------ subscriptions */
 
+struct reading { /* one clock for all that a subscription to everything matches */
+	struct gateway *gateway;
+	struct session_now now;
+};
+
 static void on_match(void *self, uint32_t topic)
 {
-	struct gateway *g = self;
-	outlet_subscribed(g->outlet, bc_mono_now(), topic);
+	const struct reading *r = self;
+	struct gateway *g = r->gateway;
+	struct outlet_topic what;
+	outlet_subscribed(g->outlet, r->now.mono, topic);
+	if (outlet_topic(g->outlet, topic, &what))
+		session_history_wanted(g->session, r->now, what.symbol, what.channel,
+				       what.interval);
 }
 
 static void on_readable(void *self)
 {
 	struct gateway *g = self;
-	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, g);
+	struct reading reading = { g, gateway_now() };
+	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, &reading);
 	if (rc == BC_OK || rc == BC_EAGAIN)
 		return;
 	bc_log_event(g->log, BC_LOG_ERROR, "bus.subscriptions", BC_LOG_S("why", bc_bus_why(rc)),

@@ -220,6 +220,13 @@ static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
 	outlet_event(g->outlet, bc_mono_now(), symbol, event, received);
 }
 
+static bool act_listened(void *self, uint32_t symbol, enum bc_channel channel,
+			 enum bc_interval interval)
+{
+	struct gateway *g = self;
+	return outlet_listened(g->outlet, symbol, channel, interval);
+}
+
 static void act_log(void *self, enum bc_log_level level, const char *event,
 		    const struct bc_log_field *fields)
 {
@@ -241,8 +248,9 @@ static bc_status session_open(struct gateway *g)
 	struct session_options options = g->settings->session;
 	const struct bc_config *c = g->settings->config;
 	struct session_actions actions = {
-		g,         act_connect, act_disconnect,   act_send,       act_ping,  act_get,
-		act_added, act_removed, act_symbol_state, act_feed_state, act_event, act_log
+		g,         act_connect, act_disconnect, act_send,         act_ping,
+		act_get,   act_added,   act_removed,    act_symbol_state, act_feed_state,
+		act_event, act_log,     act_listened
 	};
 	char why[320];
 	if (getrandom(&options.seed, sizeof options.seed, GRND_NONBLOCK) < 0)

@@ -256,6 +256,7 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 		free(subject);
 		return rc;
 	}
+	subject->symbol = symbol;
 	o->symbols[symbol] = subject;
 	o->symbols_version++;
 	o->list_due = true;
@@ -294,6 +295,23 @@ bc_mono_time outlet_next_deadline(const struct outlet *o)
 const struct outlet_counters *outlet_counters(const struct outlet *o)
 {
 	return &o->count;
+}
+
+bool outlet_topic(const struct outlet *o, uint32_t topic, struct outlet_topic *out)
+{
+	const struct slot *slot = topic < o->topic_capacity ? o->by_topic[topic] : NULL;
+	if (slot == NULL || slot->subject == &o->gateway)
+		return false;
+	*out = (struct outlet_topic){ slot->subject->symbol, slot->channel, slot->interval };
+	return true;
+}
+
+bool outlet_listened(const struct outlet *o, uint32_t symbol, enum bc_channel channel,
+		     enum bc_interval interval)
+{
+	struct subject *subject = symbol < o->symbol_capacity ? o->symbols[symbol] : NULL;
+	const struct slot *slot = subject == NULL ? NULL : slot_of(subject, channel, interval);
+	return slot != NULL && o->out.wanted(o->out.self, slot->topic);
 }
 
 uint32_t outlet_topics(const struct outlet *o)

@@ -63,6 +63,19 @@ void outlet_heartbeat(struct outlet *o, bc_mono_time now, struct bc_heartbeat *h
 /* Somebody subscribed to this topic. */
 void outlet_subscribed(struct outlet *o, bc_mono_time now, uint32_t topic);
 
+struct outlet_topic {
+	uint32_t symbol;
+	enum bc_channel channel;
+	enum bc_interval interval; /* of candles */
+};
+
+/* What the topic with this number of the sender's says. False: nothing of a symbol. */
+bool outlet_topic(const struct outlet *o, uint32_t topic, struct outlet_topic *out);
+
+/* Does anybody listen to this topic of a symbol? */
+bool outlet_listened(const struct outlet *o, uint32_t symbol, enum bc_channel channel,
+		     enum bc_interval interval);
+
 /* Once a turn of the loop, and at the deadline: conflated values, welcomes, the symbol list.
  * True: welcomes are left for the next turn, do not sleep. */
 bool outlet_turn(struct outlet *o, bc_mono_time now);

@@ -66,7 +66,8 @@ struct slot {
 
 /* Who a topic speaks of: a symbol, or the gateway. */
 struct subject {
-	bc_str name; /* owned */
+	bc_str name;     /* owned */
+	uint32_t symbol; /* its number; not of the gateway */
 	enum bc_state state;
 	enum bc_reason reason;
 	bc_wall_time since;

@@ -65,6 +65,10 @@ struct session_actions {
 		      bc_wall_time received);
 	void (*log)(void *self, enum bc_log_level level, const char *event,
 		    const struct bc_log_field *fields);
+	/* Does anybody listen to this topic of a published symbol? NULL: somebody always does.
+	 * interval: of candles. */
+	bool (*listened)(void *self, uint32_t symbol, enum bc_channel channel,
+			 enum bc_interval interval);
 };
 
 /* ------------------------------------------------------------------ life */
@@ -78,7 +82,8 @@ struct session_options {
 	uint32_t max_levels;      /* kept of a side of a book out of changes */
 	uint32_t snapshot_levels; /* asked of a snapshot; rounded up to what is offered; 0: 1000 */
 	uint32_t weight_percent;  /* of the exchange's REST weight that we use at most; 0: 60 */
-	uint32_t history_trades, history_candles; /* asked by REST at the start; 0: none */
+	uint32_t history_trades, history_candles; /* asked by REST for who listens; 0: none */
+	int64_t history_again_ns; /* from one request for a topic's history to the next; 0: 60 s */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
 	uint64_t seed; /* of the jitter, and of the nonces of subscriptions */
 };
@@ -138,6 +143,11 @@ void session_rest_answer(struct session *s, struct session_now now, uint32_t req
 void session_rest_failed(struct session *s, struct session_now now, uint32_t request,
 			 const struct session_rest *failure);
 
+/* Somebody new listens to this topic, and has heard nothing of it: its history is told again, as
+ * soon as it may be asked for. Any channel; nothing where there is no history. Constant time. */
+void session_history_wanted(struct session *s, struct session_now now, uint32_t symbol,
+			    enum bc_channel channel, enum bc_interval interval);
+
 /* Commands. `spec` as in session_check_symbol(); a glob means all that match now, and, added,
  * all that are listed later. why[cap] says what is wrong.
  *   BC_OK         done, or on its way
@@ -180,7 +190,7 @@ struct session_counters {
 	uint64_t edges_reached;    /* the price was there before the next snapshot */
 	uint64_t buffers_full;     /* more changes came than are kept for one snapshot */
 	uint64_t levels_dropped;   /* beyond max_levels */
-	uint64_t history;          /* trades and candles taken from answers */
+	uint64_t history;          /* trades and candles published out of answers */
 	uint64_t banned;           /* times REST said 418 */
 	bc_wall_time last_message; /* the newest, by our clock */
 };

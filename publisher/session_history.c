@@ -1,19 +1,28 @@
-/* session_history.c - trades and candles from before the stream, told once.
+/* session_history.c - trades and candles from before the stream, for those who listen.
  *
- * When a symbol is subscribed, and again after a lost connection, its recent trades and the candles
- * of each interval are asked for, after everything else. What the answer holds goes out on the
- * symbol's own topics, oldest first, with the flags snapshot and rest: but for what was published
- * before. The stream is without a hole from its first message on, so it is enough to know, of each
- * topic, the oldest and the newest that was published, the newest from before the connection was
- * lost, and the first since:
+ * A symbol's recent trades, and the candles of each interval, are asked for after everything else
+ * and only while somebody listens: when the symbol is subscribed, again after a lost connection,
+ * and when somebody new listens to their topic. The last of these once in history_again_ns, so
+ * that it does not matter how often listeners come and go. What the answer holds goes out on the
+ * symbol's own topics, oldest first, with the flags snapshot and rest.
+ *
+ * Who has listened all the time is told nothing twice. The stream is without a hole from its first
+ * message on, so it is enough to know, of each topic, the oldest and the newest that was published,
+ * the newest from before the connection was lost, and the first since:
  *
  *    ... history ...  [oldest ... until]  ... history ...  [first ... newest]
+ *
+ * Who comes later has missed what was published before, and hears it by itself from then on. So
+ * what is not newer than the newest of that moment is told again, to everybody; the open candle is
+ * not, since a newcomer is welcomed with it. That an exchange's REST lags by more than AFTER_NS
+ * behind its stream is taken as impossible: so long a newcomer waits for the request, and if more
+ * come meanwhile, for up to PATIENCE_NS.
  *
  * Trades are told apart by their ids where these are whole numbers, which grow with time on every
  * exchange that numbers them, else by the exchange's times; candles by when they opened. Where the
  * stream has brought nothing yet, the last trades of the answer are remembered, so that the stream
  * may still bring them; that it lags by more than TRADES_KNOWN of them while it has been silent for
- * HISTORY_AFTER_NS is taken as impossible.
+ * AFTER_NS is taken as impossible.
  *
  * History proves nothing: not the connection, not the symbol. */
 #include "publisher/session_private.h"
@@ -23,6 +32,11 @@
 
 #define TRIES_MAX 3
 #define KEPT_MAX  5000
+#define NO_SPAN   UINT32_MAX
+
+#define AFTER_NS    (2 * BC_NS_PER_S)
+#define PATIENCE_NS (10 * BC_NS_PER_S)
+#define AGAIN_NS    (60 * BC_NS_PER_S)
 
 struct mark { /* where a trade or a candle stands in its topic */
 	bool known, numbered;
@@ -30,15 +44,19 @@ struct mark { /* where a trade or a candle stands in its topic */
 	bc_wall_time at;
 };
 
-struct span { /* what was published of one topic */
-	struct mark oldest, newest, until, first;
+struct span {                                     /* one topic */
+	struct mark oldest, newest, until, first; /* what was published */
+	struct mark again;      /* the newest when somebody came who has not heard it; or unknown */
+	bc_mono_time came_at;   /* the last who did */
+	bc_mono_time asked_at;  /* the last request */
+	bc_mono_time wanted_at; /* since when the next one is */
+	bc_mono_time not_before;
+	unsigned failures;
 };
 
 struct history {
-	bool asked;      /* since its lines were last made */
-	uint32_t wanted; /* 1u << of spans[] */
-	unsigned failures;
-	bc_mono_time not_before;
+	bool asked;          /* since its lines were last made */
+	uint32_t wanted;     /* 1u << of spans[] */
 	struct span spans[]; /* of trades, and of the candles of each interval we follow */
 };
 
@@ -128,6 +146,14 @@ static bool is_new(const struct span *span, const struct mark *mark, bool candle
 	return !span->first.known || is_before(mark, &span->first);
 }
 
+/* Was it published before somebody came, who is to be told of it? */
+static bool is_missed(const struct span *span, const struct mark *mark, bool candle)
+{
+	if (!span->again.known)
+		return false;
+	return candle ? is_before(mark, &span->again) : !is_before(&span->again, mark);
+}
+
 /* ------------------------------------------------------------------ the stream */
 
 void history_live(struct session *s, uint32_t symbol, const struct bc_event *event)
@@ -146,6 +172,7 @@ void history_live(struct session *s, uint32_t symbol, const struct bc_event *eve
 	published(span, &mark);
 }
 
+/* Who came while it was lost, or shortly before, is still to be told all. */
 void history_lost(struct session *s, uint32_t symbol)
 {
 	struct history *h = s->symbols[symbol].rest.history;
@@ -159,6 +186,28 @@ void history_lost(struct session *s, uint32_t symbol)
 	}
 }
 
+/* ------------------------------------------------------------------ wanting */
+
+static void want(struct session *s, struct history *h, enum rest_job_id id, uint32_t span,
+		 bc_mono_time not_before)
+{
+	struct rest_job *job = &s->rest.jobs[id];
+	struct span *t = &h->spans[span];
+	h->wanted |= 1u << span;
+	t->wanted_at = s->now.mono;
+	t->not_before = not_before;
+	rest_want(s, id);
+	job->queue_at = mono_min(job->queue_at, not_before);
+}
+
+static struct history *history_new(const struct session *s)
+{
+	struct history *h = calloc(1, sizeof *h + n_spans(s) * sizeof h->spans[0]);
+	for (uint32_t i = 0; h != NULL && i < n_spans(s); i++)
+		h->spans[i].came_at = h->spans[i].asked_at = BUDGET_NOW;
+	return h;
+}
+
 void history_subscribed(struct session *s, uint32_t symbol)
 {
 	struct symbol *sym = &s->symbols[symbol];
@@ -168,20 +217,67 @@ void history_subscribed(struct session *s, uint32_t symbol)
 	if (sym->missing != 0)
 		return; /* what it misses on another line of its own is history, too */
 	if (sym->rest.history == NULL)
-		sym->rest.history =
-			calloc(1, sizeof(struct history) + n_spans(s) * sizeof(struct span));
+		sym->rest.history = history_new(s);
 	struct history *h = sym->rest.history;
 	if (h == NULL)
 		return; /* the feed goes on without */
 	h->asked = true;
-	h->wanted = wanted;
-	h->failures = 0;
-	h->not_before = mono_plus(s->now.mono, HISTORY_AFTER_NS);
-	for (int job = JOB_TRADES; job <= JOB_CANDLES; job++) {
-		struct rest_job *j = &s->rest.jobs[job];
-		rest_want(s, (enum rest_job_id)job);
-		j->queue_at = mono_min(j->queue_at, h->not_before);
+	for (uint32_t i = 0; i < n_spans(s); i++) {
+		if ((wanted >> i & 1) == 0)
+			continue;
+		h->spans[i].failures = 0;
+		want(s, h, i == 0 ? JOB_TRADES : JOB_CANDLES, i, mono_plus(s->now.mono, AFTER_NS));
 	}
+}
+
+static int64_t again_ns(const struct session *s)
+{
+	return s->o.history_again_ns > 0 ? s->o.history_again_ns : AGAIN_NS;
+}
+
+/* The span of a topic whose history is served; NO_SPAN: there is none. */
+static uint32_t span_of(const struct session *s, enum bc_channel channel, enum bc_interval interval)
+{
+	if (channel == BC_CHANNEL_TRADE)
+		return spans_of_job(s, JOB_TRADES) != 0 ? 0 : NO_SPAN;
+	if (channel != BC_CHANNEL_CANDLE || (s->o.intervals >> interval & 1) == 0)
+		return NO_SPAN;
+	return spans_of_job(s, JOB_CANDLES) != 0 ? span_of_interval(s, interval) : NO_SPAN;
+}
+
+/* However many come: one request, put off for the last of them, but not for ever. */
+static void postpone(struct span *t)
+{
+	bc_mono_time settled =
+		mono_min(mono_plus(t->came_at, AFTER_NS), mono_plus(t->wanted_at, PATIENCE_NS));
+	if (settled.ns > t->not_before.ns)
+		t->not_before = settled;
+}
+
+void session_history_wanted(struct session *s, struct session_now now, uint32_t symbol,
+			    enum bc_channel channel, enum bc_interval interval)
+{
+	session_begin(s, now);
+	uint32_t span = span_of(s, channel, interval);
+	if (span == NO_SPAN || symbol >= s->symbol_limit || s->symbols[symbol].name.p == NULL)
+		return;
+	struct history *h = s->symbols[symbol].rest.history;
+	if (h == NULL)
+		return; /* nothing was published before, but what will be asked for anyhow */
+	struct span *t = &h->spans[span];
+	t->again = t->newest;
+	t->came_at = s->now.mono;
+	if (!h->asked)
+		return; /* it will be, when it is subscribed */
+	if ((h->wanted >> span & 1) != 0) {
+		postpone(t);
+		return;
+	}
+	bc_mono_time settled = mono_plus(t->came_at, AFTER_NS);
+	bc_mono_time allowed = mono_plus(t->asked_at, again_ns(s));
+	t->failures = 0;
+	want(s, h, span == 0 ? JOB_TRADES : JOB_CANDLES, span,
+	     settled.ns > allowed.ns ? settled : allowed);
 }
 
 void history_forget(struct session *s, uint32_t symbol)
@@ -192,31 +288,71 @@ void history_forget(struct session *s, uint32_t symbol)
 
 /* ------------------------------------------------------------------ asking */
 
+/* Had whoever came last been there for long enough when it was asked? */
+static bool was_settled(const struct span *t, bc_mono_time asked_at)
+{
+	return mono_plus(t->came_at, AFTER_NS).ns <= asked_at.ns;
+}
+
+static bool is_listened(const struct session *s, uint32_t symbol, uint32_t span)
+{
+	if (s->act.listened == NULL)
+		return true;
+	if (span == 0)
+		return s->act.listened(s->act.self, symbol, BC_CHANNEL_TRADE, 0);
+	return s->act.listened(s->act.self, symbol, BC_CHANNEL_CANDLE, interval_of_span(s, span));
+}
+
+/* One of these spans that may be asked for now; else NO_SPAN, and *next when one may be. Those that
+ * nobody listens to any more are dropped: whoever comes makes them wanted again. */
+static uint32_t span_due(const struct session *s, uint32_t symbol, uint32_t spans,
+			 bc_mono_time *next)
+{
+	struct history *h = s->symbols[symbol].rest.history;
+	for (uint32_t left = h->wanted & spans; left != 0; left &= left - 1) {
+		uint32_t span = (uint32_t)__builtin_ctz(left);
+		if (h->spans[span].not_before.ns > s->now.mono.ns)
+			*next = mono_min(*next, h->spans[span].not_before);
+		else if (is_listened(s, symbol, span))
+			return span;
+		else
+			h->wanted &= ~(1u << span);
+	}
+	return NO_SPAN;
+}
+
+static void span_asked(struct session *s, struct history *h, uint32_t span)
+{
+	struct span *t = &h->spans[span];
+	t->asked_at = s->now.mono;
+	t->not_before = mono_plus(t->asked_at, again_ns(s));
+	t->wanted_at = t->asked_at;
+	if (was_settled(t, t->asked_at))
+		h->wanted &= ~(1u << span);
+}
+
+/* In turns, from where the last one was: nobody waits behind those who ask again and again. */
 bool history_pick(struct session *s, struct rest_request *request)
 {
 	struct rest_job *job = &s->rest.jobs[request->job];
 	uint32_t spans = spans_of_job(s, request->job);
-	bool wanted = false;
 	bc_mono_time next = MONO_NEVER;
-	for (uint32_t i = 0; i < s->symbol_limit; i++) {
-		const struct symbol *sym = &s->symbols[i];
-		struct history *h = sym->name.p == NULL ? NULL : sym->rest.history;
-		if (h == NULL || (h->wanted & spans) == 0)
+	for (uint32_t n = 0; n < s->symbol_limit; n++) {
+		uint32_t i = (job->turn + n) % s->symbol_limit;
+		struct history *h =
+			s->symbols[i].name.p == NULL ? NULL : s->symbols[i].rest.history;
+		uint32_t span = h == NULL ? NO_SPAN : span_due(s, i, spans, &next);
+		if (span == NO_SPAN)
 			continue;
-		wanted = true;
-		if (h->not_before.ns > s->now.mono.ns) {
-			next = mono_min(next, h->not_before);
-			continue;
-		}
-		uint32_t span = (uint32_t)__builtin_ctz(h->wanted & spans);
-		h->wanted &= ~(1u << span);
+		span_asked(s, h, span);
+		job->turn = i;
 		request->symbol = i;
 		if (request->job == JOB_CANDLES)
 			request->interval = interval_of_span(s, span);
 		s->rest.n_kept = 0;
 		return true;
 	}
-	job->wanted = wanted;
+	job->wanted = next.ns != MONO_NEVER.ns;
 	job->queue_at = next;
 	return false;
 }
@@ -280,8 +416,9 @@ static void publish_trades(struct session *s, uint32_t symbol, struct span *span
 		struct history_item *item = &s->rest.kept[i];
 		bc_str *id = &item->event.body.trade.trade_id;
 		id->p = item->id;
-		if (!is_new(&before, &item->mark, false) ||
-		    (id->n > 0 && trade_known(s, symbol, *id))) {
+		if (!is_missed(&before, &item->mark, false) &&
+		    (!is_new(&before, &item->mark, false) ||
+		     (id->n > 0 && trade_known(s, symbol, *id)))) {
 			s->count.duplicates++;
 			continue;
 		}
@@ -297,7 +434,7 @@ static void publish_candles(struct session *s, uint32_t symbol, struct span *spa
 	const struct span before = *span;
 	for (uint32_t i = 0; i < s->rest.n_kept; i++) {
 		struct history_item *item = &s->rest.kept[i];
-		if (!is_new(&before, &item->mark, true)) {
+		if (!is_missed(&before, &item->mark, true) && !is_new(&before, &item->mark, true)) {
 			s->count.duplicates++;
 			continue;
 		}
@@ -306,40 +443,39 @@ static void publish_candles(struct session *s, uint32_t symbol, struct span *spa
 	}
 }
 
-static void try_again(struct session *s, const struct rest_request *r, enum rest_end end)
+static void try_again(struct session *s, struct history *h, const struct rest_request *r,
+		      uint32_t span, enum rest_end end)
 {
-	struct history *h = s->symbols[r->symbol].rest.history;
-	struct rest_job *job = &s->rest.jobs[r->job];
-	h->failures += end == REST_BAD;
-	if (h->failures >= TRIES_MAX) {
-		h->wanted = 0; /* the topics go on without */
+	struct span *t = &h->spans[span];
+	t->failures += end == REST_BAD;
+	if (t->failures >= TRIES_MAX) {
+		h->wanted &= ~(1u << span); /* the topic goes on without */
 		return;
 	}
-	h->wanted |= 1u << (r->job == JOB_TRADES ? 0 : span_of_interval(s, r->interval));
-	h->not_before = mono_plus(s->now.mono,
-				  REST_WAIT_MIN_NS + backoff_wait_ns(2 * h->failures + 2,
-								     REST_WAIT_MAX_NS, &s->random));
-	job->queue_at = mono_min(job->queue_at, h->not_before);
-	job->wanted = true;
+	int64_t wait = backoff_wait_ns(2 * t->failures + 2, REST_WAIT_MAX_NS, &s->random);
+	want(s, h, r->job, span, mono_plus(s->now.mono, REST_WAIT_MIN_NS + wait));
 }
 
 void history_ended(struct session *s, const struct rest_request *r, enum rest_end end)
 {
 	struct history *h = s->symbols[r->symbol].rest.history;
 	uint32_t n = s->rest.n_kept;
+	uint32_t span = r->job == JOB_TRADES ? 0 : span_of_interval(s, r->interval);
 	s->rest.n_kept = 0;
 	if (h == NULL)
 		return;
 	if (end != REST_GOOD) {
-		try_again(s, r, end);
+		try_again(s, h, r, span, end);
 		return;
 	}
 	s->rest.n_kept = n;
 	if (n > 0)
 		qsort(s->rest.kept, n, sizeof *s->rest.kept, by_age);
 	if (r->job == JOB_TRADES)
-		publish_trades(s, r->symbol, &h->spans[0]);
+		publish_trades(s, r->symbol, &h->spans[span]);
 	else
-		publish_candles(s, r->symbol, &h->spans[span_of_interval(s, r->interval)]);
+		publish_candles(s, r->symbol, &h->spans[span]);
 	s->rest.n_kept = 0;
+	if (was_settled(&h->spans[span], r->asked_at))
+		h->spans[span].again = (struct mark){ 0 };
 }

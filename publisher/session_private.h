@@ -15,7 +15,7 @@
  *   session_rest.c        REST requests: what goes next, their weight and their pace
  *   session_answer.c      what came of them: answers, failures, 429 and 418
  *   session_snapshot.c    which symbols wait for a snapshot, and who of them is next
- *   session_history.c     trades and candles from before the stream, told once
+ *   session_history.c     trades and candles from before the stream, for those who listen
  *   session_directory.c   what the exchange lists; globs, unified and unknown names
  *   session_command.c     add, remove, resync, reconnect */
 #ifndef SESSION_PRIVATE_H
@@ -42,7 +42,6 @@
 #define RESYNC_SPACING_NS  (5 * BC_NS_PER_S)
 #define REST_WAIT_MIN_NS   BC_NS_PER_S
 #define REST_WAIT_MAX_NS   (60 * BC_NS_PER_S)
-#define HISTORY_AFTER_NS   (2 * BC_NS_PER_S)
 #define LISTING_REFRESH_NS (600 * BC_NS_PER_S)
 #define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
 #define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
@@ -186,6 +185,7 @@ struct rest_job {
 	unsigned failures;            /* in a row */
 	bc_mono_time not_before;      /* after failures, or until the next round */
 	bc_mono_time queue_at;        /* before that, none of those who wait may go */
+	uint32_t turn;                /* history: whose turn it was */
 	struct budget budget;
 	uint32_t *batch; /* TICKS: symbols of the request in flight */
 	uint32_t n_batch, max_batch;
@@ -310,7 +310,7 @@ struct session {
 
 static inline bc_mono_time mono_plus(bc_mono_time t, int64_t ns)
 {
-	return (bc_mono_time){ ns > INT64_MAX - t.ns && t.ns > 0 ? INT64_MAX : t.ns + ns };
+	return (bc_mono_time){ t.ns > 0 && ns > INT64_MAX - t.ns ? INT64_MAX : t.ns + ns };
 }
 
 static inline bc_mono_time mono_min(bc_mono_time a, bc_mono_time b)

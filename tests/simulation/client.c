@@ -236,7 +236,8 @@ bool client_open(struct trial *t)
 {
 	struct session_actions actions = {
 		t,         act_connect, act_disconnect,   act_send,       act_ping,  act_get,
-		act_added, act_removed, act_symbol_state, act_feed_state, act_event, act_log
+		act_added, act_removed, act_symbol_state, act_feed_state, act_event, act_log,
+		NULL
 	};
 	char why[256] = "";
 	pick_options(t);

@@ -38,6 +38,7 @@ struct rig {
 	char told[MAX_OUT]; /* trades by their ids, candles by when they opened: "7 8* ", of REST *
 			     */
 	uint32_t last_flags;
+	const char *deaf; /* channels that hold this text are not listened to; "": none is */
 	struct {
 		uint64_t seq;
 		uint32_t n_bids, n_asks, flags;
@@ -199,6 +200,15 @@ static inline void on_log(void *self, enum bc_log_level level, const char *event
 	note(r->logged, "; ");
 }
 
+static inline bool on_listened(void *self, uint32_t symbol, enum bc_channel channel,
+			       enum bc_interval interval)
+{
+	struct rig *r = self;
+	(void)symbol;
+	(void)interval;
+	return r->deaf == NULL || strstr(bc_channel_word(channel), r->deaf) == NULL;
+}
+
 /* ------------------------------------------------------------------ what the world does */
 
 static inline struct session_options options_for_tests(void)
@@ -223,9 +233,9 @@ static inline struct rig *rig_with(struct session_options options)
 	char why[256] = "";
 	session_free(&r->session);
 	*r = (struct rig){ .now = { { 1000 * S }, { 1000 * S }, { 1700000000 * S } } };
-	struct session_actions actions = { r,        on_connect, on_disconnect, on_send,
-					   on_ping,  on_get,     on_added,      on_removed,
-					   on_state, on_feed,    on_event,      on_log };
+	struct session_actions actions = { r,        on_connect, on_disconnect, on_send,  on_ping,
+					   on_get,   on_added,   on_removed,    on_state, on_feed,
+					   on_event, on_log,     on_listened };
 	cr_assert_eq(session_new(&r->session, &options, &actions, why, sizeof why), BC_OK, "%s",
 		     why);
 	return r;

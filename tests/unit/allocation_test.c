@@ -215,7 +215,8 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 					   act_symbol_state,
 					   act_feed_state,
 					   act_event,
-					   act_log };
+					   act_log,
+					   NULL };
 	char why[256] = "";
 	*r = (struct rig){
 		.now = { { BC_NS_PER_S }, { BC_NS_PER_S }, { 1790134742 * BC_NS_PER_S } }

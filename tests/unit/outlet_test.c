@@ -374,6 +374,42 @@ Test(outlet, past_candles_alone_are_all_told)
 	}
 }
 
+/* ------------------------------------------------------------------ whose topic it is */
+
+Test(outlet, knows_what_a_topic_says_and_whether_anybody_listens)
+{
+	struct outlet_options o = options();
+	struct outlet_topic what;
+	o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_CANDLE);
+	o.intervals = 1u << BC_INTERVAL_1M | 1u << BC_INTERVAL_1H;
+	struct rig *r = rig_with(o, 2);
+	size_t of_symbols = 0;
+	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
+		char name[64];
+		if (!outlet_topic(r->outlet, i, &what)) {
+			cr_expect(!r->open[i] || strstr(r->topics[i], ".@") != NULL, "%s",
+				  r->topics[i]);
+			continue;
+		}
+		of_symbols++;
+		bool candle = what.channel == BC_CHANNEL_CANDLE;
+		snprintf(name, sizeof name, "x.%s.%s%s%s", what.symbol == 0 ? "A" : "S1",
+			 bc_channel_word(what.channel), candle ? "-" : "",
+			 candle ? bc_interval_word(what.interval) : "");
+		cr_expect_str_eq(r->topics[i], name);
+	}
+	cr_expect_eq(of_symbols, 2 * (4 + 2 + 2));
+	r->deaf = "S1.candle-1h";
+	cr_expect(outlet_listened(r->outlet, 1, BC_CHANNEL_CANDLE, BC_INTERVAL_1M));
+	cr_expect(outlet_listened(r->outlet, 0, BC_CHANNEL_CANDLE, BC_INTERVAL_1H));
+	cr_expect_not(outlet_listened(r->outlet, 1, BC_CHANNEL_CANDLE, BC_INTERVAL_1H));
+	cr_expect_not(outlet_listened(r->outlet, 1, BC_CHANNEL_CANDLE, BC_INTERVAL_4H));
+	cr_expect_not(outlet_listened(r->outlet, 7, BC_CHANNEL_TRADE, 0));
+	outlet_symbol_remove(r->outlet, 1);
+	cr_expect_not(outlet_listened(r->outlet, 1, BC_CHANNEL_TRADE, 0));
+	done(r);
+}
+
 /* ------------------------------------------------------------------ welcomes */
 
 Test(outlet, welcome_repeats_the_last_one_with_its_number)

@@ -115,6 +115,10 @@ typedef struct bookcast_book {             /* of book, and of bbo with at most o
 	size_t n_bids, n_asks;
 } bookcast_book;
 
+/* A trade flagged SNAPSHOT is history: it may repeat what was said live, to you or before you came;
+ * trade_id tells. It may be older than those before it, and comes whenever somebody subscribes, or
+ * after the exchange was lost. bookcast_latest() is never taken back by it, and bookcast_trades()
+ * has each once. The same goes for candles with SNAPSHOT and REST. */
 typedef struct bookcast_trade {
 	bookcast_decimal price, quantity;
 	int side;
