@@ -60,8 +60,7 @@ static void on_reject(void *self, const struct bc_reject *reject)
 	fprintf(stderr, "%s\n", row);
 }
 
-/* An adapter that asks for a snapshot by itself has no rule to join it by (struct bc_sync), so
- * there is no book that wants it. */
+/* A recording can be asked for nothing. */
 static void on_request(void *self, const struct bc_request *request)
 {
 	(void)self;

@@ -200,14 +200,6 @@ static void request_send(struct session *s, const struct bc_request *request)
 	}
 }
 
-/* Books that are whole in every message need no snapshot by REST, so a GET is a mistake. */
-static void request_get(struct session *s, const struct bc_request *request)
-{
-	s->count.refused++;
-	session_log(s, BC_LOG_ERROR, "feed.unserved", BC_LOG_B("path", request->text),
-		    BC_LOG_B("symbol", request->symbol));
-}
-
 static void request_resync(struct session *s, const struct bc_request *request)
 {
 	uint32_t id = bc_name_find(&s->by_name, request->symbol);
@@ -230,7 +222,6 @@ static void on_request(void *self, const struct bc_request *request)
 {
 	static void (*const serve[])(struct session *, const struct bc_request *) = {
 		[BC_REQUEST_SEND] = request_send,
-		[BC_REQUEST_GET] = request_get,
 		[BC_REQUEST_RESYNC] = request_resync,
 	};
 	serve[request->kind](self, request);

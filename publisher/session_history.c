@@ -96,24 +96,13 @@ static uint32_t spans_of_job(const struct session *s, enum rest_job_id job)
 
 /* ------------------------------------------------------------------ marks */
 
-static bool is_number(bc_str id, uint64_t *out)
-{
-	*out = 0;
-	for (size_t i = 0; i < id.n; i++) {
-		if (id.p[i] < '0' || id.p[i] > '9' || i == 19)
-			return false;
-		*out = *out * 10 + (uint64_t)(id.p[i] - '0');
-	}
-	return id.n > 0;
-}
-
 static struct mark mark_of(const struct bc_event *event)
 {
 	struct mark mark = { .at = event->ts_exchange };
 	if (event->channel == BC_CHANNEL_CANDLE)
 		mark.at = event->body.candle.ts_open;
 	else
-		mark.numbered = is_number(event->body.trade.trade_id, &mark.number);
+		mark.numbered = trade_number(event->body.trade.trade_id, &mark.number);
 	mark.known = mark.numbered || bc_wall_known(mark.at);
 	return mark;
 }

@@ -5,8 +5,7 @@
 
 /* ------------------------------------------------------------------ trades */
 
-/* An id that is a number; false: it is a word, or does not fit. */
-static bool number_of(bc_str id, uint64_t *out)
+bool trade_number(bc_str id, uint64_t *out)
 {
 	uint64_t n = 0;
 	if (id.n == 0 || id.n > 19)
@@ -32,7 +31,7 @@ static bool in_ring(const struct symbol_order *order, bc_str id)
 
 static bool ascends(const struct session *s, bc_str id, uint64_t *number)
 {
-	return s->x->trade_ids_ascend && number_of(id, number);
+	return s->x->trade_ids_ascend && trade_number(id, number);
 }
 
 bool trade_known(const struct session *s, uint32_t symbol, bc_str id)

@@ -43,6 +43,9 @@ struct symbol_order {
  * is what it means. */
 bool order_refuses(struct session *s, uint32_t symbol, const struct bc_event *event);
 
+/* A trade's id as a number; false: it is a word, or does not fit. */
+bool trade_number(bc_str id, uint64_t *out);
+
 /* A trade with an id that something else than the stream has published: was it published, as far
  * as is known here; and from now on, it was. */
 bool trade_known(const struct session *s, uint32_t symbol, bc_str id);

@@ -372,7 +372,7 @@ bc_mono_time symbols_deadline(const struct session *s);
 
 /* session_feed.c */
 void feed_sink_init(struct session *s);
-void feed_market_data(struct session *s, uint32_t symbol, const struct bc_event *event);
+void feed_market_data(struct session *s, uint32_t id, const struct bc_event *event);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
 /* A book, bbo, trade, ticker or candle that is neither crossed nor out of order: it feeds its
  * symbol, and goes on to the bus. */
@@ -382,49 +382,49 @@ void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wal
  * answer comes back through sync_snapshot(). */
 bc_status sync_new(struct session *s); /* after the channels are chosen */
 void sync_free(struct session *s);     /* after the symbols are gone */
-bc_status sync_added(struct session *s, uint32_t symbol);
-void sync_removed(struct session *s, uint32_t symbol);
-void sync_subscribed(struct session *s, uint32_t symbol);
-void sync_halted(struct session *s, uint32_t symbol);
-void sync_resumed(struct session *s, uint32_t symbol); /* from halted; before it is subscribed */
-void sync_delta(struct session *s, uint32_t symbol, const struct bc_event *event);
-void sync_snapshot(struct session *s, uint32_t symbol, const struct bc_event *event);
+bc_status sync_added(struct session *s, uint32_t id);
+void sync_removed(struct session *s, uint32_t id);
+void sync_subscribed(struct session *s, uint32_t id);
+void sync_halted(struct session *s, uint32_t id);
+void sync_resumed(struct session *s, uint32_t id); /* from halted; before it is subscribed */
+void sync_delta(struct session *s, uint32_t id, const struct bc_event *event);
+void sync_snapshot(struct session *s, uint32_t id, const struct bc_event *event);
 void sync_connection_lost(struct session *s, uint32_t connection); /* its stream has ended */
 /* Its stream goes on, without a hole, on another connection; the next change has to link. */
 void sync_stream_moved(struct session *s, uint32_t symbol, uint32_t from, uint32_t to);
 /* Which of the waiting symbols goes first: the smaller, the more urgent. */
-uint64_t sync_urgency(const struct session *s, uint32_t symbol);
-void sync_asked(struct session *s, uint32_t symbol);    /* its GET has just been sent */
-void sync_answered(struct session *s, uint32_t symbol); /* whatever came of it; sync decides on */
+uint64_t sync_urgency(const struct session *s, uint32_t id);
+void sync_asked(struct session *s, uint32_t id);    /* its GET has just been sent */
+void sync_answered(struct session *s, uint32_t id); /* whatever came of it; sync decides on */
 void sync_tick(struct session *s);
 bc_mono_time sync_deadline(const struct session *s);
 /* Not to be believed until the next change that links, or a snapshot. */
-void sync_doubt(struct session *s, uint32_t symbol, enum bc_reason reason);
+void sync_doubt(struct session *s, uint32_t id, enum bc_reason reason);
 /* Not to be believed until the next snapshot. */
-void sync_break(struct session *s, uint32_t symbol, enum bc_reason reason);
-void sync_again(struct session *s, uint32_t symbol); /* an operator says so */
+void sync_break(struct session *s, uint32_t id, enum bc_reason reason);
+void sync_again(struct session *s, uint32_t id); /* an operator says so */
 /* A message was refused: of this symbol, or of nobody knows whom (NOBODY). */
-void sync_rejected(struct session *s, uint32_t connection, uint32_t symbol, enum bc_reason reason);
-void sync_bbo(struct session *s, uint32_t symbol, uint64_t seq); /* of the exchange's own */
-bool sync_patient(const struct session *s, uint32_t symbol);     /* is its waiting no silence? */
+void sync_rejected(struct session *s, uint32_t connection, uint32_t id, enum bc_reason reason);
+void sync_bbo(struct session *s, uint32_t id, uint64_t seq); /* of the exchange's own */
+bool sync_patient(const struct session *s, uint32_t id);     /* is its waiting no silence? */
 /* Told of what changes from now on? */
-bool sync_ready(const struct session *s, uint32_t symbol);
+bool sync_ready(const struct session *s, uint32_t id);
 
 /* session_sync_ask.c, for session_sync.c alone */
-void sync_need(struct session *s, uint32_t symbol, int64_t wait_ns);
-void sync_need_no_more(struct session *s, uint32_t symbol);
-void sync_watch(struct session *s, uint32_t symbol); /* its depth */
+void sync_need(struct session *s, uint32_t id, int64_t wait_ns);
+void sync_need_no_more(struct session *s, uint32_t id);
+void sync_watch(struct session *s, uint32_t id); /* its depth */
 /* Levels inside the edge, of the side that has the fewest; UINT32_MAX: no side has an edge. */
-uint32_t sync_vouched(const struct session *s, uint32_t symbol);
+uint32_t sync_vouched(const struct session *s, uint32_t id);
 /* Has the stream reached this number, or said nothing for so long that it has nothing to say? */
-bool sync_reached(const struct session *s, uint32_t symbol, uint64_t seq);
-bool sync_hold(struct session *s, uint32_t symbol, const struct bc_event *event); /* until then */
-void sync_held_try(struct session *s, uint32_t symbol);
+bool sync_reached(const struct session *s, uint32_t id, uint64_t seq);
+bool sync_hold(struct session *s, uint32_t id, const struct bc_event *event); /* until then */
+void sync_held_try(struct session *s, uint32_t id);
 /* session_sync.c, for session_sync_ask.c alone: a snapshot that is to be believed. */
-void sync_apply(struct session *s, uint32_t symbol, const struct bc_book *book, uint64_t seq,
+void sync_apply(struct session *s, uint32_t id, const struct bc_book *book, uint64_t seq,
 		bc_wall_time ts_exchange, bc_wall_time received);
-void sync_buffer_release(struct session *s, uint32_t symbol);
-void sync_buffer_taken_back(struct session *s, uint32_t symbol); /* the join has let it go */
+void sync_buffer_release(struct session *s, uint32_t id);
+void sync_buffer_taken_back(struct session *s, uint32_t id); /* the join has let it go */
 
 /* session_handover.c: a connection replaced by another before it ends. */
 bc_mono_time handover_due(struct session *s, uint16_t line); /* of one that opens now */

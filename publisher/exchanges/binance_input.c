@@ -6,16 +6,6 @@
 
 /* ------------------------------------------------------------------ whose it is */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-static char upper(char c)
-{
-	return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
-}
-
 /* The symbol that the stream's name begins with, in upper case. Empty: it names none. */
 static bc_str stream_symbol(struct binance *b)
 {
@@ -25,7 +15,7 @@ static bc_str stream_symbol(struct binance *b)
 	    symbol.n > sizeof b->symbol_text || symbol.p[0] == '!')
 		return (bc_str){ NULL, 0 };
 	for (size_t i = 0; i < symbol.n; i++)
-		b->symbol_text[i] = upper(symbol.p[i]);
+		b->symbol_text[i] = bc_ascii_upper(symbol.p[i]);
 	return (bc_str){ b->symbol_text, symbol.n };
 }
 
@@ -39,7 +29,7 @@ static bool is_of_stream(const struct binance *b)
 	if (symbol.n != b->m.symbol.n)
 		return false;
 	for (size_t i = 0; i < symbol.n; i++)
-		if (lower(symbol.p[i]) != lower(b->m.symbol.p[i]))
+		if (bc_ascii_lower(symbol.p[i]) != bc_ascii_lower(b->m.symbol.p[i]))
 			return false;
 	return true;
 }
@@ -61,27 +51,7 @@ static void find_symbol(struct binance *b, const struct bc_input *in)
 		bc_reader_refuse_words(&b->reader, "s", " is missing");
 }
 
-/* ------------------------------------------------------------------ refused, told */
-
-static bc_status reject(struct binance *b, bc_str symbol, const struct bc_feed_sink *sink)
-{
-	b->reader.problem.symbol = symbol;
-	sink->reject(sink->self, &b->reader.problem);
-	return b->reader.problem.why;
-}
-
-static bc_status reject_text(struct binance *b, const struct bc_feed_sink *sink)
-{
-	struct bc_reader *r = &b->reader;
-	const char *error = r->j.error != NULL ? r->j.error : "";
-	size_t at = r->j.error_at;
-
-	bc_reader_next(r);
-	bc_reader_refuse_words(r, "not JSON: ", error);
-	r->problem.offset = at;
-	r->problem.value = (bc_str){ r->j.start + at, (size_t)(r->j.end - r->j.start) - at };
-	return reject(b, (bc_str){ NULL, 0 }, sink);
-}
+/* ------------------------------------------------------------------ what was read, told */
 
 static bc_status tell(struct binance *b, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
@@ -94,7 +64,7 @@ static bc_status tell(struct binance *b, const struct bc_input *in, const struct
 		find_symbol(b, in);
 	if (!b->reader.refused)
 		b->kind->tell(b, in, sink);
-	return b->reader.refused ? reject(b, b->m.symbol, sink) : BC_OK;
+	return b->reader.refused ? bc_reader_reject(&b->reader, b->m.symbol, sink) : BC_OK;
 }
 
 static void forget_message(struct binance *b)
@@ -150,7 +120,8 @@ static bc_status read_usual(struct binance *b, const struct bc_input *in,
 			bc_reader_refuse_words(r, "stream or data", " comes twice");
 		bc_cursor_skip(&r->j, NULL);
 	}
-	return bc_cursor_finish(&r->j) == BC_OK ? tell(b, in, sink) : reject_text(b, sink);
+	return bc_cursor_finish(&r->j) == BC_OK ? tell(b, in, sink)
+						: bc_reader_reject_text(&b->reader, sink);
 }
 
 /* ------------------------------------------------------------------ any other text */
@@ -213,14 +184,14 @@ static bc_status refuse_foreign(struct binance *b, const char *what, bc_str valu
 {
 	bc_reader_refuse(&b->reader, BC_EPARSE, bc_str_of(what), value);
 	b->reader.problem.foreign = true;
-	return reject(b, (bc_str){ NULL, 0 }, sink);
+	return bc_reader_reject(&b->reader, (bc_str){ NULL, 0 }, sink);
 }
 
 static bc_status refuse_missing(struct binance *b, const char *what,
 				const struct bc_feed_sink *sink)
 {
 	bc_reader_refuse_words(&b->reader, what, " is missing");
-	return reject(b, stream_symbol(b), sink);
+	return bc_reader_reject(&b->reader, stream_symbol(b), sink);
 }
 
 /* An object that says by itself what it is. */
@@ -234,7 +205,7 @@ static bc_status read_named(struct binance *b, const struct marks *marks, const 
 	if (!bc_cursor_string(&b->reader.j, &event)) {
 		bc_cursor_skip(&b->reader.j, &event);
 		bc_reader_refuse(&b->reader, BC_EPARSE, BC_STR("e"), event);
-		return reject(b, stream_symbol(b), sink);
+		return bc_reader_reject(&b->reader, stream_symbol(b), sink);
 	}
 	kind = binance_event_kind(event);
 	if (kind == NULL)
@@ -266,7 +237,7 @@ static bc_status read_data(struct binance *b, const struct binance_kind *stream,
 	if (!bc_cursor_object(j)) {
 		bc_cursor_skip(j, &value);
 		bc_reader_refuse(&b->reader, BC_EPARSE, BC_STR("not an object"), value);
-		return reject(b, stream_symbol(b), sink);
+		return bc_reader_reject(&b->reader, stream_symbol(b), sink);
 	}
 	find_marks(j, &marks);
 	behind = *j;
@@ -310,11 +281,11 @@ static bc_status read_envelope(struct binance *b, const struct marks *marks,
 		bc_cursor_skip(j, &value);
 		bc_reader_refuse(&b->reader, BC_EPARSE, BC_STR("stream"), value);
 		b->stream.n = 0;
-		return reject(b, b->stream, sink);
+		return bc_reader_reject(&b->reader, b->stream, sink);
 	}
 	if ((marks->twice & (1u << STREAM | 1u << DATA)) != 0) {
 		bc_reader_refuse_words(&b->reader, "stream or data", " comes twice");
-		return reject(b, (bc_str){ NULL, 0 }, sink);
+		return bc_reader_reject(&b->reader, (bc_str){ NULL, 0 }, sink);
 	}
 	if (!has(marks, DATA))
 		return refuse_missing(b, "data", sink);
@@ -392,10 +363,10 @@ static bc_status read_body(struct binance *b, const struct bc_input *in,
 		return read_fields(b, &marks, &binance_control_kind, in, sink);
 	if (in->rest == BC_REST_SNAPSHOT)
 		return read_fields(b, &marks, b->kind, in, sink);
-	*j = marks.at[SYMBOLS];
-	if (in->rest != BC_REST_INSTRUMENTS || !has(&marks, SYMBOLS) || !bc_cursor_array(j))
+	if (in->rest != BC_REST_INSTRUMENTS || !has(&marks, SYMBOLS))
 		return refuse_missing(b, "the list", sink);
-	return read_items(b, in, sink);
+	*j = marks.at[SYMBOLS];
+	return bc_cursor_array(j) ? read_items(b, in, sink) : refuse_missing(b, "the list", sink);
 }
 
 /* ------------------------------------------------------------------ the door */
@@ -411,7 +382,7 @@ static bc_status read_checked(struct binance *b, const struct bc_input *in,
 	bc_cursor_open(j, in->bytes, in->n_bytes);
 	bc_cursor_skip(j, NULL);
 	if (bc_cursor_finish(j) != BC_OK)
-		return reject_text(b, sink);
+		return bc_reader_reject_text(&b->reader, sink);
 	bc_cursor_open(j, in->bytes, in->n_bytes);
 	if (in->kind == BC_INPUT_REST)
 		return read_body(b, in, sink);

@@ -187,11 +187,9 @@ static bc_str write_stream(char *out, bc_str symbol, const char *suffix)
 {
 	size_t n = strlen(suffix);
 
-	for (size_t i = 0; i < symbol.n; i++) {
-		char c = symbol.p[i];
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-	}
-	memcpy(out + symbol.n, suffix, n);
+	for (size_t i = 0; i < symbol.n; i++)
+		out[i] = bc_ascii_lower(symbol.p[i]);
+	memcpy(out + symbol.n, suffix, n); /* NOLINT(bugprone-not-null-terminated-result) */
 	return (bc_str){ out, symbol.n + n };
 }
 

@@ -20,7 +20,7 @@ enum bc_input_kind {
 	BC_INPUT_TEXT,   /* one whole text message */
 	BC_INPUT_BINARY, /* one whole binary message */
 	BC_INPUT_CLOSED, /* the connection is gone; forget what belonged to it */
-	BC_INPUT_REST,   /* the body of an answer this adapter asked for (or the tool was given) */
+	BC_INPUT_REST,   /* the body of an answer to a rest_path() (or what the tool was given) */
 };
 
 enum bc_rest_kind {
@@ -93,16 +93,15 @@ struct bc_reject {
 
 enum bc_request_kind {
 	BC_REQUEST_SEND,   /* send `text` on `line`, `connection` */
-	BC_REQUEST_GET,    /* GET `text` (path and query); the body comes back as BC_INPUT_REST */
 	BC_REQUEST_RESYNC, /* `symbol` cannot be trusted any more, for `reason` */
 };
 
+/* What an adapter asks for by itself. REST it does not: the session asks, by rest_path(). */
 struct bc_request {
 	enum bc_request_kind kind;
-	uint16_t line, connection;
+	uint16_t line, connection; /* SEND, as the next one */
 	bc_str text;
-	enum bc_rest_kind rest;
-	bc_str symbol;
+	bc_str symbol; /* RESYNC, as the next one */
 	enum bc_reason reason;
 };
 

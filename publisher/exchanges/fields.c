@@ -41,6 +41,25 @@ void bc_reader_refuse_words(struct bc_reader *r, const char *first, const char *
 	bc_reader_refuse(r, BC_EPARSE, (bc_str){ out, (size_t)n }, (bc_str){ NULL, 0 });
 }
 
+bc_status bc_reader_reject(struct bc_reader *r, bc_str symbol, const struct bc_feed_sink *sink)
+{
+	r->problem.symbol = symbol;
+	sink->reject(sink->self, &r->problem);
+	return r->problem.why;
+}
+
+bc_status bc_reader_reject_text(struct bc_reader *r, const struct bc_feed_sink *sink)
+{
+	const char *error = r->j.error != NULL ? r->j.error : "";
+	size_t at = r->j.error_at;
+
+	bc_reader_next(r);
+	bc_reader_refuse_words(r, "not JSON: ", error);
+	r->problem.offset = at;
+	r->problem.value = (bc_str){ r->j.start + at, (size_t)(r->j.end - r->j.start) - at };
+	return bc_reader_reject(r, (bc_str){ NULL, 0 }, sink);
+}
+
 /* ------------------------------------------------------------------ the table walk */
 
 static size_t find_row(const struct bc_fields *fields, unsigned dialect, bc_str key)

@@ -71,6 +71,12 @@ void bc_reader_refuse(struct bc_reader *r, bc_status why, bc_str what, bc_str va
 /* The same with a composed text: "orderbook_units.ask_price is missing". */
 void bc_reader_refuse_words(struct bc_reader *r, const char *first, const char *second);
 
+/* Tells of the refused record, whose data is `symbol`'s, and returns why. */
+bc_status bc_reader_reject(struct bc_reader *r, bc_str symbol, const struct bc_feed_sink *sink);
+/* Refuses all of a text that the cursor found not to be JSON. Nothing in it is believed, not even
+ * whose it is: what follows the mistake may speak of others. */
+bc_status bc_reader_reject_text(struct bc_reader *r, const struct bc_feed_sink *sink);
+
 /* ------------------------------------------------------------------ how values are read */
 
 bc_field_read bc_read_text;      /* bc_str: not empty, at most BC_TEXT_MAX bytes */

@@ -311,34 +311,12 @@ static void read_message(struct upbit *u, const struct upbit_channel *body)
 	bc_fields_read(r, &upbit_fields[u->channel->object], u->dialect, &u->m);
 }
 
-static bc_status reject(struct upbit *u, bc_str symbol, const struct bc_feed_sink *sink)
-{
-	u->reader.problem.symbol = symbol;
-	sink->reject(sink->self, &u->reader.problem);
-	return u->reader.problem.why;
-}
-
-/* Nothing in a text that is not JSON is believed, not even whose it is: what follows the mistake
- * may speak of others. */
-static bc_status reject_text(struct upbit *u, const struct bc_feed_sink *sink)
-{
-	struct bc_reader *r = &u->reader;
-	const char *error = r->j.error != NULL ? r->j.error : "";
-	size_t at = r->j.error_at;
-
-	bc_reader_next(r);
-	bc_reader_refuse_words(r, "not JSON: ", error);
-	r->problem.offset = at;
-	r->problem.value = (bc_str){ r->j.start + at, (size_t)(r->j.end - r->j.start) - at };
-	return reject(u, (bc_str){ NULL, 0 }, sink);
-}
-
 static bc_status tell(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
 	if (!u->reader.refused)
 		u->channel->tell(u, in, sink);
 	if (u->reader.refused)
-		return reject(u, u->m.code, sink);
+		return bc_reader_reject(&u->reader, u->m.code, sink);
 	return BC_OK;
 }
 
@@ -346,7 +324,8 @@ static bc_status read_object(struct upbit *u, const struct bc_input *in,
 			     const struct bc_feed_sink *sink)
 {
 	read_message(u, NULL);
-	return bc_cursor_finish(&u->reader.j) == BC_OK ? tell(u, in, sink) : reject_text(u, sink);
+	return bc_cursor_finish(&u->reader.j) == BC_OK ? tell(u, in, sink)
+						       : bc_reader_reject_text(&u->reader, sink);
 }
 
 /* Nothing of a list is told before all of it proved to be JSON, and one refused message does not
@@ -373,7 +352,7 @@ static bc_status read_list(struct upbit *u, const struct bc_input *in,
 		if (worst == BC_OK)
 			worst = told;
 	}
-	return bc_cursor_finish(j) == BC_OK ? worst : reject_text(u, sink);
+	return bc_cursor_finish(j) == BC_OK ? worst : bc_reader_reject_text(&u->reader, sink);
 }
 
 /* `body`: what the objects of a REST answer are, NULL for a frame. */

@@ -95,7 +95,7 @@ static uint64_t book_id_usdm(const struct market *m, size_t symbol)
 /* ------------------------------------------------------------------ recorded frames */
 
 /* The value of "s" of a recorded frame, inside "data" or not, or its stream's name. */
-bool binance_symbol_of(bc_str frame, char *out)
+static bool symbol_of(bc_str frame, char *out)
 {
 	json_t *root = json_loadb(frame.p, frame.n, 0, NULL);
 	const json_t *data = json_object_get(root, "data");
@@ -108,9 +108,7 @@ bool binance_symbol_of(bc_str frame, char *out)
 		strcpy(out, json_string_value(symbol));
 	} else if (n > 0 && n < MARKET_NAME_MAX && stream[0] != '!') {
 		for (size_t i = 0; i < n; i++)
-			out[i] = stream[i] >= 'a' && stream[i] <= 'z'
-					 ? (char)(stream[i] - 'a' + 'A')
-					 : stream[i];
+			out[i] = bc_ascii_upper(stream[i]);
 		out[n] = '\0';
 		found = true;
 	}
@@ -120,15 +118,15 @@ bool binance_symbol_of(bc_str frame, char *out)
 
 /* ------------------------------------------------------------------ the faces */
 
-#define SHARED                                                                                  \
-	.data_opcode = WS_TEXT, .reply_opcode = WS_TEXT, .intervals_s = binance_intervals_s,    \
-	.n_intervals = BINANCE_INTERVALS, .journal = MARKET_JOURNAL,                            \
-	.symbol_of = binance_symbol_of, .state_free = free, .upgrade = binance_upgrade,         \
-	.request = binance_request, .session_new = binance_session_new,                         \
-	.session_free = binance_session_free, .opened = binance_opened,                         \
-	.control = binance_control, .message = binance_message, .tick = binance_tick,           \
-	.set = binance_set, .put_status = binance_put_status, .subscribed = binance_subscribed, \
-	.frame_of = binance_frame_of, .body_id = binance_body_id, .wants = binance_wants
+#define SHARED                                                                               \
+	.data_opcode = WS_TEXT, .reply_opcode = WS_TEXT, .intervals_s = binance_intervals_s, \
+	.n_intervals = BINANCE_INTERVALS, .journal = MARKET_JOURNAL, .symbol_of = symbol_of, \
+	.state_free = free, .upgrade = binance_upgrade, .request = binance_request,          \
+	.session_new = binance_session_new, .session_free = binance_session_free,            \
+	.opened = binance_opened, .control = binance_control, .message = binance_message,    \
+	.tick = binance_tick, .set = binance_set, .put_status = binance_put_status,          \
+	.subscribed = binance_subscribed, .frame_of = binance_frame_of,                      \
+	.body_id = binance_body_id, .wants = binance_wants
 
 const struct sim_face sim_face_binance_spot = {
 	.name = "binance-spot",

@@ -292,10 +292,6 @@ void binance_put_status(const void *state, struct sim_buffer *out);
 void binance_settings_reset(struct binance_state *s);
 const char *binance_set(void *state, const char *name, double value);
 
-/* ------------------------------------------------------------------ binance.c */
-
-bool binance_symbol_of(bc_str frame, char *out);
-
 /* ------------------------------------------------------------------ binance_recorded.c */
 
 bool binance_frame_of(bc_str frame, struct sim_frame *out);

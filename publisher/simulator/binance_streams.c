@@ -75,8 +75,7 @@ static bool find_symbol(const struct market *m, bc_str name, size_t *symbol)
 	for (size_t i = 0; i < name.n; i++) {
 		if (name.p[i] >= 'A' && name.p[i] <= 'Z')
 			return false;
-		upper[i] = name.p[i] >= 'a' && name.p[i] <= 'z' ? (char)(name.p[i] - 'a' + 'A')
-								: name.p[i];
+		upper[i] = bc_ascii_upper(name.p[i]);
 	}
 	return market_find(m, (bc_str){ upper, name.n }, symbol);
 }

@@ -70,7 +70,7 @@ static const struct quote {
 static const char *const spot_order[] = {
 	"BTCUSDT",        "ETHUSDT", "SOLUSDT",      "XRPUSDT",  "1INCHUSDT",
 	"1000CHEEMSUSDT", "ETHBTC",  "SHIBUSDT",     "DOGEUSDT", "BNBBTC",
-	"ADAUSDT",        "BTCUSDC", "1000SATSUSDT", "LINKUSDT", NON_ASCII "USDT",
+	"ADAUSDT",        "BTCUSDC", "1000SATSUSDT", "LINKUSDT", (NON_ASCII "USDT"),
 };
 
 static const char *const usdm_order[] = {
