@@ -5,15 +5,11 @@ The frames are read once more here, by Python's json with decimal.Decimal; nothi
 the adapter but the names in the exchange's documentation."""
 
 import collections
-import decimal
 import json
-import os
-import pathlib
 import subprocess
-import sys
 
-D = decimal.Decimal
-DECODE = pathlib.Path(os.environ["BOOKCAST_BIN"]) / "bookcast-decode"
+from recorded import D, DECODE, captures, expect, finish, lines_of, plain, unpacked
+
 COMMON = ["channel", "exchange", "symbol", "epoch", "seq", "exchange_seq", "ts_exchange", "ts_recv",
           "ts_publish", "state", "reason", "since", "flags"]
 SHORT = {"ty": "type", "cd": "code", "tms": "timestamp", "obu": "orderbook_units",
@@ -23,16 +19,6 @@ SHORT = {"ty": "type", "cd": "code", "tms": "timestamp", "obu": "orderbook_units
 TICKER = {"last": "trade_price", "open": "opening_price", "high": "high_price",
           "low": "low_price", "volume": "acc_trade_volume_24h",
           "quote_volume": "acc_trade_price_24h", "change": "signed_change_price"}
-failures = 0
-
-
-def expect(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print(f"FAILED: {what}")
-        if failures > 20:
-            sys.exit(1)
 
 
 def long_names(value):
@@ -46,11 +32,7 @@ def long_names(value):
 
 
 def frames(path):
-    packed = path.read_bytes()
-    if path.suffix == ".zst":
-        packed = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
-    return [long_names(json.loads(line, parse_float=D, parse_int=D))
-            for line in packed.decode().splitlines()]
+    return [long_names(json.loads(line, parse_float=D, parse_int=D)) for line in lines_of(path)]
 
 
 def decode(*arguments, status=0, stdin=None):
@@ -60,13 +42,6 @@ def decode(*arguments, status=0, stdin=None):
     if status == 0:
         expect(done.stderr == b"", f"{arguments}: {done.stderr[:300]}")
     return [json.loads(line) for line in done.stdout.decode().splitlines()]
-
-
-def plain(text):
-    """A decimal of ours: digits only, nothing superfluous."""
-    expect(isinstance(text, str) and not set(text) - set("-.0123456789"), f"decimal {text!r}")
-    expect("." not in text or text[-1] not in "0.", f"trailing zeros: {text}")
-    return D(text)
 
 
 def levels(pairs):
@@ -134,22 +109,17 @@ def check_final_books(path, expected_path):
 
 
 def main():
-    captures = os.environ.get("BOOKCAST_CAPTURES")
-    if not captures:
-        print("skipped: BOOKCAST_CAPTURES is not set")
-        return 0
-    upbit = pathlib.Path(captures) / "upbit"
+    directory = captures()
+    upbit = directory / "upbit"
     path = check_capture(upbit, "cf-20210405-simple", {"book": 1061, "trade": 672})
-    check_final_books(path, pathlib.Path(captures) / "expected_books.json")
+    check_final_books(path, directory / "expected_books.json")
     check_capture(upbit, "ticker-20250714-a", {"ticker": 273})
     samples = check_capture(upbit, "wire-samples", {"book": 4, "trade": 1, "ticker": 1})
     controls = [e for e in decode("--control", samples) if e["channel"] == "control"]
     expect([(c["kind"], c["code"]) for c in controls] ==
            [("pong", "UP"), ("error", "NO_TICKET"), ("error", "WRONG_FORMAT")], f"{controls}")
-    plain_text = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
-    expect(decode("-", stdin=plain_text) == decode(path), "plain from standard input, zstd file")
-    print(f"decode: {failures} failures")
-    return 1 if failures else 0
+    expect(decode("-", stdin=unpacked(path)) == decode(path), "plain from standard input, zstd file")
+    finish("decode")
 
 
-sys.exit(main())
+main()

@@ -5,37 +5,17 @@ not one of them is called live once a line is missing.
 The frames are read once more here, by Python's json with decimal.Decimal."""
 
 import concurrent.futures
-import decimal
 import json
 import os
-import pathlib
 import random
 import subprocess
-import sys
 
-D = decimal.Decimal
-DECODE = pathlib.Path(os.environ["BOOKCAST_BIN"]) / "bookcast-decode"
+from recorded import D, DECODE, captures, expect, finish, lines_of
+
 EXCHANGES = {"binance-spot": 4, "binance-usdm": 3}  # recordings with snapshots
-DELETED = 30  # lines a recording
+DELETED = 30 if os.environ.get("BOOKCAST_LONG") else 10  # lines a recording
 FULL = (1000, 5000)  # levels a side that were asked for: one with as many may have been cut
 SIDES = (("bids", "bid_levels"), ("asks", "ask_levels"))
-failures = 0
-
-
-def expect(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print(f"FAILED: {what}")
-        if failures > 20:
-            sys.exit(1)
-
-
-def lines_of(path):
-    packed = path.read_bytes()
-    if path.suffix == ".zst":
-        packed = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
-    return packed.decode().splitlines()
 
 
 def levels(pairs):
@@ -144,24 +124,19 @@ def check_recording(rec):
 
 
 def main():
-    captures = os.environ.get("BOOKCAST_CAPTURES")
-    if not captures:
-        print("skipped: BOOKCAST_CAPTURES is not set")
-        return 0
-    captures = pathlib.Path(captures)
-    expected = json.loads((captures / "expected_books.json").read_text())
+    directory = captures()
+    expected = json.loads((directory / "expected_books.json").read_text())
     gaps = n_books = 0
     for exchange, count in EXCHANGES.items():
-        index = json.loads((captures / exchange / "index.json").read_text())
+        index = json.loads((directory / exchange / "index.json").read_text())
         entries = [e for e in index["captures"] if e.get("rest")]
         expect(len(entries) == count, f"{exchange}: {len(entries)} recordings")
         for entry in entries:
-            rec = Recording(captures / exchange, entry, expected)
+            rec = Recording(directory / exchange, entry, expected)
             gaps += check_recording(rec)
             n_books += len(rec.expected)
     expect(n_books == sum(e["exchange"] in EXCHANGES for e in expected), f"{n_books} books")
-    print(f"decode: {n_books} books rebuilt, {gaps} missing lines seen, {failures} failures")
-    return 1 if failures else 0
+    finish(f"decode: {n_books} books rebuilt, {gaps} missing lines seen")
 
 
-sys.exit(main())
+main()

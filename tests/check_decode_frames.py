@@ -6,34 +6,17 @@ The frames are read once more here, by Python's json with decimal.Decimal; nothi
 the adapter but the names in the exchange's documentation."""
 
 import collections
-import decimal
 import json
-import os
-import pathlib
 import subprocess
-import sys
 
-D = decimal.Decimal
-DECODE = pathlib.Path(os.environ["BOOKCAST_BIN"]) / "bookcast-decode"
+from recorded import D, DECODE, captures, expect, finish, lines_of, plain
+
 NOT_OURS = {"forceOrder", "markPriceUpdate"}
 LOWEST = {"binance-spot": 50_000, "binance-usdm": 100_000}  # events in all recordings, at least
-failures = 0
-
-
-def expect(good, what):
-    global failures
-    if not good:
-        failures += 1
-        print(f"FAILED: {what}")
-        if failures > 20:
-            sys.exit(1)
 
 
 def frames(path):
-    packed = path.read_bytes()
-    if path.suffix == ".zst":
-        packed = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
-    for line in packed.decode().splitlines():
+    for line in lines_of(path):
         frame = json.loads(line)
         data = frame.get("data", frame)
         if data.get("e") not in NOT_OURS:
@@ -45,13 +28,6 @@ def decode(exchange, path):
     expect(done.returncode == 0, f"{path.name}: exit status {done.returncode}")
     expect(done.stderr == b"", f"{path.name}: {done.stderr[:300]}")
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def plain(text):
-    """A decimal of ours: digits only, nothing superfluous."""
-    expect(isinstance(text, str) and not set(text) - set("-.0123456789"), f"decimal {text!r}")
-    expect("." not in text or text[-1] not in "0.", f"trailing zeros: {text}")
-    return D(text)
 
 
 def levels(pairs, read):
@@ -115,18 +91,14 @@ def check_recording(exchange, path):
 
 
 def main():
-    captures = os.environ.get("BOOKCAST_CAPTURES")
-    if not captures:
-        print("skipped: BOOKCAST_CAPTURES is not set")
-        return 0
+    directory = captures()
     for exchange, lowest in LOWEST.items():
         counts = collections.Counter()
-        for path in sorted((pathlib.Path(captures) / exchange).glob("*.jsonl*")):
+        for path in sorted((directory / exchange).glob("*.jsonl*")):
             counts += check_recording(exchange, path)
         expect(counts.total() >= lowest, f"{exchange}: only {counts}")
         print(f"{exchange}: {dict(counts)}")
-    print(f"decode frames: {failures} failures")
-    return 1 if failures else 0
+    finish("decode frames")
 
 
-sys.exit(main())
+main()

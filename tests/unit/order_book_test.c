@@ -2,6 +2,7 @@
  */
 #include "tests/support/alloc_count.h"
 #include "tests/support/naive_book.h"
+#include "tests/support/seeds.h"
 
 #include <criterion/criterion.h>
 
@@ -108,10 +109,10 @@ static void random_load(const struct habits *h, struct naive_book *want, struct 
 
 Test(order_book, equals_a_naive_one)
 {
-	enum { SEEDS = 10, STEPS = 400 };
+	enum { STEPS = 400 };
 	static struct naive_book want;
 	for (size_t row = 0; row < sizeof habits / sizeof *habits; row++)
-		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		for (uint64_t seed = 1; seed <= seeds(3); seed++) {
 			const struct habits *h = &habits[row];
 			struct bc_order_book *got = book_of(h->max_levels);
 			bc_level bids[40], asks[40];
