@@ -1,40 +1,21 @@
 /* Any text as a request to the simulated Binance, over WebSocket, REST and in a path: it is
  * answered in JSON and ends no connection. The first byte says where it arrives. */
 #include "publisher/simulator/binance.h"
+#include "tests/support/sim_fuzz.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 #define TEXT_MAX 4096
 
 static const struct sim_face *const faces[] = { &sim_face_binance_spot, &sim_face_binance_usdm };
 static struct market *markets[2];
 
-static void check_json(bc_str payload)
-{
-	json_t *root = json_loadb(payload.p, payload.n, 0, NULL);
-
-	if (root == NULL)
-		abort();
-	json_decref(root);
-}
-
-static void on_data(void *self, bc_str symbol, bc_str payload)
-{
-	(void)self;
-	(void)symbol;
-	check_json(payload);
-}
-
 static void on_reply(void *self, bc_str payload)
 {
 	++*(size_t *)self;
-	check_json(payload);
+	sim_fuzz_check(payload);
 }
 
 static void on_close(void *self, uint16_t code, int64_t after_ns)
@@ -53,7 +34,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		struct market_spec specs[4];
 		struct market_options options = { .seed = 1,
 						  .rate = 50,
-						  .start = { INT64_C(1795235444000000000) },
+						  .start = { SIM_FUZZ_START_NS },
 						  .specs = specs,
 						  .n_specs = 4,
 						  .intervals_s = faces[f]->intervals_s,
@@ -88,7 +69,7 @@ static void rest(const struct sim_face *face, void *state, const struct sim_worl
 
 	if (parse(text, bytes, &r)) {
 		face->request(state, world, &r, &reply);
-		check_json((bc_str){ reply.body.data, reply.body.n });
+		sim_fuzz_check((bc_str){ reply.body.data, reply.body.n });
 	}
 	sim_buffer_free(&reply.headers);
 	sim_buffer_free(&reply.body);
@@ -98,7 +79,7 @@ static void open_and_say(const struct sim_face *face, void *state, struct sim_wo
 			 bc_str path, bc_str text)
 {
 	size_t replies = 0;
-	struct sim_sink sink = { &replies, on_data, on_reply, on_close, NULL };
+	struct sim_sink sink = { &replies, sim_fuzz_data, on_reply, on_close, NULL };
 	void *session = face->session_new(state);
 	char bytes[TEXT_MAX];
 	struct http_request r;
@@ -123,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t f = size > 0 ? data[0] & 1 : 0;
 	bc_str text = { (const char *)data + 1, size > 0 ? size - 1 : 0 };
-	static int64_t now_ns = INT64_C(1795235444100000000);
+	static int64_t now_ns = SIM_FUZZ_START_NS + 100 * BC_NS_PER_MS;
 	uint32_t crossed = 1;
 	struct sim_world world = { .market = markets[f],
 				   .now = { now_ns },

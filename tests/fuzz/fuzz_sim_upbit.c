@@ -1,38 +1,20 @@
 /* Any text as a request to the simulated Upbit: it is refused with an error and a close, or it is
  * taken, and then everything that is sent is JSON. */
 #include "publisher/simulator/upbit.h"
+#include "tests/support/sim_fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 struct seen {
 	bool error, closed;
 };
 
-static void check_json(bc_str payload)
-{
-	json_t *root = json_loadb(payload.p, payload.n, 0, NULL);
-
-	if (root == NULL)
-		abort();
-	json_decref(root);
-}
-
-static void on_data(void *self, bc_str symbol, bc_str payload)
-{
-	(void)self;
-	(void)symbol;
-	check_json(payload);
-}
-
 static void on_reply(void *self, bc_str payload)
 {
 	struct seen *seen = self;
 
-	check_json(payload);
+	sim_fuzz_check(payload);
 	seen->error |= memmem(payload.p, payload.n, "\"error\"", 7) != NULL;
 }
 
@@ -51,7 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	struct market_spec specs[8];
 	struct market_options options = { .seed = 1,
 					  .rate = 1000,
-					  .start = { INT64_C(1795235444000000000) },
+					  .start = { SIM_FUZZ_START_NS },
 					  .specs = specs,
 					  .n_specs = 8,
 					  .intervals_s = sim_face_upbit.intervals_s,
@@ -69,10 +51,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen seen = { false, false };
-	struct sim_sink sink = { &seen, on_data, on_reply, on_close, NULL };
+	struct sim_sink sink = { &seen, sim_fuzz_data, on_reply, on_close, NULL };
 	uint32_t crossed = 0;
 	struct sim_world world = { .market = market,
-				   .now = { INT64_C(1795235444100000000) },
+				   .now = { SIM_FUZZ_START_NS + 100 * BC_NS_PER_MS },
 				   .mono = { BC_NS_PER_S },
 				   .crossed = &crossed };
 	void *session = sim_face_upbit.session_new(state);

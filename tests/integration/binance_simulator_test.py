@@ -22,16 +22,6 @@ class Binance(bookcast_test.Case):
         self.addCleanup(ws.close)
         return ws
 
-    def settled(self, ws):
-        """All frames that are on their way, as text."""
-        ws.send_frame(websocket.PING, b"end")
-        got = []
-        while True:
-            first, payload = ws.recv_frame()
-            if first & 0x0f == websocket.PONG and payload == b"end":
-                return got
-            got.append(payload.decode())
-
 
 class Book:
     """One book by the rules of the dossiers, in Python: independent of everything under test."""
@@ -81,7 +71,7 @@ class ModelTest(Binance):
                 self.assertEqual(len(book.sides["b"]), 1000)
                 events += [json.loads(ws.recv()[1]) for _ in range(15)]
                 control(sim, "pause")
-                events += [json.loads(text) for text in self.settled(ws)]
+                events += [json.loads(text) for text in ws.settled()]
                 for event in events:
                     self.assertEqual(event["stream"], "btcusdt@depth@100ms")
                     book.apply(event["data"])
@@ -224,7 +214,7 @@ class CaptureTest(Binance):
         self.assertEqual([public.recv()[1].decode() for _ in range(2)], self.DEPTH[:2])
         self.assertEqual(market.recv()[1].decode(), self.TRADES[0])
         wait_until(lambda: control(sim, "status").get("awaits") == "AUSDT", "the first snapshot's place")
-        self.assertEqual(self.settled(public) + self.settled(market), [])
+        self.assertEqual(public.settled() + market.settled(), [])
         status, body = self.get(sim, "AUSDT", 10)
         self.assertEqual(status, 503, "there may be more than five levels")
         wait_until(lambda: control(sim, "status").get("awaits") == "BUSDT", "the second symbol's")
@@ -257,14 +247,14 @@ class CaptureTest(Binance):
         sim = self.capture(bodies=[])
         wrong = self.connect(sim, "/stream?streams=ausdt@aggTrade/busdt@aggTrade")
         public = self.connect(sim, "/public/stream")
-        self.assertEqual(self.settled(public), [])
+        self.assertEqual(public.settled(), [])
         public.send(json.dumps({"method": "SUBSCRIBE", "params": ["ausdt@depth"], "id": 1}))
         self.assertEqual(json.loads(public.recv()[1]), {"result": None, "id": 1})
         self.turns(sim)
         public.send(json.dumps({"method": "SUBSCRIBE", "params": ["busdt@depth"], "id": 2}))
         got = [public.recv()[1].decode() for _ in range(1 + 7)]
         self.assertEqual(got[1:], self.DEPTH, "all of them, though they were asked for one by one")
-        self.assertEqual(self.settled(wrong), [])
+        self.assertEqual(wrong.settled(), [])
 
     def test_the_next_readers_go_on_where_the_last_ones_left(self):
         sim = self.capture()

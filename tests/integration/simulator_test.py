@@ -48,13 +48,7 @@ class Upbit(bookcast_test.Case):
 
     def drain(self, ws):
         """What is still on its way after a pause: all of it has been sent."""
-        ws.send_frame(websocket.PING, b"end")
-        got = []
-        while True:
-            first, payload = ws.recv_frame()
-            if first & 0x0f == websocket.PONG and payload == b"end":
-                return got
-            got.append(parse(payload))
+        return [parse(payload) for payload in ws.settled()]
 
 
 class DataTest(Upbit):

@@ -108,6 +108,16 @@ class WebSocket:
             if first & 0x0f in (TEXT, BINARY):
                 return first & 0x0f, payload
 
+    def settled(self):
+        """The payloads that are on their way: all that comes before the answer to a ping."""
+        self.send_frame(PING, b"end")
+        got = []
+        while True:
+            first, payload = self.recv_frame()
+            if first & 0x0f == PONG and payload == b"end":
+                return got
+            got.append(payload)
+
     def settimeout(self, seconds):
         self.socket.settimeout(seconds)
 
