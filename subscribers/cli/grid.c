@@ -99,20 +99,31 @@ static bool is_wide(uint32_t c) /* East Asian wide and emoji; UAX 11, roughly */
 	       (c >= 0x20000 && c <= 0x3fffd);
 }
 
+/* Columns of the character at *p, which goes on to the next one. */
+static size_t take_character(const unsigned char **p)
+{
+	uint32_t c = **p < 0x80 ? **p : **p < 0xe0 ? **p & 0x1f : **p < 0xf0 ? **p & 0x0f : **p & 7;
+	for (++*p; (**p & 0xc0) == 0x80; ++*p)
+		c = c << 6 | (**p & 0x3f);
+	return is_wide(c) ? 2 : 1;
+}
+
 size_t text_columns(const char *text)
 {
 	size_t columns = 0;
 	const unsigned char *p = (const unsigned char *)text;
-	while (*p != '\0') {
-		uint32_t c = *p < 0x80   ? *p
-			     : *p < 0xe0 ? *p & 0x1f
-			     : *p < 0xf0 ? *p & 0x0f
-					 : *p & 7;
-		for (p++; (*p & 0xc0) == 0x80; p++)
-			c = c << 6 | (*p & 0x3f);
-		columns += is_wide(c) ? 2 : 1;
-	}
+	while (*p != '\0')
+		columns += take_character(&p);
 	return columns;
+}
+
+size_t text_fits(const char *text, size_t columns)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p;
+	size_t used = 0;
+	while (*p != '\0' && (used += take_character(&p)) <= columns)
+		end = p;
+	return (size_t)(end - (const unsigned char *)text);
 }
 
 /* Columns before the point, and from it on. */

@@ -42,6 +42,8 @@ bool grid_print(const struct grid *grid, FILE *out, bool color, const char *inde
 
 /* Columns a UTF-8 text takes on a terminal. */
 size_t text_columns(const char *text);
+/* Bytes of its beginning that take so many columns at most, whole characters. */
+size_t text_fits(const char *text, size_t columns);
 void paint_on(FILE *out, bool color, const char *paint);
 void paint_off(FILE *out, bool color, const char *paint);
 

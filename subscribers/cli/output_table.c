@@ -261,7 +261,7 @@ static void table_heard(struct cli *cli, const struct bc_message *m,
 	bc_wall_format(at, now);
 	printf("%.12s  %.*s  %s", now + 11, (int)view->exchange.n, view->exchange.p, symbol);
 	printf("%*s  %s%*s  %-10s  ",
-	       (int)(text_columns(symbol) < 12 ? 12 - text_columns(symbol) : 0), "", body,
+	       (int)(text_columns(symbol) < 14 ? 14 - text_columns(symbol) : 0), "", body,
 	       (int)(b.n < 44 ? 44 - b.n : 0), "", bc_channel_word(e->channel));
 	paint_on(stdout, cli->color, paint_state(state));
 	printf("%s%s%s", bc_state_word(state), reason ? " " : "",

@@ -1,4 +1,5 @@
 #include "subscribers/cli/top_table.h"
+#include "subscribers/cli/grid.h"
 
 #include "common/gateways.h"
 
@@ -201,12 +202,40 @@ static const struct top_paint plain = { "", "", "", "", "", "" };
 static const struct top_paint colors = { "\033[32m", "\033[1;31m", "\033[32m",
 					 "\033[31m", "\033[1m",    "\033[0m" };
 
-/* Columns before the state: symbol, quantity, bid, ask, quantity, spread, a gap. */
-#define TOP_SYMBOL   12
-#define TOP_QUANTITY 11
-#define TOP_PRICE    12
-#define TOP_SPREAD   11
-#define TOP_FIXED    (TOP_SYMBOL + 2 * TOP_QUANTITY + 2 * TOP_PRICE + TOP_SPREAD + 2)
+/* Columns: symbol, quantity, bid, ask, quantity, spread, a gap, the state. */
+#define TOP_SYMBOL     12 /* at least, and at most; a narrow window makes the most less */
+#define TOP_SYMBOL_MAX 40
+#define TOP_QUANTITY   11
+#define TOP_PRICE      12
+#define TOP_SPREAD     11
+#define TOP_FIXED      (2 * TOP_QUANTITY + 2 * TOP_PRICE + TOP_SPREAD + 2)
+#define TOP_STATE      5 /* of which so many must be seen: "stale" */
+
+/* As wide as the longest name, as far as there is room. */
+static size_t symbol_width(const struct top_table *table, size_t columns)
+{
+	size_t width = TOP_SYMBOL, most = TOP_SYMBOL_MAX;
+	if (columns != 0 && columns < TOP_SYMBOL_MAX + TOP_FIXED + TOP_STATE)
+		most = columns > TOP_SYMBOL + TOP_FIXED + TOP_STATE
+			       ? columns - TOP_FIXED - TOP_STATE
+			       : TOP_SYMBOL;
+	for (size_t i = 0; i < table->n_rows; i++) {
+		size_t wants = text_columns(table->rows[i].name);
+		width = wants > width ? wants : width;
+	}
+	return width < most ? width : most;
+}
+
+static void put_symbol(struct bc_text *out, const char *name, size_t width)
+{
+	bool cut = text_columns(name) > width;
+	size_t n = text_fits(name, cut ? width - 1 : width);
+	bc_text_add(out, (bc_str){ name, n });
+	bc_text_addf(out, "%s", cut ? "~" : "");
+	char shown[TOP_NAME_MAX];
+	snprintf(shown, sizeof shown, "%.*s", (int)n, name);
+	bc_text_addf(out, "%*s", (int)(width - text_columns(shown) - cut), "");
+}
 
 static const char *paint_price(const struct top_row *row, bc_mono_time now,
 			       const struct top_paint *paint)
@@ -217,7 +246,7 @@ static const char *paint_price(const struct top_row *row, bc_mono_time now,
 }
 
 static void put_row(const struct top_table *table, size_t i, const struct top_screen *screen,
-		    const struct top_paint *paint, struct bc_text *out)
+		    size_t width, const struct top_paint *paint, struct bc_text *out)
 {
 	struct top_best best;
 	if (!top_table_row(table, i, screen->now, &best))
@@ -225,9 +254,7 @@ static void put_row(const struct top_table *table, size_t i, const struct top_sc
 	const struct top_row *row = &table->rows[i];
 	const char *price = paint_price(row, screen->now, paint);
 
-	bool long_name = strlen(row->name) > TOP_SYMBOL;
-	bc_text_addf(out, "%-*.*s%s", TOP_SYMBOL - long_name, TOP_SYMBOL - long_name, row->name,
-		     long_name ? "~" : "");
+	put_symbol(out, row->name, width);
 	put_number(out, row->bid.quantity, TOP_QUANTITY);
 	bc_text_addf(out, "%s", price);
 	put_number(out, row->bid.price, TOP_PRICE);
@@ -241,7 +268,8 @@ static void put_row(const struct top_table *table, size_t i, const struct top_sc
 	bc_text_addf(&word, "%s", bc_state_word(best.state));
 	if (best.reason != BC_REASON_NONE)
 		bc_text_addf(&word, " %s", bc_reason_word(best.reason));
-	int room = screen->columns > TOP_FIXED ? (int)(screen->columns - TOP_FIXED) : (int)word.n;
+	size_t before = width + TOP_FIXED;
+	int room = screen->columns > before ? (int)(screen->columns - before) : (int)word.n;
 	bc_text_addf(out, "  %s%.*s%s\n", bc_state_fit(best.state) ? paint->good : paint->bad, room,
 		     text, paint->end);
 }
@@ -258,14 +286,14 @@ static void count_rate(struct top_table *table, bc_mono_time now)
 	table->counted = now;
 }
 
-static void put_head(const struct top_table *table, const struct top_screen *screen,
+static void put_head(const struct top_table *table, const struct top_screen *screen, size_t width,
 		     const struct top_paint *paint, struct bc_text *out)
 {
 	bc_text_addf(out, "%s%s%s  %zu symbols, %zu fit to trade on", paint->strong, screen->title,
 		     paint->end, table->n_rows, top_table_n_fit(table, screen->now));
 	if (screen->live)
 		bc_text_addf(out, ", %.0f messages/s", table->per_s);
-	bc_text_addf(out, "\n%s%-*s%*s%*s%*s%*s%*s  %s%s\n", paint->strong, TOP_SYMBOL, "symbol",
+	bc_text_addf(out, "\n%s%-*s%*s%*s%*s%*s%*s  %s%s\n", paint->strong, (int)width, "symbol",
 		     TOP_QUANTITY, "quantity", TOP_PRICE, "bid", TOP_PRICE, "ask", TOP_QUANTITY,
 		     "quantity", TOP_SPREAD, "spread", "state", paint->end);
 }
@@ -275,12 +303,13 @@ void top_table_draw(struct top_table *table, const struct top_screen *screen, st
 	const struct top_paint *paint = screen->color ? &colors : &plain;
 	size_t room = table->n_rows, taken = screen->live ? 5 : 3; /* lines that are not rows */
 
-	count_rate(table, screen->now);
-	put_head(table, screen, paint, out);
 	if (screen->lines != 0 && screen->lines < room + taken)
 		room = screen->lines > taken ? screen->lines - taken : 1;
+	size_t width = symbol_width(table, screen->columns);
+	count_rate(table, screen->now);
+	put_head(table, screen, width, paint, out);
 	for (size_t i = 0; i < room; i++)
-		put_row(table, i, screen, paint, out);
+		put_row(table, i, screen, width, paint, out);
 	if (table->n_rows > room)
 		bc_text_addf(out, "... and %zu more: a taller window shows them\n",
 			     table->n_rows - room);

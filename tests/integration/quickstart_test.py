@@ -118,6 +118,16 @@ class QuickstartTest(unittest.TestCase):
         self.assertNotIn("\x1b", done.stdout)
         self.assert_nothing_is_left()
 
+    def test_of_every_exchange(self):
+        for exchange, symbol in (("binance-spot", "BTCUSDT"), ("binance-usdm", "BTCUSDT")):
+            done = subprocess.run([*self.command, "--exchange", exchange], env=self.environment, capture_output=True,
+                                  text=True, stdin=subprocess.DEVNULL, timeout=90)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, rf"{exchange}  5 symbols, 5 fit")
+            self.assertRegex(done.stdout, rf"(?m)^{symbol}\s+[\d.]+\s+\d+[\d.]*\s+\d+[\d.]*\s+[\d.]+\s+[\d.]+  live$")
+            self.assertIn(f"bookcast get {exchange} {symbol}\n", done.stdout)
+            self.assert_nothing_is_left()
+
     def test_sigterm_ends_it_all(self):
         terminal = self.show()
         os.kill(terminal.pid, signal.SIGTERM)

@@ -103,6 +103,38 @@ Test(top_table, an_empty_side_and_a_long_number_are_marked)
 	cr_expect_not_null(strstr(text, "           - 1234567890~"), "%s", text);
 }
 
+Test(top_table, long_names_and_wide_ones_stay_in_their_column)
+{
+	static const struct {
+		size_t columns;
+		const char *lines[3];
+	} rows[] = {
+		{ 0,
+		  { "1000CHEEMSUSDT        1.5", "BTCUSDT               1.5",
+		    "\u8fd9\u662f\u6d4b\u8bd5\u5e01USDT        1.5" } },
+		{ 72,
+		  { "1000CHEEMSU~        1.5", "BTCUSDT             1.5",
+		    "\u8fd9\u662f\u6d4b\u8bd5\u5e01U~        1.5" } },
+	};
+	static const char *const topics[] = {
+		"binance-spot.1000CHEEMSUSDT.book",
+		"binance-spot.BTCUSDT.book",
+		"binance-spot.\u8fd9\u662f\u6d4b\u8bd5\u5e01USDT.book",
+	};
+	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+		take_book(topics[i], 5, 6, BC_STATE_LIVE, BC_REASON_NONE, SECOND(1));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct bc_text out = bc_text_on(screen_text, sizeof screen_text);
+		const struct top_screen screen = { .title = "binance-spot",
+						   .columns = rows[i].columns,
+						   .now = SECOND(1) };
+		top_table_draw(table, &screen, &out);
+		for (size_t k = 0; k < sizeof rows[i].lines / sizeof *rows[i].lines; k++)
+			cr_expect_not_null(strstr(screen_text, rows[i].lines[k]), "%s in\n%s",
+					   rows[i].lines[k], screen_text);
+	}
+}
+
 Test(top_table, what_is_not_fit_is_told_with_its_reason)
 {
 	take_book("upbit.KRW-BTC.book", 5, 6, BC_STATE_STALE, BC_REASON_DISCONNECTED, SECOND(1));
