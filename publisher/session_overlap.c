@@ -3,7 +3,8 @@
  * Neither is ahead for certain, and the lead may change. Whatever was taken is not taken again.
  * What the successor brings is taken when nothing can be missing before it: it repeats something
  * we have, or continues it. Until then it is held, in order, and given back by the first
- * connection, which is bound to reach that point. State of which the newest is all that counts,
+ * connection, which is bound to reach that point. Changes of a book are joined by their numbers, so
+ * what links is given on from both, known or not. State of which the newest is all that counts,
  * as a bbo, is simply taken when it is newer. */
 #include "publisher/session_private.h"
 
@@ -92,10 +93,17 @@ static enum verdict take(struct overlap_mark *mark, const struct key *key, bool 
 	return TAKE;
 }
 
+/* Changes of a book are told apart by their numbers where the book is: one that is known does no
+ * harm there, and one that has come by the other connection behind a hole is wanted again. */
+static bool is_joined(const struct key *key)
+{
+	return key->kind == OVERLAP_DELTA;
+}
+
 /* From the first connection: all of it, but for what the successor has brought already. */
 static enum verdict of_old(struct overlap_mark *mark, const struct key *key)
 {
-	if (mark->ahead && key->at <= mark->last)
+	if (mark->ahead && key->at <= mark->last && !is_joined(key))
 		return LEAVE;
 	return take(mark, key, false);
 }
@@ -121,13 +129,14 @@ static enum verdict of_new(const struct session *s, struct overlap_mark *mark,
 			return HOLD;
 		mark->linked = true;
 	}
-	return newer ? take(mark, key, true) : LEAVE;
+	return newer || is_joined(key) ? take(mark, key, newer) : LEAVE;
 }
 
 /* From the successor when it is alone: what is known may come a while. */
 static enum verdict of_heir(struct overlap_mark *mark, const struct key *key)
 {
-	if (mark->known && (key->timed ? key->at < mark->last : key->at <= mark->last))
+	bool newer = key->timed ? key->at >= mark->last : key->at > mark->last;
+	if (mark->known && !newer && !is_joined(key))
 		return LEAVE;
 	return take(mark, key, false);
 }

@@ -89,7 +89,6 @@ static void came_right(struct session *s, uint32_t id, uint32_t flags)
 	if (!sync_ready(s, id))
 		return; /* right as of its number, but nobody would tell of the next change */
 	y->linked = y->was_right = true;
-	y->ahead = false;
 	if (sync_vouched(s, id) == 0) {
 		edge_reached(s, id);
 		return;
@@ -161,9 +160,11 @@ static void on_waiting(struct session *s, uint32_t id)
 	sync_need(s, id, 0);
 }
 
+/* The stream that is followed brings what lies before it, or ends: is_behind(). */
 static void on_ahead(struct session *s, uint32_t id)
 {
-	s->symbols[id].sync.ahead = true;
+	(void)s;
+	(void)id;
 }
 
 static void on_gap(struct session *s, uint32_t id)
@@ -245,8 +246,10 @@ void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 	uint64_t dropped = bc_order_book_counters(book)->dropped;
 	enum join_verdict verdict = join_delta(y->join, s->current, &event->body.delta);
 	s->count.levels_dropped += bc_order_book_counters(book)->dropped - dropped;
-	y->ts_exchange = event->ts_exchange;
-	y->received = s->received;
+	if (verdict != JOIN_SAME) {
+		y->ts_exchange = event->ts_exchange;
+		y->received = s->received;
+	}
 	verdict_on_delta[verdict](s, id);
 	if (y->phase == SYNC_HELD && newer)
 		sync_held_try(s, id);
@@ -398,20 +401,31 @@ void sync_resumed(struct session *s, uint32_t id)
 	y->not_before = BUDGET_NOW;
 }
 
+/* Another connection has said more than the one that is followed, which is gone. */
+static void left_behind(struct session *s, uint32_t id)
+{
+	s->count.gaps++;
+	broke(s, id, BC_REASON_GAP);
+}
+
+static bool is_behind(const struct symbol_sync *y)
+{
+	return y->linked && y->heard && y->heard_seq > join_seq(y->join);
+}
+
 static void stream_lost(struct session *s, uint32_t id, uint32_t connection)
 {
 	struct symbol *sym = &s->symbols[id];
 	struct symbol_sync *y = &sym->sync;
-	bool followed = y->linked && y->stream == connection;
+	bool followed = y->linked && y->stream == connection, behind = is_behind(y);
 	join_stream_ended(y->join, connection);
 	if (y->stream == connection)
 		y->stream = NOBODY;
 	if (sym->on[s->sync.line] == connection) {
-		y->linked = y->ahead = y->told = y->heard = y->bbo_ahead = y->mute = false;
+		y->linked = y->told = y->heard = y->bbo_ahead = y->mute = false;
 		sync_need_no_more(s, id);
-	} else if (followed && y->ahead) { /* the other one has what this one did not bring */
-		s->count.gaps++;
-		broke(s, id, BC_REASON_GAP);
+	} else if (followed && behind) {
+		left_behind(s, id);
 	} else if (followed) {
 		y->linked = false;
 		sync_need(s, id, SYNC_FIRST_NS);
@@ -435,4 +449,6 @@ void sync_stream_moved(struct session *s, uint32_t symbol, uint32_t from, uint32
 		return;
 	join_stream_ended(y->join, from);
 	y->stream = to;
+	if (is_behind(y))
+		left_behind(s, symbol);
 }

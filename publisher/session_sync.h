@@ -38,7 +38,6 @@ struct symbol_sync {
 	enum join_verdict verdict; /* on the answer in flight; WAITING: there is none */
 	bool linked;               /* the book follows its stream, without a doubt */
 	bool was_right;            /* once */
-	bool ahead;                /* another stream has shown what the book does not have */
 	bool told, heard;          /* subscribed; a change has come since then */
 	bool believed;             /* the stream has not reached the book yet */
 	bool bbo_ahead, mute;      /* its bbo knows more than a silent stream; and for too long */

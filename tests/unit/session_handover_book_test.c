@@ -255,3 +255,97 @@ Test(handover_book, is_right_when_the_new_one_dies)
 	for (uint64_t seed = 1; seed <= 30; seed++)
 		run_world(seed, NEW_DIES, 15200 + 20 * (int64_t)(seed * 10 % 300));
 }
+
+/* ------------------------------------------------------------------ what one of them lost */
+
+/* AAA is live by number 10, both connections have said 11. */
+static struct rig *beside_each_other(void)
+{
+	struct rig *r = rig_with(options_of_books(1));
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened(r);
+	pass(r, 2 * S); /* nothing is said, so the snapshot is the book */
+	cr_assert(asked(r, "AAA"));
+	answers(r, "snap 10 b 90=1 a 101=1");
+	says_on(r, 0, "leaving");
+	pass(r, 0);
+	opened_on(r, NEXT);
+	pass(r, 0);
+	says_on(r, 0, "delta AAA 11 11 b 90=2");
+	says_on(r, NEXT, "delta AAA 11 11 b 90=2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_assert_eq(r->book.seq, 11);
+	r->n_gets = 0;
+	return r;
+}
+
+static const struct lost_row {
+	const char *name;
+	struct {
+		uint32_t connection;
+		const char *frame; /* "" is its end */
+	} says[6];
+	uint64_t seq; /* of the book in the end */
+	bool live;
+	size_t gets;
+} lost_rows[] = {
+	{ "successor lost 12, the first brings it",
+	  { { NEXT, "delta AAA 13 13 b 90=4" },
+	    { 0, "delta AAA 12 12 b 90=3" },
+	    { 0, "delta AAA 13 13 b 90=4" } },
+	  13,
+	  true,
+	  0 },
+	{ "and is given up in between",
+	  { { NEXT, "delta AAA 13 13 b 90=4" },
+	    { NEXT, "" },
+	    { 0, "delta AAA 12 12 b 90=3" },
+	    { 0, "delta AAA 13 13 b 90=4" } },
+	  13,
+	  true,
+	  0 },
+	{ "the first lost 12, the successor brings it",
+	  { { NEXT, "delta AAA 12 12 b 90=3" },
+	    { 0, "delta AAA 14 14 b 90=5" },
+	    { NEXT, "delta AAA 13 13 b 90=4" },
+	    { NEXT, "delta AAA 14 14 b 90=5" } },
+	  14,
+	  true,
+	  0 },
+	{ "the first brings what the successor lost, but ends before it has brought all",
+	  { { NEXT, "delta AAA 14 14 b 90=5" }, { 0, "delta AAA 12 12 b 90=3" }, { 0, "" } },
+	  12,
+	  false,
+	  1 },
+	{ "the successor brings what the first lost, but ends before it has brought all",
+	  { { NEXT, "delta AAA 12 12 b 90=3" },
+	    { 0, "delta AAA 14 14 b 90=5" },
+	    { NEXT, "delta AAA 13 13 b 90=4" },
+	    { NEXT, "" } },
+	  13,
+	  false,
+	  1 },
+};
+
+Test(handover_book, what_one_of_them_lost_comes_by_the_other)
+{
+	for (size_t i = 0; i < sizeof lost_rows / sizeof *lost_rows; i++) {
+		const struct lost_row *row = &lost_rows[i];
+		struct rig *r = beside_each_other();
+		for (size_t n = 0; n < 6 && row->says[n].frame != NULL; n++) {
+			uint32_t c = row->says[n].connection;
+			if (row->says[n].frame[0] != '\0')
+				says_on(r, c, row->says[n].frame);
+			else
+				closed_as(r, c, (struct session_closed){ 0 });
+		}
+		pass(r, 20 * MS);
+		pass(r, 1 * S); /* the last snapshot is not long ago */
+		cr_expect_eq(r->book.seq, row->seq, "%s: %lu", row->name, r->book.seq);
+		cr_expect_eq(view_of(r, "AAA").state, row->live ? BC_STATE_LIVE : BC_STATE_STALE,
+			     "%s: %s", row->name, bc_state_word(view_of(r, "AAA").state));
+		cr_expect_eq(r->n_gets, row->gets, "%s: %zu", row->name, r->n_gets);
+		done(r);
+	}
+}
