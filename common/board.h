@@ -6,9 +6,10 @@
  *         Gateways are common/gateways.h.
  * Users   whoever reads the bus: the cache holds all of it, libbookcast what it subscribed.
  * Pure    messages and times in, answers out: no socket, no clock. Times are of one clock that
- * never goes back and counts the machine's sleep (bc_boot_now()). Memory  payload buffers are
- * reused; topics and bytes are bounded. At the limit what is gone longest makes room; where nothing
- * is gone, the topic is forgotten rather than kept old. Threads one. */
+ *         never goes back and counts the machine's sleep (bc_boot_now()).
+ * Memory  payload buffers are reused; topics and bytes are bounded. At the limit what is gone
+ *         longest makes room; where nothing is gone, the topic is forgotten rather than kept old.
+ * Threads one. */
 #ifndef BC_BOARD_H
 #define BC_BOARD_H
 

@@ -1,11 +1,12 @@
 /* order_side.h - one side of an order book: prices and quantities in order, as integers.
  *
  * Shape   an array of prices and one of quantities, best LAST, with room at both ends: a change
- * near the top moves the few levels above it, one near the bottom the few below it. Prices stand
- * apart from quantities so that a search reads eight of them a cache line. Keys    prices stand as
- * keys: those of asks with their sign changed, so that a greater key is a better price on both
- * sides. A level's place is counted from the worst one, from 0. Internal to order_book.c, and
- * inline for its sake. */
+ *         near the top moves the few levels above it, one near the bottom the few below it. Prices
+ *         stand apart from quantities so that a search reads eight of them a cache line.
+ * Keys    prices stand as keys: those of asks with their sign changed, so that a greater key is a
+ *         better price on both sides. A level's place is counted from the worst one, from 0.
+ *
+ * Internal to order_book.c, and inline for its sake. */
 #ifndef BC_ORDER_SIDE_H
 #define BC_ORDER_SIDE_H
 

@@ -56,7 +56,7 @@ size_t cache_ring_count(const struct cache_ring *ring)
 
 size_t cache_ring_bytes(const struct cache_ring *ring)
 {
-	return sizeof *ring + ring->n_bytes + ring->n_slots * sizeof *ring->slots +
+	return sizeof *ring + ring->n_bytes + ring->n_slots * sizeof(struct block *) +
 	       ring->ids.capacity * sizeof *ring->ids.entries;
 }
 
@@ -172,7 +172,7 @@ static bc_status need_slot(struct cache_ring *ring)
 	if (ring->n < ring->n_slots)
 		return BC_OK;
 	size_t n_slots = ring->n_slots == 0 ? FIRST_SLOTS : 2 * ring->n_slots;
-	struct block **slots = calloc(n_slots, sizeof *slots);
+	struct block **slots = calloc(n_slots, sizeof(struct block *));
 	if (slots == NULL)
 		return BC_ENOMEM;
 	for (size_t i = 0; i < ring->n; i++)

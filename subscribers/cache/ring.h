@@ -4,12 +4,13 @@
  *         room, and what is older than all of it is not taken.
  * Trades  by the exchange's time, then by trade id (the shorter first, then by bytes: numbers stand
  *         in their order). A known id is not taken again, whatever its time says. A trade without
- * an id is always taken. A time more than a minute after its receipt is not believed: then the time
- * of receipt counts, so that one bad clock is not the newest trade for ever. Candles by their
- * start, one for each. A closed one is replaced by a closed one only; else the one with the newer
- * exchange time stays, or where one has none the one received later. Cost    in order: constant.
- * Else a binary search, and at most max / 2 pointers move. Memory  grows as it fills; then the
- * oldest one's memory takes the new one. Threads one. */
+ *         an id is always taken. A time more than a minute after its receipt is not believed: then
+ *         the time of receipt counts, so that one bad clock is not the newest trade for ever.
+ * Candles by their start, one for each. A closed one is replaced by a closed one only; else the one
+ *         with the newer exchange time stays, or where one has none the one received later.
+ * Cost    in order: constant. Else a binary search, and at most max / 2 pointers move.
+ * Memory  grows as it fills; then the oldest one's memory takes the new one.
+ * Threads one. */
 #ifndef CACHE_RING_H
 #define CACHE_RING_H
 

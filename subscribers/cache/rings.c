@@ -52,6 +52,7 @@ static void drop(struct cache_rings *r, struct kept *k)
 	if (r->turn == k)
 		r->turn = k->hh.next;
 	r->n_bytes -= bytes_of(k);
+	/* It is still there. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 	HASH_DEL(r->all, k);
 	cache_ring_free(&k->ring);
 	free(k);

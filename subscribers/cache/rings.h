@@ -1,10 +1,10 @@
 /* rings.h - the rings of all trade and candle topics, in bounded memory.
  *
  * Life    a ring comes with the first trade or candle of its topic and lives as long as the board
- *         keeps the topic (`cache_rings_forget` is what the board calls). So history outlives a
- *         restart of its gateway, a gateway that is gone, and for cache.retain the symbol's
- * removal. Limit   all rings together take at most max_bytes. Beyond it the largest of the next 64
- * in turn loses its older half until it fits; where that does not help, the new one is refused and
+ *         keeps the topic (the board calls cache_rings_forget()). So history outlives a restart of
+ *         its gateway, a gateway that is gone, and for cache.retain the symbol's removal.
+ * Limit   all rings together take at most max_bytes. Beyond it the largest of the next 64 in turn
+ *         loses its older half until it fits; where that does not help, the new one is refused and
  *         its ring is gone: better none than one with holes.
  * Threads one. */
 #ifndef CACHE_RINGS_H

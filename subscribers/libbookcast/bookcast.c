@@ -274,7 +274,7 @@ static bc_status need_events(bookcast *bus, size_t n)
 {
 	if (n <= bus->cap_events)
 		return BC_OK;
-	const bookcast_message **history = calloc(n, sizeof *history);
+	const bookcast_message **history = calloc(n, sizeof(const bookcast_message *));
 	struct presentation *events = calloc(n, sizeof *events);
 	if (history == NULL || events == NULL) {
 		free(history);

@@ -63,7 +63,8 @@ static void keep(struct trial *t, bc_str path, bc_str body)
 	*k = (struct rest_kept){ strndup(path.p, path.n), malloc(body.n + 1), body.n };
 	if (k->path == NULL || k->body == NULL)
 		abort();
-	memcpy(k->body, body.p, body.n);
+	if (body.n > 0)
+		memcpy(k->body, body.p, body.n);
 }
 
 void requests_free(struct trial *t)

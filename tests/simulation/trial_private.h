@@ -268,8 +268,8 @@ void fault_timed(struct trial *t);
 
 /* net.c */
 struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc_str bytes);
-void event_add(struct trial *t, struct events *to, struct event *e);
-struct event *events_take(struct events *from);
+void event_add(struct trial *t, struct events *h, struct event *e);
+struct event *events_take(struct events *h);
 void net_connect(struct trial *t, uint32_t id);
 void net_disconnect(struct trial *t, uint32_t id);
 bc_status net_send(struct trial *t, uint32_t id, bc_str text);

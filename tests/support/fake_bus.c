@@ -212,7 +212,7 @@ static size_t encode_event(uint8_t *out, size_t cap, enum bc_channel channel, in
 	static const char *const prices[] = { "137260000", "137262500.5", "137264000" };
 	static const char *const ids[] = { "17636976012330001", "17636976012330002",
 					   "17636976012340001" };
-	struct bc_message m = message(channel, (uint64_t)(4 + i), BC_STATE_LIVE, 0);
+	struct bc_message m = message(channel, 4 + (uint64_t)i, BC_STATE_LIVE, 0);
 	size_t n = 0;
 	m.envelope.ts_exchange.ns += (i - 2) * 60 * BC_NS_PER_S;
 	m.envelope.flags = i == 1 ? BC_FLAG_SNAPSHOT | BC_FLAG_REST : 0;

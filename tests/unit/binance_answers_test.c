@@ -127,7 +127,7 @@ static void give(enum bc_input_kind kind, enum bc_rest_kind rest, const char *te
 	size_t n = strlen(text);
 	cr_assert(n < sizeof body);
 	for (size_t i = 0; i < n; i++)
-		body[i] = text[i] == '\'' ? '"' : text[i];
+		body[i] = (char)(text[i] == '\'' ? '"' : text[i]);
 	const struct bc_input in = { .kind = kind,
 				     .bytes = body,
 				     .n_bytes = n,

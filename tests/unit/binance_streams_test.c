@@ -103,7 +103,7 @@ Test(binance_streams, a_partial_book_is_the_top_of_the_book)
 			rig_at(faces[f], f == 0 ? "/stream?streams=btcusdt@depth10@100ms"
 						: "/public/stream?streams=btcusdt@depth10@100ms");
 		json_t *event, *bids;
-		bc_level best = market_level(r->market, 0, MARKET_BID, 9);
+		bc_level best;
 		bc_decimal price;
 
 		rig_pass(r, 300, 5);

@@ -9,6 +9,7 @@
 #define N_CHANGES  3000 /* of all symbols */
 #define N_LEVELS   6    /* a side; the bids are 90..95, the asks 101..106 */
 #define LAG_MAX_MS 3000
+#define LEAVING_MS 15000 /* the exchange says that it is going to close the connection */
 
 struct change {
 	int64_t at_ms;
@@ -174,10 +175,50 @@ static struct session_options options_of_books(uint64_t seed)
 
 enum death { NOBODY_DIES, OLD_DIES, NEW_DIES };
 
+struct pair {
+	struct stream old, new;
+	enum death death;
+	int64_t dies_ms;
+	bool made, left; /* the new one; the old one */
+};
+
+static void come_and_go(struct rig *r, struct pair *p, int64_t ms)
+{
+	if (r->connecting[NEXT]) {
+		opened_on(r, NEXT);
+		p->made = true;
+		p->new = (struct stream){ .connection = NEXT, .from_ms = ms };
+	}
+	if (p->made && ms % 1000 == 0)
+		says_on(r, NEXT, "ticker CANARY");
+	if (p->death == OLD_DIES && ms == p->dies_ms)
+		closed_as(r, 0, (struct session_closed){ 0 });
+	if (p->death == NEW_DIES && ms == p->dies_ms && !p->left) {
+		p->made = false;
+		closed_as(r, NEXT, (struct session_closed){ 0 });
+	}
+	p->left = p->left || r->gone[0] || (p->death == OLD_DIES && ms >= p->dies_ms);
+	if (!p->left)
+		tell(r, &p->old, ms);
+	if (p->made)
+		tell(r, &p->new, ms);
+}
+
+static void all_is_right(const struct rig *r, uint64_t seed, int64_t ms)
+{
+	for (uint32_t i = 0; ms >= LEAVING_MS && i < N_SYMBOLS; i++) {
+		struct session_view view;
+		session_symbol(r->session, i, &view);
+		cr_assert(bc_state_fit(view.state), "seed %lu, %ld ms: S%u is %s %s", seed,
+			  (long)ms, i, bc_state_word(view.state), bc_reason_word(view.reason));
+	}
+	cr_assert_eq(world.wrong + world.back, 0, "seed %lu, %ld ms: %lu wrong, %lu back", seed,
+		     (long)ms, world.wrong, world.back);
+}
+
 static void run_world(uint64_t seed, enum death death, int64_t dies_ms)
 {
-	struct stream old = { .connection = 0 }, new = { .connection = NEXT };
-	bool made = false, left = false;
+	struct pair p = { .death = death, .dies_ms = dies_ms };
 	size_t asked_before = 0;
 	uint64_t gaps = 0;
 	struct rig *r = rig_with(options_of_books(seed));
@@ -193,43 +234,15 @@ static void run_world(uint64_t seed, enum death death, int64_t dies_ms)
 			answer_snapshot(r, ms);
 		if (ms % 1000 == 0 && r->connecting[0] == 0)
 			says_on(r, 0, "ticker CANARY");
-		if (ms == 15000) {
-			cr_assert_eq(session_symbols_in(r->session, BC_STATE_LIVE) +
-					     session_symbols_in(r->session, BC_STATE_QUIET),
-				     N_SYMBOLS, "seed %lu", seed);
+		if (ms == LEAVING_MS) {
 			asked_before = r->n_gets;
 			gaps = session_counters(r->session)->gaps;
 			says_on(r, 0, "leaving");
 		}
-		if (r->connecting[NEXT]) {
-			opened_on(r, NEXT);
-			made = true;
-			new = (struct stream){ .connection = NEXT, .from_ms = ms };
-		}
-		if (made && ms % 1000 == 0)
-			says_on(r, NEXT, "ticker CANARY");
-		if (death == OLD_DIES && ms == dies_ms)
-			closed_as(r, 0, (struct session_closed){ 0 });
-		if (death == NEW_DIES && ms == dies_ms && !left) {
-			made = false;
-			closed_as(r, NEXT, (struct session_closed){ 0 });
-		}
-		left = left || r->gone[0] || (death == OLD_DIES && ms >= dies_ms);
-		if (!left)
-			tell(r, &old, ms);
-		if (made)
-			tell(r, &new, ms);
-		for (uint32_t i = 0; ms > 15000 && i < N_SYMBOLS; i++) {
-			struct session_view view;
-			session_symbol(r->session, i, &view);
-			cr_assert(bc_state_fit(view.state), "seed %lu, %ld ms: S%u is %s %s", seed,
-				  (long)ms, i, bc_state_word(view.state),
-				  bc_reason_word(view.reason));
-		}
-		cr_assert_eq(world.wrong + world.back, 0, "seed %lu, %ld ms: %lu wrong, %lu back",
-			     seed, (long)ms, world.wrong, world.back);
+		come_and_go(r, &p, ms);
+		all_is_right(r, seed, ms);
 	}
-	cr_expect(left, "seed %lu", seed);
+	cr_expect(p.left, "seed %lu", seed);
 	cr_expect_gt(world.n_books, 500);
 	if (death == NOBODY_DIES)
 		cr_expect_eq(r->n_gets, asked_before, "seed %lu: %zu snapshots for it", seed,

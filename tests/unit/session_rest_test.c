@@ -1,6 +1,8 @@
 /* REST requests of the session: snapshots by urgency, weights, 429 and 418, answers that are none.
  */
 #include "publisher/session_private.h"
+#include "tests/simulation/dice.h"
+#include "tests/support/seeds.h"
 #include "tests/support/session_rig.h"
 
 #include <stdlib.h>
@@ -460,68 +462,88 @@ Test(session_rest, history_leaves_half_of_the_weight_to_snapshots)
 	done(r);
 }
 
-/* An exchange that counts at some moment between request and answer, in minutes that begin
- * whenever; an hour of thirst. */
-Test(session_rest, no_minute_is_ever_over_the_weight)
-{
-	enum { N = 20000 };
-	static struct {
+/* An exchange that counts a request at some moment between it and its answer, in minutes that begin
+ * whenever. */
+struct counter {
+	struct dice dice;
+	int64_t due[SESSION_REST_SLOTS]; /* when the answer comes; 0: nothing was sent */
+	struct counted {
 		int64_t at;
 		uint32_t weight;
-	} counted[N];
-	for (uint64_t seed = 1; seed <= 20; seed++) {
+	} all[20000];
+	size_t n;
+};
+
+static void count_request(struct counter *c, const struct rig *r, uint32_t slot)
+{
+	int64_t takes_ms = dice_between(&c->dice, 0, dice_hits(&c->dice, 250000) ? 9999 : 499);
+	bool snapshot = strstr(r->asked[slot], "/snap") != NULL;
+	c->due[slot] = r->now.mono.ns + takes_ms * MS;
+	cr_assert_lt(c->n, sizeof c->all / sizeof *c->all);
+	c->all[c->n++] =
+		(struct counted){ r->now.mono.ns + dice_between(&c->dice, 0, takes_ms) * MS,
+				  snapshot ? WEIGHT : 20 };
+}
+
+static void answer_request(struct counter *c, struct rig *r, uint32_t slot)
+{
+	r->get_number = slot;
+	c->due[slot] = 0;
+	if (dice_hits(&c->dice, 100000))
+		told_no(r, dice_hits(&c->dice, 500000) ? 500 : 0, 0);
+	else
+		told(r, strstr(r->asked[slot], "/list") != NULL ? "list S0" : SNAP, -1);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct counted *x = a, *y = b;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The most that was counted in any minute; *sum: in all. */
+static uint64_t heaviest_minute(struct counter *c, uint64_t *sum)
+{
+	uint64_t most = 0, minute = 0;
+	size_t first = 0;
+	*sum = 0;
+	qsort(c->all, c->n, sizeof *c->all, by_time);
+	for (size_t i = 0; i < c->n; i++) {
+		minute += c->all[i].weight;
+		*sum += c->all[i].weight;
+		while (c->all[first].at <= c->all[i].at - 60 * S)
+			minute -= c->all[first++].weight;
+		most = minute > most ? minute : most;
+	}
+	return most;
+}
+
+/* An hour of thirst. */
+Test(session_rest, no_minute_is_ever_over_the_weight)
+{
+	static struct counter c;
+	for (uint64_t seed = 1; seed <= seeds(10); seed++) {
 		struct rig *r = weighing_rig(300);
-		int64_t due[SESSION_REST_SLOTS] = { 0 };
-		size_t n = 0, first = 0;
-		uint64_t sum = 0;
-		srand((unsigned)seed);
+		uint64_t sum;
+		memset(&c, 0, sizeof c);
+		c.dice.state = seed;
 		for (int step = 0; step < 36000; step++) {
-			rest_snapshot(r->session, (uint32_t)rand() % 300);
+			rest_snapshot(r->session, (uint32_t)dice_between(&c.dice, 0, 299));
 			pass(r, 100 * MS);
 			for (uint32_t i = 0; i < SESSION_REST_SLOTS; i++) {
-				if (r->asked[i][0] == '\0') {
-					due[i] = 0;
-				} else if (due[i] == 0) { /* sent in the last 100 ms */
-					int64_t takes =
-						rand() % 4 == 0 ? rand() % 10000 : rand() % 500;
-					due[i] = r->now.mono.ns + takes * MS;
-					cr_assert_lt(n, N);
-					counted[n].weight =
-						strstr(r->asked[i], "/snap") != NULL ? WEIGHT : 20;
-					counted[n++].at =
-						r->now.mono.ns + rand() % (takes + 1) * MS;
-				} else if (due[i] <= r->now.mono.ns) {
-					r->get_number = i;
-					if (rand() % 10 == 0)
-						told_no(r, rand() % 2 ? 500 : 0, 0);
-					else if (strstr(r->asked[i], "/list") != NULL)
-						told(r, "list S0", -1);
-					else
-						told(r, SNAP, -1);
-					due[i] = 0;
-				}
+				if (r->asked[i][0] == '\0')
+					c.due[i] = 0;
+				else if (c.due[i] == 0)
+					count_request(&c, r, i);
+				else if (c.due[i] <= r->now.mono.ns)
+					answer_request(&c, r, i);
 			}
 		}
-		for (size_t i = 1; i < n; i++) { /* by when they were counted */
-			for (size_t k = i; k > 0 && counted[k].at < counted[k - 1].at; k--) {
-				int64_t at = counted[k].at;
-				uint32_t weight = counted[k].weight;
-				counted[k] = counted[k - 1];
-				counted[k - 1].at = at;
-				counted[k - 1].weight = weight;
-			}
-		}
-		uint64_t all = 0;
-		for (size_t i = 0; i < n; i++) {
-			sum += counted[i].weight;
-			all += counted[i].weight;
-			while (counted[first].at <= counted[i].at - 60 * S)
-				sum -= counted[first++].weight;
-			cr_assert_leq(sum, OURS, "seed %llu: %llu", (unsigned long long)seed,
-				      (unsigned long long)sum);
-		}
-		cr_expect_gt(all, 60 * OURS * 6 / 10, "seed %llu: only %llu of it are used",
-			     (unsigned long long)seed, (unsigned long long)all);
+		uint64_t most = heaviest_minute(&c, &sum);
+		cr_assert_leq(most, OURS, "seed %lu: %lu", (unsigned long)seed,
+			      (unsigned long)most);
+		cr_expect_gt(sum, 60 * OURS * 6 / 10, "seed %lu: only %lu of it are used",
+			     (unsigned long)seed, (unsigned long)sum);
 		done(r);
 	}
 }
