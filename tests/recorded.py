@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 D = decimal.Decimal
+DIGITS = frozenset("-.0123456789")
 DECODE = pathlib.Path(os.environ["BOOKCAST_BIN"]) / "bookcast-decode"
 _failures = []
 
@@ -47,6 +48,8 @@ def lines_of(path):
 
 def plain(text):
     """A decimal of ours: digits only, nothing superfluous."""
-    expect(isinstance(text, str) and not set(text) - set("-.0123456789"), f"decimal {text!r}")
-    expect("." not in text or text[-1] not in "0.", f"trailing zeros: {text}")
+    if not isinstance(text, str) or not DIGITS.issuperset(text):
+        expect(False, f"decimal {text!r}")
+    if "." in text and text[-1] in "0.":
+        expect(False, f"trailing zeros: {text}")
     return D(text)
