@@ -12,6 +12,8 @@
  *
  *    ... history ...  [oldest ... until]  ... history ...  [first ... newest]
  *
+ * Only where it is lost again before that could be asked for, what came in between is repeated.
+ *
  * Who comes later has missed what was published before, and hears it by itself from then on. So
  * what is not newer than the newest of that moment is told again, to everybody; the open candle is
  * not, since a newcomer is welcomed with it. That an exchange's REST lags by more than AFTER_NS
@@ -46,6 +48,7 @@ struct mark { /* where a trade or a candle stands in its topic */
 
 struct span {                                     /* one topic */
 	struct mark oldest, newest, until, first; /* what was published */
+	bool hole;                                /* between `until` and `first`: not filled yet */
 	struct mark again;      /* the newest when somebody came who has not heard it; or unknown */
 	bc_mono_time came_at;   /* the last who did */
 	bc_mono_time asked_at;  /* the last request */
@@ -55,7 +58,8 @@ struct span {                                     /* one topic */
 };
 
 struct history {
-	bool asked;          /* since its lines were last made */
+	bool asked; /* since its lines were last made */
+	bc_mono_time made_at;
 	uint32_t wanted;     /* 1u << of spans[] */
 	struct span spans[]; /* of trades, and of the candles of each interval we follow */
 };
@@ -127,7 +131,7 @@ static void published(struct span *span, const struct mark *mark)
 /* The candle that was open when the stream was lost has changed since. */
 static bool is_new(const struct span *span, const struct mark *mark, bool candle)
 {
-	const struct mark *until = span->first.known ? &span->until : &span->newest;
+	const struct mark *until = span->hole ? &span->until : &span->newest;
 	if (!span->oldest.known || is_before(mark, &span->oldest))
 		return true;
 	if (!until->known || (candle ? is_before(mark, until) : !is_before(until, mark)))
@@ -161,7 +165,8 @@ void history_live(struct session *s, uint32_t symbol, const struct bc_event *eve
 	published(span, &mark);
 }
 
-/* Who came while it was lost, or shortly before, is still to be told all. */
+/* Who came while it was lost, or shortly before, is still to be told all; and a hole that was not
+ * filled before the next one is a part of it. */
 void history_lost(struct session *s, uint32_t symbol)
 {
 	struct history *h = s->symbols[symbol].rest.history;
@@ -170,8 +175,11 @@ void history_lost(struct session *s, uint32_t symbol)
 	h->asked = false;
 	h->wanted = 0;
 	for (uint32_t i = 0; i < n_spans(s); i++) {
-		h->spans[i].until = h->spans[i].newest;
-		h->spans[i].first = (struct mark){ 0 };
+		struct span *t = &h->spans[i];
+		if (!t->hole)
+			t->until = t->newest;
+		t->hole = true;
+		t->first = (struct mark){ 0 };
 	}
 }
 
@@ -211,6 +219,7 @@ void history_subscribed(struct session *s, uint32_t symbol)
 	if (h == NULL)
 		return; /* the feed goes on without */
 	h->asked = true;
+	h->made_at = s->now.mono;
 	for (uint32_t i = 0; i < n_spans(s); i++) {
 		if ((wanted >> i & 1) == 0)
 			continue;
@@ -467,4 +476,6 @@ void history_ended(struct session *s, const struct rest_request *r, enum rest_en
 	s->rest.n_kept = 0;
 	if (was_settled(&h->spans[span], r->asked_at))
 		h->spans[span].again = (struct mark){ 0 };
+	if (h->asked && h->made_at.ns <= r->asked_at.ns)
+		h->spans[span].hole = false;
 }

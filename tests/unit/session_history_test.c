@@ -559,6 +559,132 @@ Test(session_history, who_asks_all_the_time_does_not_keep_others_waiting)
 	done(r);
 }
 
+/* ------------------------------------------------------------------ all of it, by chance */
+
+/* Three trades a second, connections that are lost, REST that lags and takes its time, and
+ * listeners that come at any moment: in the end each has every trade from before it came. */
+enum { LISTENERS = 6, IDS_MAX = 2000 };
+
+static struct world {
+	uint32_t dice;
+	int newest;             /* the exchange's trade ids are 1, 2, ... */
+	int at_second_ago[10];  /* the newest then, by tenths of a second */
+	int came_at[LISTENERS]; /* the newest when it came; 0: not yet */
+	bool heard[LISTENERS][IDS_MAX];
+	int answer_in, answer_to; /* ticks; the newest trade it holds */
+	int away;                 /* ticks until the connection is back */
+} world;
+
+static int dice(int sides)
+{
+	world.dice = world.dice * 1664525u + 1013904223u;
+	return (int)(world.dice >> 16) % sides;
+}
+
+static void all_hear(struct rig *r, uint32_t symbol, const struct bc_event *event)
+{
+	(void)r;
+	(void)symbol;
+	if (event->channel != BC_CHANNEL_TRADE)
+		return;
+	bc_str text = event->body.trade.trade_id;
+	int id = 0;
+	for (size_t i = 0; i < text.n; i++)
+		id = 10 * id + (text.p[i] - '0');
+	for (int i = 0; i < LISTENERS; i++)
+		world.heard[i][id] |= world.came_at[i] > 0;
+}
+
+static void rest_of_the_world(struct rig *r)
+{
+	char text[2048];
+	size_t n = (size_t)snprintf(text, sizeof text, "trades");
+	if (!asked(r, "/trades")) {
+		world.answer_in = -1;
+		return;
+	}
+	if (world.answer_in < 0) {
+		world.answer_in = dice(15);
+		world.answer_to = world.at_second_ago[dice(10)];
+	}
+	if (world.answer_in-- > 0)
+		return;
+	for (int i = world.answer_to; i > 0 && i > world.answer_to - 100; i--)
+		n += (size_t)snprintf(text + n, sizeof text - n, " %d@%d", i, i);
+	answers(r, text);
+}
+
+static void connection_of_the_world(struct rig *r, bool calm)
+{
+	if (world.away == 0 && !calm && dice(150) == 0) {
+		closed(r, 0, 0);
+		world.away = 1 + dice(30);
+	} else if (world.away > 1) {
+		world.away--;
+	} else if (world.away == 1 && r->connecting[0]) {
+		opened(r);
+		world.away = 0;
+	}
+}
+
+static void tenth_of_a_second(struct rig *r, bool calm)
+{
+	char text[32];
+	memmove(world.at_second_ago + 1, world.at_second_ago, 9 * sizeof(int));
+	world.at_second_ago[0] = world.newest;
+	if (dice(10) < 3) {
+		snprintf(text, sizeof text, "trade AAA %d", ++world.newest);
+		if (world.away == 0)
+			says(r, text);
+	}
+	if (world.away == 0)
+		says(r, "trade CANARY 1");
+	int i = dice(LISTENERS);
+	if (!calm && world.newest > 0 && world.came_at[i] == 0 && dice(60) == 0) {
+		world.came_at[i] = world.newest;
+		comes(r);
+	}
+	rest_of_the_world(r);
+	connection_of_the_world(r, calm);
+	pass(r, 100 * MS);
+}
+
+static void expect_all_heard(int listener, unsigned seed)
+{
+	int first = 1;
+	while (first < world.newest && !world.heard[listener][first])
+		first++;
+	cr_expect_lt(first, world.came_at[listener] + 1, "seed %u: nothing from before %d", seed,
+		     world.came_at[listener]);
+	for (int id = first; id < world.newest; id++)
+		cr_assert(world.heard[listener][id],
+			  "seed %u: came at %d, heard from %d on, not %d", seed,
+			  world.came_at[listener], first, id);
+}
+
+Test(session_history, whoever_comes_has_all_of_it_in_the_end)
+{
+	for (unsigned seed = 1; seed <= 100; seed++) {
+		struct session_options o = history_options();
+		o.history_candles = 0;
+		o.history_again_ns = 5 * S;
+		o.backoff_max_ns = S;
+		struct rig *r = rig_with(o);
+		world = (struct world){ .dice = seed, .answer_in = -1 };
+		r->watch = all_hear;
+		add(r, "AAA");
+		session_start(r->session, r->now);
+		opened(r);
+		for (int i = 0; i < 1000; i++)
+			tenth_of_a_second(r, i > 800);
+		for (int i = 0; i < LISTENERS; i++) {
+			if (world.came_at[i] > 0)
+				expect_all_heard(i, seed);
+		}
+		done(r);
+	}
+}
+
 /* ------------------------------------------------------------------ what it must not do */
 
 Test(session_history, proves_nothing)
