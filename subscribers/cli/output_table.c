@@ -245,6 +245,17 @@ static void table_history_end(struct cli *cli, const struct answer *standing,
 
 /* ------------------------------------------------------------------ watch */
 
+/* Trades and candles that are history are not news, and may have been said before. */
+static void print_history(struct cli *cli, const struct bc_envelope *e)
+{
+	bool dated = e->channel == BC_CHANNEL_TRADE || e->channel == BC_CHANNEL_CANDLE;
+	if (!dated || (e->flags & BC_FLAG_SNAPSHOT) == 0)
+		return;
+	paint_on(stdout, cli->color, PAINT_DIM);
+	printf("  snapshot%s", e->flags & BC_FLAG_REST ? " rest" : "");
+	paint_off(stdout, cli->color, PAINT_DIM);
+}
+
 /* One line a message: time of publication (UTC), whose it is, what it says, its state. */
 static void table_heard(struct cli *cli, const struct bc_message *m,
 			const struct bc_message_view *view)
@@ -267,6 +278,7 @@ static void table_heard(struct cli *cli, const struct bc_message *m,
 	printf("%s%s%s", bc_state_word(state), reason ? " " : "",
 	       reason ? bc_reason_word(reason) : "");
 	paint_off(stdout, cli->color, paint_state(state));
+	print_history(cli, e);
 	putchar('\n');
 }
 

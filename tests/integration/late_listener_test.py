@@ -1,10 +1,12 @@
 """History follows who listens: while nobody does nothing is asked, and a cache that starts long after its
 gateway holds the trades from before it, without a hole, up to those it hears live."""
+import concurrent.futures
 import json
 import time
 import urllib.request
 
 import bookcast_test
+import fake_gateway
 from bookcast_test import wait_until
 
 CHANNELS = ("--channels", "book, trade, candle-1s", "--metrics", "127.0.0.1:0")
@@ -78,6 +80,22 @@ class LateListenerTest(bookcast_test.Case):
 
     def test_binance_spot(self):
         self.check(BinanceSpot)
+
+    def test_watch_says_what_is_history(self):
+        self.gateways = []
+        gateway = fake_gateway.Gateway(self)
+        self.start_cache()
+        words = ("live", "live  snapshot", "live  snapshot rest")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(self.cli, "watch", "upbit.KRW-BTC.trade", "--count", len(words))
+            while not watching.done():
+                gateway.turn()
+                for flags in (0, 1, 5):
+                    gateway.send("KRW-BTC.trade", fake_gateway.TRADE, fake_gateway.LIVE, [0, 0, 9, 1, 1, "7"], flags=flags)
+                concurrent.futures.wait([watching], 0.01)
+            status, out, err = watching.result()
+        self.assertEqual(status, 0, err)
+        self.assertEqual({line.split("trade ")[1].strip() for line in out.splitlines()}, set(words), out)
 
 
 if __name__ == "__main__":
