@@ -70,11 +70,26 @@ static bool concerns_one_symbol(int http_status)
 	return http_status >= 400 && http_status < 500 && http_status != 403 && http_status != 408;
 }
 
+/* One name of the batch is enough: fewer are asked about, until that one stands alone. */
+static void ticks_refused(struct session *s, const struct session_rest *failure)
+{
+	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
+	int64_t wait = failure->retry_after_ns;
+	put_off(s, job, wait > REST_WAIT_MIN_NS ? wait : REST_WAIT_MIN_NS);
+	job->batch_now = job->n_batch > 1 ? job->n_batch / 2 : 1;
+	if (job->n_batch == 1 && job->batch[0] != NOBODY)
+		s->symbols[job->batch[0]].ticks_refused = true;
+}
+
 static void failed(struct session *s, const struct rest_request *r, enum rest_end end,
 		   const struct session_rest *failure)
 {
 	struct rest_job *job = &s->rest.jobs[r->job];
 	s->count.rest_failures++;
+	if (r->job == JOB_TICKS && end == REST_BAD && concerns_one_symbol(failure->http_status)) {
+		ticks_refused(s, failure);
+		return;
+	}
 	if (end == REST_BAD &&
 	    !(rest_rows[r->job].of_a_symbol && concerns_one_symbol(failure->http_status)))
 		job->failures++;
@@ -146,11 +161,12 @@ static void instruments_read(struct session *s)
 
 static void ticks_read(struct session *s)
 {
-	const struct rest_job *job = &s->rest.jobs[JOB_TICKS];
+	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
 	for (uint32_t i = 0; i < job->n_batch; i++) {
 		if (job->batch[i] != NOBODY)
 			s->symbols[job->batch[i]].ticks_known = true;
 	}
+	job->batch_now = job->batch_now < job->max_batch / 2 ? 2 * job->batch_now : job->max_batch;
 }
 
 /* A history may well be empty; an exchange without instruments, and a snapshot without a book,

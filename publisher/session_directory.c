@@ -191,6 +191,7 @@ void directory_round_ends(struct session *s)
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		if (s->symbols[i].name.p == NULL)
 			continue;
+		s->symbols[i].ticks_refused = false;
 		const struct listed *e = entry_of(s, s->symbols[i].name);
 		if (e == NULL || e->round != d->round)
 			not_listed(s, i);

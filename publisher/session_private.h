@@ -87,6 +87,7 @@ struct symbol {
 	bool had_data;          /* was live once: from then on stale, not connecting */
 	bool was_listed;        /* stood in the instrument list */
 	bool ticks_known;       /* BC_REST_TICKS has answered for it */
+	bool ticks_refused;     /* or will not, until the next list */
 	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
 	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
 	 * opened, so the symbol is not fit, however right its book is. */
@@ -189,6 +190,7 @@ struct rest_job {
 	struct budget budget;
 	uint32_t *batch; /* TICKS: symbols of the request in flight */
 	uint32_t n_batch, max_batch;
+	uint32_t batch_now; /* fewer after a refusal, until who is at fault is known */
 };
 
 enum rest_end {

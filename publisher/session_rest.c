@@ -88,6 +88,7 @@ static bc_status job_new(struct session *s, enum rest_job_id id)
 		job->max_batch = job->endpoint->max_symbols;
 		if (job->max_batch == 0 || job->max_batch > TICKS_A_REQUEST)
 			job->max_batch = TICKS_A_REQUEST;
+		job->batch_now = job->max_batch;
 		job->batch = malloc(job->max_batch * sizeof *job->batch);
 		if (job->batch == NULL)
 			return BC_ENOMEM;
@@ -167,16 +168,21 @@ static bool instruments_pick(struct session *s, struct rest_request *r)
 
 /* Tick sizes are asked for what is listed: some exchanges refuse a whole request for one name
  * they do not know. */
+static bool wants_ticks(const struct session *s, const struct symbol *sym)
+{
+	bool any = s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL;
+	bool gone = sym->state == BC_STATE_HALTED && sym->reason != BC_REASON_SUSPENDED;
+	return sym->name.p != NULL && !sym->ticks_known && !sym->ticks_refused && !gone &&
+	       (any || sym->was_listed);
+}
+
 static bool ticks_pick(struct session *s, struct rest_request *r)
 {
 	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
-	bool any = s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL;
 	job->n_batch = 0;
-	for (uint32_t i = 0; i < s->symbol_limit && job->n_batch < job->max_batch; i++) {
-		const struct symbol *sym = &s->symbols[i];
-		if (sym->name.p == NULL || sym->ticks_known || (!any && !sym->was_listed))
-			continue;
-		job->batch[job->n_batch++] = i;
+	for (uint32_t i = 0; i < s->symbol_limit && job->n_batch < job->batch_now; i++) {
+		if (wants_ticks(s, &s->symbols[i]))
+			job->batch[job->n_batch++] = i;
 	}
 	r->max_bytes = SMALL_BODY + job->n_batch * (size_t)ITEM_BYTES;
 	job->wanted = job->n_batch > 0; /* whoever is listed next asks again */

@@ -645,3 +645,86 @@ Test(session_rest, the_list_waits_for_the_end_of_a_ban_too)
 	cr_expect(asked(r, "/list"));
 	done(r);
 }
+
+/* ------------------------------------------------------------------ one name too many */
+
+/* Eight names a request, and an exchange that refuses all of it for one it does not know. */
+static struct rig *rig_of_ticks(const char *symbols)
+{
+	static const struct bc_rest_endpoint rest[] = {
+		{ .kind = BC_REST_INSTRUMENTS, .per_s = 10 },
+		{ .kind = BC_REST_TICKS, .per_s = 10, .max_symbols = 8 },
+	};
+	struct session_options o = options_for_tests();
+	weighing = fake_exchange;
+	weighing.rest = rest;
+	o.exchange = &weighing;
+	struct rig *r = rig_with(o);
+	add(r, symbols);
+	session_start(r->session, r->now);
+	cr_assert(asked(r, "/list"));
+	return r;
+}
+
+static bool knows_ticks(struct rig *r, const char *name)
+{
+	return r->session->symbols[bc_name_find(&r->session->by_name, bc_str_of(name))].ticks_known;
+}
+
+/* Returns how often it was asked within a minute. */
+static size_t serve_ticks(struct rig *r, const char *unknown)
+{
+	size_t n = 0;
+	for (int i = 0; i < 600; i++) {
+		pass(r, 100 * MS);
+		if (!asked(r, "/ticks"))
+			continue;
+		n++;
+		if (asked(r, unknown))
+			answers_not(r, 404, 0);
+		else
+			answers(r, r->get + 1);
+	}
+	return n;
+}
+
+Test(session_rest, one_unknown_name_does_not_cost_the_others_their_tick_sizes)
+{
+	struct rig *r = rig_of_ticks("S0 S1 S2 GONE S4 S5 S6 S7 S8");
+	answers(r, "list S0 S1 S2 GONE S4 S5 S6 S7 S8");
+	size_t n = serve_ticks(r, "GONE");
+	for (int i = 0; i <= 8; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "S%d", i);
+		cr_expect(i == 3 || knows_ticks(r, name), "%s", name);
+	}
+	cr_expect(!knows_ticks(r, "GONE"));
+	cr_expect_leq(n, 12, "asked %zu times", n);
+	cr_expect_eq(serve_ticks(r, "GONE"), 0, "not again and again");
+	rest_hurry(r->session, JOB_INSTRUMENTS);
+	pass(r, 0);
+	cr_assert(asked(r, "/list"));
+	answers(r, "list S0 S1 S2 GONE S4 S5 S6 S7 S8");
+	cr_expect_eq(serve_ticks(r, "nobody"), 1, "when it is listed once more");
+	cr_expect(knows_ticks(r, "GONE"));
+	done(r);
+}
+
+Test(session_rest, whoever_is_delisted_is_not_asked_about)
+{
+	struct rig *r = rig_of_ticks("S0 GONE S2");
+	answers(r, "list S0 GONE:delisted S2");
+	pass(r, 0);
+	cr_expect_str_eq(r->get, "/ticks S0 S2");
+	done(r);
+}
+
+/* Who refuses every name is asked about each of them, and then not any more. */
+Test(session_rest, tick_sizes_that_nobody_gets_come_to_an_end)
+{
+	struct rig *r = rig_of_ticks("S0 S1 S2 S3 S4 S5 S6 S7");
+	answers(r, "list S0 S1 S2 S3 S4 S5 S6 S7");
+	cr_expect_leq(serve_ticks(r, "/ticks"), 8 + 3);
+	cr_expect_eq(serve_ticks(r, "/ticks"), 0);
+	done(r);
+}
