@@ -8,9 +8,14 @@
 #define N_STREAMS 4
 
 /* Changes in a row that brought nothing, after which something else is wrong than what they say:
- * the exchange's numbers began anew, or the stream that is followed has gone silent. */
-#define MOST_SAME  1000
-#define MOST_AHEAD 50
+ * the exchange's numbers began anew, or the stream that is followed has gone silent. What is sent
+ * again comes out of its order; a row of changes each of which continues the one before it is a
+ * stream that goes on elsewhere: of the one that is followed, or, where there is no right book to
+ * lose, of any. */
+#define MOST_SAME     1000
+#define ROW_RIGHT     20
+#define ROW_NOT_RIGHT 3
+#define MOST_AHEAD    50
 
 #define NO_STREAM UINT32_MAX
 
@@ -24,11 +29,14 @@ struct join {
 	struct bc_order_book *book;
 	struct join_buffer *buffer; /* NULL: none expected */
 	uint64_t seq;               /* of the book */
+	uint64_t said;              /* the highest of any change; BC_SEQ_NONE */
 	bool right;
 	bool sound; /* the book was right at seq and nothing but newer changes makes it wrong */
 	uint32_t followed;
 	struct stream streams[N_STREAMS];
 	uint32_t n_same, n_ahead; /* in a row */
+	uint32_t n_row;           /* of n_same, the last ones, that continue each other */
+	uint64_t row_last;        /* number of the newest of them */
 };
 
 /* ------------------------------------------------------------------ coming and going */
@@ -47,7 +55,7 @@ bc_status join_new(struct join **out, const struct bc_sync *sync, uint32_t max_l
 	if (join == NULL)
 		return BC_ENOMEM;
 	join->sync = sync;
-	join->seq = BC_SEQ_NONE;
+	join->seq = join->said = BC_SEQ_NONE;
 	forget_streams(join);
 	if (bc_order_book_new(&join->book, max_levels) != BC_OK) {
 		join_free(out);
@@ -93,6 +101,8 @@ static void stream_note(struct join *join, uint32_t number, uint64_t last)
 	struct stream *stream = stream_find(join, number);
 	if (stream == NULL)
 		stream = stream_find(join, NO_STREAM);
+	if (last != BC_SEQ_NONE && (join->said == BC_SEQ_NONE || join->said < last))
+		join->said = last;
 	for (size_t i = 0; stream == NULL; i++)
 		if (join->streams[i].number != join->followed)
 			stream = &join->streams[i];
@@ -163,6 +173,14 @@ void join_break(struct join *join)
 	join->right = join->sound = false;
 }
 
+void join_begin_anew(struct join *join)
+{
+	join_break(join);
+	forget_streams(join);
+	join->said = BC_SEQ_NONE;
+	join->n_same = join->n_ahead = 0;
+}
+
 /* For the snapshot that is under way, if one is. */
 static enum join_verdict keep(struct join *join, uint32_t stream, const struct bc_delta *delta)
 {
@@ -193,14 +211,27 @@ static enum join_verdict gap(struct join *join)
 	return JOIN_GAP;
 }
 
-/* Nothing new for long: the numbers are not those we know. */
-static enum join_verdict same(struct join *join)
+static bool goes_on_elsewhere(struct join *join, uint32_t stream, const struct bc_delta *delta)
 {
-	if (!join->right || ++join->n_same < MOST_SAME)
+	bool goes_on = join->n_same > 0 && delta->last_seq > join->row_last &&
+		       join->sync->follows(join->row_last, delta) == BC_LINK_NEXT;
+	join->n_row = goes_on ? join->n_row + 1 : 1;
+	join->row_last = delta->last_seq;
+	if (!join->right)
+		return join->n_row >= ROW_NOT_RIGHT;
+	return join->followed == stream && join->n_row >= ROW_RIGHT;
+}
+
+/* Nothing new for long: the numbers are not those we know. */
+static enum join_verdict same(struct join *join, uint32_t stream, const struct bc_delta *delta)
+{
+	bool right = join->right, anew = goes_on_elsewhere(join, stream, delta);
+	if (++join->n_same < MOST_SAME && !anew)
 		return JOIN_SAME;
-	join_break(join);
-	forget_streams(join);
-	return JOIN_GAP;
+	join_begin_anew(join);
+	stream_note(join, stream, delta->last_seq);
+	enum join_verdict kept = keep(join, stream, delta);
+	return right ? JOIN_GAP : kept;
 }
 
 static enum join_verdict ahead(struct join *join)
@@ -212,7 +243,7 @@ static enum join_verdict delta_while_right(struct join *join, uint32_t stream, e
 					   const struct bc_delta *delta)
 {
 	if (link == BC_LINK_OLD)
-		return same(join);
+		return same(join, stream, delta);
 	(void)keep(join, stream, delta);
 	if (link == BC_LINK_NEXT)
 		return take(join, stream, delta);
@@ -226,6 +257,7 @@ static enum join_verdict delta_while_wrong(struct join *join, uint32_t stream, e
 					   const struct bc_delta *delta)
 {
 	enum join_verdict kept = keep(join, stream, delta);
+	join->n_same = 0;
 	if (join->sound && link == BC_LINK_NEXT && delta->last_seq > join->seq)
 		return take(join, stream, delta);
 	return kept;
@@ -240,7 +272,7 @@ enum join_verdict join_delta(struct join *join, uint32_t stream, const struct bc
 	if (known != NULL) {
 		at.last = known->last;
 		if (join->sync->follows(known->last, delta) == BC_LINK_OLD)
-			return same(join);
+			return same(join, stream, delta);
 	}
 	stream_note(join, stream, delta->last_seq);
 	if (join->seq != BC_SEQ_NONE)
@@ -288,9 +320,10 @@ enum join_verdict join_snapshot(struct join *join, struct bc_order_book **spare,
 		verdict = replay(join, *spare, &at);
 	if (verdict != JOIN_APPLIED)
 		return verdict;
-	/* All streams are past it: what lies in between was not kept. */
+	/* All streams are past it, or were when they ended: what lies in between was not kept. */
 	const struct stream *next = stream_before(join, at.seq);
-	if (next == NULL && any_stream(join))
+	bool past = join->said != BC_SEQ_NONE && at.seq < join->said;
+	if (next == NULL && (past || any_stream(join)))
 		return JOIN_TOO_OLD;
 	if (join->right && at.seq < join->seq)
 		return JOIN_TOO_OLD;
@@ -310,6 +343,12 @@ enum join_verdict join_snapshot(struct join *join, struct bc_order_book **spare,
 bool join_right(const struct join *join)
 {
 	return join->right;
+}
+
+uint64_t join_said(const struct join *join)
+{
+	bool book = join->right && (join->said == BC_SEQ_NONE || join->said < join->seq);
+	return book ? join->seq : join->said;
 }
 
 bool join_expecting(const struct join *join)

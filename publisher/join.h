@@ -61,6 +61,9 @@ void join_stream_ended(struct join *join, uint32_t stream);
  */
 void join_break(struct join *join);
 
+/* Likewise, and the numbers that are known mean nothing any more: the exchange counts anew. */
+void join_begin_anew(struct join *join);
+
 /* A snapshot with its number; a side is full where the answer reached its limit. It is loaded into
  * *spare and brought up to the stream there, then the two books change places: a running book is
  * not disturbed by one that turns out to be useless. JOIN_TOO_OLD leaves what is kept, for the
@@ -71,7 +74,8 @@ enum join_verdict join_snapshot(struct join *join, struct bc_order_book **spare,
 
 bool join_right(const struct join *join);
 bool join_expecting(const struct join *join);
-uint64_t join_seq(const struct join *join);                     /* of the book; BC_SEQ_NONE */
+uint64_t join_said(const struct join *join); /* the highest that is known; BC_SEQ_NONE */
+uint64_t join_seq(const struct join *join);  /* of the book; BC_SEQ_NONE */
 const struct bc_order_book *join_book(const struct join *join); /* the last good one, too */
 
 #endif

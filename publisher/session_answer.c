@@ -95,8 +95,12 @@ static void failed(struct session *s, const struct rest_request *r, enum rest_en
 		job->failures++;
 	if (!rest_rows[r->job].of_a_symbol || job->failures >= FAILURES_MAX)
 		kind_waits(s, job, failure->retry_after_ns);
-	if (rest_rows[r->job].of_a_symbol && r->symbol != NOBODY)
+	if (!rest_rows[r->job].of_a_symbol)
+		return;
+	if (r->symbol != NOBODY)
 		rest_rows[r->job].ended(s, r, end);
+	else if (job->not_before.ns < s->now.mono.ns + REST_WAIT_MIN_NS)
+		put_off(s, job, REST_WAIT_MIN_NS); /* removed; it may be back by another number */
 }
 
 /* ------------------------------------------------------------------ answers */

@@ -420,8 +420,10 @@ static void publish_trades(struct session *s, uint32_t symbol, struct span *span
 			s->count.duplicates++;
 			continue;
 		}
-		if (!before.first.known && id->n > 0)
-			trade_remember(s, symbol, *id);
+		/* The stream repeats the last ones at most; what is older than those it brought
+		 * would only push them out. */
+		if (!before.first.known && id->n > 0 && !is_before(&item->mark, &before.newest))
+			trade_remember(s, symbol, *id, item->event.ts_exchange);
 		publish(s, symbol, item);
 		published(span, &item->mark);
 	}

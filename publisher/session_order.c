@@ -43,13 +43,24 @@ bool trade_known(const struct session *s, uint32_t symbol, bc_str id)
 	return in_ring(order, id);
 }
 
-void trade_remember(struct session *s, uint32_t symbol, bc_str id)
+/* A repeated trade has the time it had. One that is later than all we know, by more than trades
+ * may change places, is new whatever its id: ids began anew, or the last one could not be. */
+static bool is_newer(const struct symbol_order *order, uint64_t number, bc_wall_time at)
+{
+	return !order->traded || number > order->last_trade ||
+	       (bc_wall_known(at) && bc_wall_known(order->trade_at) && at.ns > order->trade_at.ns &&
+		(uint64_t)at.ns - (uint64_t)order->trade_at.ns > (uint64_t)TRADES_ANEW_NS);
+}
+
+void trade_remember(struct session *s, uint32_t symbol, bc_str id, bc_wall_time at)
 {
 	struct symbol_order *order = &s->symbols[symbol].order;
 	uint64_t number;
 	if (ascends(s, id, &number)) {
-		if (!order->traded || number > order->last_trade)
+		if (is_newer(order, number, at))
 			order->last_trade = number;
+		if (!order->traded || (bc_wall_known(at) && at.ns > order->trade_at.ns))
+			order->trade_at = at;
 		order->traded = true;
 		return;
 	}
@@ -67,11 +78,11 @@ static bool trade_refused(struct session *s, uint32_t id, const struct bc_event 
 	uint64_t number;
 	if (trade.n == 0 || trade.n > TRADE_ID_MAX)
 		return false;
-	bool seen = ascends(s, trade, &number) ? order->traded && number <= order->last_trade
+	bool seen = ascends(s, trade, &number) ? !is_newer(order, number, event->ts_exchange)
 					       : in_ring(order, trade);
 	s->count.duplicates += seen;
 	if (!seen)
-		trade_remember(s, id, trade);
+		trade_remember(s, id, trade, event->ts_exchange);
 	return seen;
 }
 
@@ -109,12 +120,14 @@ static bool book_went_back(struct session *s, uint32_t id, const struct bc_event
 /* ------------------------------------------------------------------ numbers and times */
 
 /* Older than the newest of its kind: that came by a connection which is still the same, or while
- * this one was open already. Only what a new connection says is believed whatever came before. */
+ * this one was open already. Only what a new connection says is believed whatever came before; and
+ * whatever is all that has come for a while, as the newest may have had a number that cannot be. */
 static bool went_back(struct session *s, struct order_mark *mark, uint64_t at)
 {
 	if (s->current == NOBODY)
 		return false;
-	if (mark->known && at < mark->at) {
+	bool lately = s->now.mono.ns < mono_plus(mark->came, ORDER_BACK_NS).ns;
+	if (mark->known && at < mark->at && lately) {
 		const struct connection *c = &s->connections[mark->connection];
 		bool same = c->phase == PHASE_OPEN && c->since.ns == mark->opened.ns;
 		if (same || s->connections[s->current].since.ns <= mark->came.ns) {

@@ -27,11 +27,12 @@ struct order_mark {
 /* Of one symbol; zeroed is the beginning. */
 struct symbol_order {
 	struct order_mark newest[N_ORDERS];
-	bool went_back;       /* its last book was older than the one before, and refused */
-	bool book_timed;      /* book_at is known */
-	bc_wall_time book_at; /* the exchange's time of the newest book without a number */
-	bool traded;          /* last_trade is known */
-	uint64_t last_trade;  /* where ids ascend */
+	bool went_back;        /* its last book was older than the one before, and refused */
+	bool book_timed;       /* book_at is known */
+	bc_wall_time book_at;  /* the exchange's time of the newest book without a number */
+	bool traded;           /* last_trade is known */
+	uint64_t last_trade;   /* where ids ascend */
+	bc_wall_time trade_at; /* the exchange's time of the newest trade */
 	struct known_trade {
 		char id[TRADE_ID_MAX];
 		uint8_t n;      /* 0: none */
@@ -49,6 +50,6 @@ bool trade_number(bc_str id, uint64_t *out);
 /* A trade with an id that something else than the stream has published: was it published, as far
  * as is known here; and from now on, it was. */
 bool trade_known(const struct session *s, uint32_t symbol, bc_str id);
-void trade_remember(struct session *s, uint32_t symbol, bc_str id);
+void trade_remember(struct session *s, uint32_t symbol, bc_str id, bc_wall_time at);
 
 #endif

@@ -52,6 +52,8 @@
 #define SYMBOLS_MAX        20000
 #define LISTED_MAX         65536
 #define BOOK_BACK_NS       (60 * BC_NS_PER_S)
+#define ORDER_BACK_NS      (10 * BC_NS_PER_S)
+#define TRADES_ANEW_NS     BC_NS_PER_S
 
 /* ------------------------------------------------------------------ symbols */
 

@@ -89,6 +89,7 @@ static void came_right(struct session *s, uint32_t id, uint32_t flags)
 	if (!sync_ready(s, id))
 		return; /* right as of its number, but nobody would tell of the next change */
 	y->linked = y->was_right = true;
+	y->n_behind = 0;
 	if (sync_vouched(s, id) == 0) {
 		edge_reached(s, id);
 		return;
@@ -181,7 +182,7 @@ static void on_gap(struct session *s, uint32_t id)
 static void on_too_many(struct session *s, uint32_t id)
 {
 	s->count.buffers_full++;
-	if (s->symbols[id].sync.phase != SYNC_IN_FLIGHT)
+	if (s->symbols[id].sync.phase < SYNC_IN_FLIGHT)
 		sync_buffer_release(s, id);
 	sync_need(s, id, 0);
 }
@@ -250,6 +251,8 @@ void sync_delta(struct session *s, uint32_t id, const struct bc_event *event)
 		y->ts_exchange = event->ts_exchange;
 		y->received = s->received;
 	}
+	if (y->heard_seq > join_said(y->join))
+		y->heard_seq = join_said(y->join); /* it began anew */
 	verdict_on_delta[verdict](s, id);
 	if (y->phase == SYNC_HELD && newer)
 		sync_held_try(s, id);
@@ -291,11 +294,25 @@ static void snapshot_range(struct session *s, uint32_t id)
 		symbol_doubt(s, id, BC_REASON_RANGE, SESSION_BOOK_ONLY);
 }
 
+/* The book is not followed, and of the highest number neither the stream nor one snapshot after
+ * another knows: the exchange's numbers began anew. */
+static bool counts_anew(const struct session *s, uint32_t id, uint64_t seq)
+{
+	struct symbol_sync *y = &s->symbols[id].sync;
+	uint64_t said = join_said(y->join);
+	bool behind = !y->linked && said != BC_SEQ_NONE && seq < said &&
+		      (!y->heard || y->heard_seq < said);
+	y->n_behind = behind ? y->n_behind + 1 : 0;
+	return y->n_behind >= SYNC_ANEW;
+}
+
 void sync_apply(struct session *s, uint32_t id, const struct bc_book *book, uint64_t seq,
 		bc_wall_time ts_exchange, bc_wall_time received)
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
 	uint32_t limit = s->rest.snapshot_limit;
+	if (counts_anew(s, id, seq))
+		join_begin_anew(y->join);
 	y->verdict = join_snapshot(y->join, &s->sync.spare, book, seq, book->n_bids >= limit,
 				   book->n_asks >= limit);
 	s->count.snapshots_too_old += y->verdict == JOIN_TOO_OLD;
@@ -426,9 +443,8 @@ static void stream_lost(struct session *s, uint32_t id, uint32_t connection)
 		sync_need_no_more(s, id);
 	} else if (followed && behind) {
 		left_behind(s, id);
-	} else if (followed) {
-		y->linked = false;
-		sync_need(s, id, SYNC_FIRST_NS);
+	} else if (followed) { /* what was said in between, nobody may have told us */
+		doubt(s, id, BC_REASON_DISCONNECTED);
 	}
 }
 

@@ -21,6 +21,8 @@
 #define SYNC_BUFFERS      8 /* changes kept while an answer is under way, or shortly expected */
 #define SYNC_BUFFER_BYTES (1u << 20)
 
+#define SYNC_ANEW 3 /* snapshots that are behind a book that nobody follows */
+
 #define SYNC_FIRST_NS BC_NS_PER_S          /* for a stream in doubt to link */
 #define SYNC_RETRY_NS (250 * BC_NS_PER_MS) /* at least, after an answer that did not help */
 #define SYNC_PROOF_NS (2 * BC_NS_PER_S)    /* for a stream to show itself, or to reach a snapshot */
@@ -46,6 +48,7 @@ struct symbol_sync {
 	uint64_t unreached;        /* number of the last snapshot the stream did not reach */
 	bc_mono_time told_at, heard_at, asked_at, answered_at, bbo_ahead_at;
 	unsigned failures;        /* answers in a row that did not help */
+	unsigned n_behind;        /* of them, by their numbers older than a book not followed */
 	unsigned shallow;         /* answers in a row that left too few levels inside the edge */
 	bc_mono_time due_at;      /* WANTED: not before; HELD: not longer */
 	bc_mono_time not_before;  /* after failures */

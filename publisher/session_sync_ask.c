@@ -319,11 +319,24 @@ static void answer_ends(struct session *s, uint32_t id)
 
 /* ------------------------------------------------------------------ ahead of the stream */
 
+static bc_mono_time heard_or_told(const struct symbol_sync *y)
+{
+	return y->heard ? y->heard_at : y->told_at;
+}
+
 /* A stream that has said nothing since then has nothing to say, or is not there at all. */
 static bc_mono_time silent_from(const struct symbol_sync *y)
 {
-	bc_mono_time since = y->heard ? y->heard_at : y->told_at;
-	return mono_plus(since, SYNC_PROOF_NS);
+	return mono_plus(heard_or_told(y), SYNC_PROOF_NS);
+}
+
+/* The silence of a stream means something where its connection speaks meanwhile. */
+static bool is_silent(const struct session *s, uint32_t id)
+{
+	const struct symbol *sym = &s->symbols[id];
+	bc_mono_time proof = s->connections[sym->on[s->sync.line]].proof_at;
+	return silent_from(&sym->sync).ns <= s->now.mono.ns &&
+	       proof.ns >= mono_plus(heard_or_told(&sym->sync), SYNC_PROOF_NS / 2).ns;
 }
 
 /* A stream that was heard and is behind has more to say. Where it stays silent, a second snapshot
@@ -333,8 +346,7 @@ bool sync_reached(const struct session *s, uint32_t id, uint64_t seq)
 	const struct symbol_sync *y = &s->symbols[id].sync;
 	if (y->heard && (y->heard_seq >= seq || y->unreached != seq))
 		return y->heard_seq >= seq;
-	return y->told && !y->mute && y->asked_at.ns >= y->told_at.ns &&
-	       silent_from(y).ns <= s->now.mono.ns;
+	return y->told && !y->mute && y->asked_at.ns >= y->told_at.ns && is_silent(s, id);
 }
 
 static uint32_t copy_side(bc_level *to, const bc_level *from, uint32_t n, uint32_t max)

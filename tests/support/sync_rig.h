@@ -17,13 +17,25 @@ static inline struct session_options sync_options(void)
 	return o;
 }
 
+/* Time on a connection that speaks: without that, the silence of a stream means nothing. */
+static inline void goes_by(struct rig *r, int64_t ns)
+{
+	for (; ns > S; ns -= S) {
+		pass(r, S);
+		says(r, "ticker CANARY");
+	}
+	pass(r, ns);
+	says(r, "ticker CANARY");
+	pass(r, 0);
+}
+
 static inline struct rig *sync_rig(struct session_options o, const char *symbols)
 {
 	struct rig *r = rig_with(o);
 	add(r, symbols);
 	session_start(r->session, r->now);
 	opened(r);
-	pass(r, 0);
+	goes_by(r, 0);
 	forget(r);
 	return r;
 }
@@ -38,7 +50,7 @@ static inline void answer_for(struct rig *r, const char *symbol, const char *bod
 static inline void answer_later(struct rig *r, const char *symbol, const char *body)
 {
 	for (int i = 0; i < 50 && !asked(r, symbol); i++)
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 	answer_for(r, symbol, body);
 }
 
@@ -49,9 +61,9 @@ static inline struct rig *live_diff_with(struct session_options o, const char *s
 {
 	struct rig *r = sync_rig(o, symbols);
 	char copy[256], *rest = copy;
-	pass(r, 2 * S); /* nothing is said, so the snapshot is the book */
+	goes_by(r, 2 * S); /* nothing is said, so the snapshot is the book */
 	snprintf(copy, sizeof copy, "%s", symbols);
-	for (char *one; (one = strsep(&rest, " ")) != NULL; pass(r, 0))
+	for (char *one; (one = strsep(&rest, " ")) != NULL; goes_by(r, 0))
 		answer_for(r, one, SNAP_10);
 	cr_assert_eq(session_symbols_in(r->session, BC_STATE_LIVE), session_symbols(r->session));
 	forget(r);
@@ -69,7 +81,7 @@ static inline void reconnect(struct rig *r)
 	closed(r, 0, 0);
 	pass(r, S);
 	opened(r);
-	pass(r, 0);
+	goes_by(r, 0);
 }
 
 #endif

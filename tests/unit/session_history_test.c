@@ -247,6 +247,23 @@ Test(session_history, leaves_the_last_trades_of_the_stream_known)
 	done(r);
 }
 
+Test(session_history, so_does_an_answer_that_comes_between_two_connections)
+{
+	struct rig *r = history_rig(false);
+	says(r, "trade AAA x-50");
+	pass(r, 3 * S);
+	cr_assert(asked(r, "/trades"));
+	closed(r, 0, 0);
+	answers(r, "trades x-49@9 x-48@8 x-47@7 x-46@6 x-45@5 x-44@4 x-43@3 x-42@2 x-41@1");
+	for (int i = 0; i < 100 && !r->connecting[0]; i++)
+		pass(r, 100 * MS);
+	opened(r);
+	forget(r);
+	says(r, "again AAA x-50");
+	cr_expect_str_eq(r->told, "", "the stream's own trades were pushed out");
+	done(r);
+}
+
 Test(session_history, fills_the_hole_of_a_lost_connection_and_no_more)
 {
 	struct rig *r = history_rig(false);

@@ -29,7 +29,7 @@ static struct rig *rig_at_edge(struct session_options o)
 {
 	struct rig *r = sync_rig(o, "AAA");
 	answer_later(r, "AAA", full_bids(10));
-	pass(r, S);
+	goes_by(r, S);
 	r->n_gets = 0;
 	forget(r);
 	return r;
@@ -39,10 +39,10 @@ Test(session_sync_ask, snapshot_again_before_the_price_reaches_the_edge)
 {
 	struct rig *r = rig_at_edge(sync_options());
 	unsigned seq = delete_bids(r, 10, 100, 88); /* eight are left: enough */
-	pass(r, S);
+	goes_by(r, S);
 	cr_expect_eq(r->n_gets, 0);
 	seq = delete_bids(r, seq, 88, 87);
-	pass(r, 2 * S);
+	goes_by(r, 2 * S);
 	cr_expect_eq(r->n_gets, 1);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	delete_bids(r, seq, 87, 81); /* one is left */
@@ -53,7 +53,7 @@ Test(session_sync_ask, snapshot_again_before_the_price_reaches_the_edge)
 	cr_expect_eq(r->book.n_bids, 2);
 	cr_expect_eq(r->book.flags & BC_FLAG_EDGE, 0);
 	cr_expect_null(strstr(r->seen, "stale"));
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_expect_eq(r->n_gets, 1);
 	cr_expect_eq(session_counters(r->session)->snapshots_edge, 1);
 	done(r);
@@ -70,7 +70,7 @@ Test(session_sync_ask, running_book_is_not_disturbed_by_a_snapshot_of_another)
 		snprintf(text, sizeof text, "delta AAA %u %u b 87=%d a", seq, seq, 2 + i);
 		says(r, text);
 		cr_expect_eq(r->book.seq, seq);
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 	}
 	cr_expect_str_eq(r->book.top, "87x31 101x1");
 	cr_expect_null(strstr(r->seen, "stale"));
@@ -102,7 +102,7 @@ Test(session_sync_ask, side_that_has_passed_its_edge_is_not_fit)
 	forget(r);
 	seq = delete_bids(r, seq, 81, 80);
 	cr_expect_str_eq(r->seen, "AAA stale gap; ", "not published without a side either");
-	pass(r, S);
+	goes_by(r, S);
 	cr_assert(asked(r, "AAA"));
 	seq++;
 	snprintf(text, sizeof text, "delta AAA %u %u b 95=1 a", seq, seq);
@@ -133,7 +133,7 @@ Test(session_sync_ask, depth_that_cannot_be_had_is_not_asked_for_all_day)
 		seq++;
 		snprintf(text, sizeof text, "delta AAA %u %u b 100=%d a", seq, seq, 1 + i % 7);
 		says(r, text);
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 		if (asked(r, "AAA"))
 			answers(r, full_bids(seq));
 	}
@@ -149,7 +149,7 @@ Test(session_sync_ask, failing_answers_are_asked_for_again_for_ever_but_not_all_
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	for (int i = 0; i < 1200; i++) {
-		pass(r, S);
+		goes_by(r, S);
 		if (asked(r, "AAA"))
 			answers_not(r, 500, 0);
 	}
@@ -158,7 +158,7 @@ Test(session_sync_ask, failing_answers_are_asked_for_again_for_ever_but_not_all_
 	cr_expect_leq(n, 60, "%zu requests in 20 minutes", n);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
 	for (int i = 0; i < 200 && !asked(r, "AAA"); i++)
-		pass(r, S);
+		goes_by(r, S);
 	answer_for(r, "AAA", SNAP_10);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -185,7 +185,7 @@ Test(session_sync_ask, waiting_for_weight_is_syncing_and_said_once)
 	session_start(r->session, r->now);
 	opened(r);
 	for (int i = 0; i < 450; i++) {
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 		if (asked(r, "A"))
 			answers(r, SNAP_10);
 		if (i == 200)
@@ -195,7 +195,7 @@ Test(session_sync_ask, waiting_for_weight_is_syncing_and_said_once)
 	cr_expect_eq(session_symbols_in(r->session, BC_STATE_SYNCING), 19);
 	cr_expect_eq(times(r->logged, "sync.queue"), 1);
 	for (int i = 0; i < 1500; i++) {
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 		if (asked(r, "A"))
 			answers(r, SNAP_10);
 	}
@@ -210,23 +210,23 @@ Test(session_sync_ask, who_cannot_be_fit_goes_before_who_can)
 	struct rig *r = sync_rig(o, "AAA BBB");
 	answer_later(r, "AAA", full_bids(10));
 	answer_for(r, "BBB", SNAP_10);
-	pass(r, 15 * S);
+	goes_by(r, 15 * S);
 	add(r, "C1 C2 C3 C4"); /* four are asked about; there is no room for more */
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	cr_assert(asked(r, "C1") && asked(r, "C2") && asked(r, "C3") && asked(r, "C4"));
 	delete_bids(r, 10, 100, 87);          /* near its edge */
 	says(r, "delta BBB 15 15 b 100=2 a"); /* broken */
-	pass(r, 100 * MS);
+	goes_by(r, 100 * MS);
 	add(r, "NEW");
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	answer_for(r, "C1", SNAP_10);
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect(asked(r, "NEW"), "never had a good book");
 	answer_for(r, "C2", SNAP_10);
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect(asked(r, "BBB"), "stale");
 	answer_for(r, "C3", SNAP_10);
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect(asked(r, "AAA"), "near its edge");
 	done(r);
 }
@@ -235,13 +235,13 @@ Test(session_sync_ask, who_cannot_show_its_levels_goes_first)
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	answer_later(r, "AAA", full_bids(10));
-	pass(r, 15 * S);
+	goes_by(r, 15 * S);
 	add(r, "C1 C2 C3 C4 NEW");
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	delete_bids(r, 10, 100, 81); /* one level left, two are published */
-	pass(r, 100 * MS);
+	goes_by(r, 100 * MS);
 	answer_for(r, "C1", SNAP_10);
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect(asked(r, "AAA"));
 	cr_expect(!asked(r, "NEW"));
 	done(r);

@@ -14,7 +14,7 @@ Test(session_sync_life, after_a_reconnect_the_first_change_that_links_is_enough)
 	cr_expect_eq(r->book.seq, 12);
 	says(r, "delta BBB 15 15 b 100=2 a"); /* 11 to 14 were missed */
 	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_DISCONNECTED);
-	pass(r, 700 * MS);
+	goes_by(r, 700 * MS);
 	cr_expect(asked(r, "BBB"));
 	cr_expect(!asked(r, "AAA"));
 	cr_expect(!asked(r, "CCC"));
@@ -22,7 +22,7 @@ Test(session_sync_life, after_a_reconnect_the_first_change_that_links_is_enough)
 	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
 	answer_later(r, "CCC", SNAP_10);
 	expect_state(r, "CCC", BC_STATE_LIVE, BC_REASON_NONE);
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_expect_eq(r->n_gets, 2);
 	cr_expect_eq(session_counters(r->session)->gaps, 0, "nothing is missing in the stream");
 	done(r);
@@ -32,15 +32,15 @@ Test(session_sync_life, answer_while_disconnected_makes_nothing_live)
 {
 	struct rig *r = live_diff("AAA");
 	says(r, "delta AAA 13 13 b 100=2 a");
-	pass(r, S);
+	goes_by(r, S);
 	cr_assert(asked(r, "AAA"));
 	closed(r, 0, 0);
 	answer_for(r, "AAA", "snap 13 b 100=2 a 101=1");
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
-	pass(r, S);
+	goes_by(r, S);
 	cr_expect_eq(r->n_gets, 1, "nobody is asked while nothing is told");
 	opened(r);
-	pass(r, 0);
+	goes_by(r, 0);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
 	says(r, "delta AAA 14 14 b 100=3 a");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -53,13 +53,13 @@ Test(session_sync_life, answer_from_before_a_reconnect_needs_a_word_of_the_strea
 {
 	struct rig *r = live_diff("AAA");
 	says(r, "delta AAA 13 13 b 100=2 a");
-	pass(r, S);
+	goes_by(r, S);
 	cr_assert(asked(r, "AAA"));
 	reconnect(r);
-	pass(r, 4 * S);
+	goes_by(r, 4 * S);
 	answer_for(r, "AAA", "snap 13 b 100=2 a 101=1");
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
-	pass(r, 2 * S);
+	goes_by(r, 2 * S);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
 	answer_later(r, "AAA", "snap 15 b 100=4 a 101=1"); /* asked on this one */
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -69,7 +69,7 @@ Test(session_sync_life, answer_from_before_a_reconnect_needs_a_word_of_the_strea
 static void hears_only_bbo(struct rig *r, int64_t ns, unsigned *seq)
 {
 	char text[64];
-	for (int64_t end = r->now.mono.ns + ns; r->now.mono.ns < end; pass(r, 500 * MS)) {
+	for (int64_t end = r->now.mono.ns + ns; r->now.mono.ns < end; goes_by(r, 500 * MS)) {
 		*seq += 1;
 		snprintf(text, sizeof text, "tick AAA %u 100 101", *seq);
 		says(r, text);
@@ -88,7 +88,7 @@ Test(session_sync_life, stream_that_is_mute_while_its_bbo_moves_is_asked_for_ane
 	cr_expect_eq(r->n_sent, n + 1);
 	cr_expect_str_eq(r->sent[n].text, "sub AAA");
 	answer_later(r, "AAA", "snap 40 b 100=1 a 101=1");
-	pass(r, 5 * S);
+	goes_by(r, 5 * S);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA); /* it would be frozen */
 	says(r, "delta AAA 41 50 b 100=2 a");
 	answer_later(r, "AAA", "snap 50 b 100=2 a 101=1");
@@ -106,7 +106,7 @@ Test(session_sync_life, canary_that_is_mute_is_asked_for_anew_too)
 	for (int i = 0; i < 12; i++) {
 		snprintf(text, sizeof text, "tick CANARY %d 100 101", 20 + i);
 		says(r, text);
-		pass(r, S);
+		goes_by(r, S);
 	}
 	expect_state(r, "CANARY", BC_STATE_STALE, BC_REASON_NO_DATA);
 	cr_assert_eq(r->n_sent, n + 1);
@@ -128,7 +128,7 @@ Test(session_sync_life, bbo_that_knows_no_more_than_the_book_proves_no_silence)
 	for (int i = 0; i < 30; i++) {
 		snprintf(text, sizeof text, "tick AAA %u 100 101", seq);
 		says(r, text);
-		pass(r, S);
+		goes_by(r, S);
 	}
 	cr_expect_null(strstr(r->seen, "stale"));
 	done(r);
@@ -137,14 +137,14 @@ Test(session_sync_life, bbo_that_knows_no_more_than_the_book_proves_no_silence)
 Test(session_sync_life, who_waits_for_his_turn_leaves_the_queue_with_his_connection)
 {
 	struct rig *r = sync_rig(sync_options(), "C1 C2 C3 C4 AAA");
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	cr_assert_eq(r->n_gets, 4);
 	closed(r, 0, 0);
 	answer_for(r, "C1", SNAP_10);
-	pass(r, 10 * S);
+	goes_by(r, 10 * S);
 	cr_expect_eq(r->n_gets, 4);
 	opened(r);
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	cr_expect_eq(r->n_gets, 5);
 	done(r);
 }
@@ -156,7 +156,7 @@ Test(session_sync_life, removed_while_its_answer_is_under_way)
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	char why[64];
 	for (int i = 0; i < 20; i++) { /* more often than there are buffers */
-		pass(r, 2100 * MS);
+		goes_by(r, 2100 * MS);
 		cr_assert(asked(r, "AAA"), "round %d", i);
 		says(r, "delta AAA 11 11 b 100=1 a");
 		cr_assert_eq(session_remove(r->session, r->now, "AAA", why, sizeof why), BC_OK);
@@ -165,10 +165,10 @@ Test(session_sync_life, removed_while_its_answer_is_under_way)
 		answers(r, SNAP_10);
 		if (i % 2 != 0)
 			add(r, "AAA");
-		pass(r, 0);
+		goes_by(r, 0);
 		expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	}
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	answer_for(r, "AAA", SNAP_10);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -179,7 +179,7 @@ Test(session_sync_life, buffers_come_back_from_those_who_are_gone)
 	struct rig *r = sync_rig(sync_options(), "X0 X1 X2 X3");
 	char name[8], why[64];
 	for (int round = 0; round < 3; round++) {
-		pass(r, 2100 * MS);
+		goes_by(r, 2100 * MS);
 		for (int i = 0; i < 4; i++) { /* all four are asked about */
 			snprintf(name, sizeof name, "X%d", i);
 			cr_assert(asked(r, name));
@@ -188,7 +188,7 @@ Test(session_sync_life, buffers_come_back_from_those_who_are_gone)
 		}
 		add(r, round < 2 ? "X0 X1 X2 X3" : "AAA");
 	}
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	says(r, "delta AAA 11 11 b 100=2 a");
 	answer_for(r, "AAA", SNAP_10);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -201,7 +201,7 @@ Test(session_sync_life, more_symbols_than_buffers)
 	struct rig *r = live_diff("A0 A1 A2 A3 A4 A5 A6 A7 A8 A9");
 	char why[64];
 	session_remove(r->session, r->now, "A0", why, sizeof why);
-	pass(r, 15 * S);
+	goes_by(r, 15 * S);
 	for (int i = 1; i < 10; i++) {
 		char text[64];
 		snprintf(text, sizeof text, "delta A%d 13 13 b 100=2 a", i);
@@ -227,14 +227,14 @@ Test(session_sync_life, buffer_of_a_held_snapshot_is_not_taken)
 	}
 	for (int i = 0; i < 8; i++) {
 		if (i % 4 == 0)
-			pass(r, 0);
+			goes_by(r, 0);
 		cr_assert(asked(r, "/snap"));
 		name[0] = r->asked[r->get_number][strlen("/snap 20 ")];
 		snprintf(text, sizeof text, "delta %s 13 13 b 100=6 a", name);
 		says(r, text);
 		answers(r, "snap 15 b 100=9 a 101=1");
 	}
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect_eq(r->n_gets, 12);
 	cr_expect_eq(session_symbols_in(r->session, BC_STATE_LIVE), 0);
 	for (name[0] = 'A'; name[0] <= 'L'; name[0]++) {
@@ -251,7 +251,7 @@ Test(session_sync_life, operator_does_not_wait_for_failures)
 	char why[64];
 	int64_t failed_at = r->now.mono.ns;
 	for (int i = 0; i < 3000 && r->now.mono.ns - failed_at < 11 * S; i++) {
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 		if (!asked(r, "AAA"))
 			continue;
 		answers_not(r, 500, 0);
@@ -259,7 +259,7 @@ Test(session_sync_life, operator_does_not_wait_for_failures)
 	}
 	cr_assert_geq(r->now.mono.ns - failed_at, 11 * S, "the waits have grown");
 	cr_assert_eq(session_resync(r->session, r->now, "AAA", why, sizeof why), BC_OK);
-	pass(r, 0);
+	goes_by(r, 0);
 	answer_for(r, "AAA", SNAP_10);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -269,11 +269,11 @@ Test(session_sync_life, operator_resyncs_one_symbol)
 {
 	struct rig *r = live_diff("AAA BBB");
 	char why[64];
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_assert_eq(session_resync(r->session, r->now, "AAA", why, sizeof why), BC_OK);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
 	cr_expect_eq(session_symbols_in(r->session, BC_STATE_QUIET), 1);
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect_eq(r->n_gets, 1);
 	says(r, "delta AAA 11 11 b 100=2 a");
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
@@ -289,12 +289,12 @@ Test(session_sync_life, halted_is_not_asked_about_and_syncs_when_it_resumes)
 	says(r, "list AAA:suspended");
 	expect_state(r, "AAA", BC_STATE_HALTED, BC_REASON_SUSPENDED);
 	says(r, "delta AAA 15 15 b 100=2 a");
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_expect_eq(r->n_gets, 0);
 	expect_state(r, "AAA", BC_STATE_HALTED, BC_REASON_SUSPENDED);
 	says(r, "list AAA");
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
-	pass(r, 2100 * MS);
+	goes_by(r, 2100 * MS);
 	answer_for(r, "AAA", "snap 15 b 100=2 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -310,5 +310,51 @@ Test(session_sync_life, book_from_before_a_halt_is_not_believed)
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	answer_later(r, "AAA", "snap 11 b 100=2 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+/* What was said between the end of the one and the beginning of the other, nobody has told us. */
+Test(session_sync_life, successor_that_takes_over_early_has_to_link_first)
+{
+	struct rig *r = live_diff("AAA BBB");
+	says(r, "delta AAA 11 11 b 100=2 a");
+	says(r, "delta BBB 11 11 b 100=2 a");
+	says(r, "leaving");
+	pass(r, 0);
+	opened_on(r, 1);
+	says_on(r, 1, "ticker CANARY");
+	forget(r);
+	closed_as(r, 0, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	says_on(r, 1, "delta AAA 12 12 b 100=3 a");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	for (int i = 0; i < 50 && !bc_state_fit(view_of(r, "BBB").state); i++) {
+		pass(r, 100 * MS);
+		says_on(r, 1, "ticker CANARY");
+		if (asked(r, "BBB"))
+			answers(r, "snap 11 b 100=2 a 101=1");
+	}
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->n_gets, 1);
+	done(r);
+}
+
+Test(session_sync_life, request_that_fails_for_one_who_is_gone_is_not_repeated_at_once)
+{
+	struct rig *r = sync_rig(sync_options(), "AAA");
+	char why[128];
+	says(r, "delta AAA 11 12 b 100=5 a");
+	pass(r, 0);
+	cr_assert(asked(r, "AAA"));
+	cr_assert_eq(session_remove(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	answers_not(r, 0, 0);
+	add(r, "AAA");
+	pass(r, 300 * MS);
+	says(r, "delta AAA 13 13 b 100=5 a");
+	pass(r, 300 * MS);
+	cr_expect_eq(r->n_gets, 1);
+	pass(r, 600 * MS);
+	cr_expect_eq(r->n_gets, 2);
 	done(r);
 }

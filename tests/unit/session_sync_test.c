@@ -11,7 +11,7 @@ Test(session_sync, first_change_asks_and_the_next_ones_wait_for_the_answer)
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	cr_expect_eq(r->n_gets, 0, "the stream is not there yet");
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect_str_eq(r->get, "/snap 20 AAA");
 	says(r, "delta AAA 13 14 b 100=7 a 101=3");
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
@@ -27,7 +27,7 @@ Test(session_sync, first_change_asks_and_the_next_ones_wait_for_the_answer)
 	cr_expect_eq(r->book.seq, 15);
 	cr_expect_str_eq(r->book.top, "99x1 101x3");
 	cr_expect_eq(r->book.flags, 0);
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_expect_eq(r->n_gets, 1, "one was enough");
 	done(r);
 }
@@ -35,12 +35,12 @@ Test(session_sync, first_change_asks_and_the_next_ones_wait_for_the_answer)
 Test(session_sync, quiet_symbol_is_its_snapshot)
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
-	pass(r, 1900 * MS);
+	goes_by(r, 1900 * MS);
 	cr_expect_eq(r->n_gets, 0, "a moment for its stream to show itself");
-	pass(r, 200 * MS);
+	goes_by(r, 200 * MS);
 	answer_for(r, "AAA", SNAP_10);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
-	pass(r, 4 * S);
+	goes_by(r, 4 * S);
 	expect_state(r, "AAA", BC_STATE_QUIET, BC_REASON_NONE);
 	says(r, "delta AAA 11 11 b 50=1 a"); /* below what is published */
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -52,14 +52,14 @@ Test(session_sync, snapshot_older_than_the_changes_is_asked_again_and_they_are_k
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	says(r, "delta AAA 13 14 b 100=7 a");
 	answers(r, "snap 9 b 100=1 a 101=1"); /* 10 to 12 are missing */
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	cr_expect_eq(session_counters(r->session)->snapshots_too_old, 1);
-	pass(r, 100 * MS);
+	goes_by(r, 100 * MS);
 	cr_expect_eq(r->n_gets, 1, "not in the same breath");
-	pass(r, 3 * S);
+	goes_by(r, 3 * S);
 	cr_expect_eq(r->n_gets, 2);
 	answers(r, "snap 13 b 100=6 a 101=1"); /* what came before it was asked for is needed */
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -72,7 +72,7 @@ Test(session_sync, snapshot_ahead_of_its_stream_waits_for_it)
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	says(r, "delta AAA 13 14 b 100=7 a");
 	answers(r, "snap 19 b 100=9 a 101=1");
 	says(r, "delta AAA 15 18 b 100=8 a");
@@ -83,7 +83,7 @@ Test(session_sync, snapshot_ahead_of_its_stream_waits_for_it)
 	cr_expect_str_eq(r->book.top, "100x6 101x1");
 	says(r, "delta AAA 22 22 b 100=3 a");
 	cr_expect_str_eq(r->book.top, "100x3 101x1");
-	pass(r, 10 * S);
+	goes_by(r, 10 * S);
 	cr_expect_eq(r->n_gets, 1);
 	done(r);
 }
@@ -92,7 +92,7 @@ Test(session_sync, stream_may_end_exactly_where_its_snapshot_does)
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	answers(r, "snap 14 b 100=9 a 101=1");
 	says(r, "delta AAA 13 14 b 100=9 a");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -107,16 +107,16 @@ Test(session_sync, snapshot_that_its_stream_does_not_reach_is_thrown_away)
 	char text[64];
 	unsigned seq = 12;
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	answers(r, "snap 5000000 b 7=9 a 8=1");
 	for (int i = 0; i < 25; i++) {
 		seq++;
 		snprintf(text, sizeof text, "delta AAA %u %u b 100=7 a", seq, seq);
 		says(r, text);
 		expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 	}
-	pass(r, 900 * MS); /* by now another one is asked for */
+	goes_by(r, 900 * MS); /* by now another one is asked for */
 	snprintf(text, sizeof text, "snap %u b 100=7 a 101=1", seq);
 	answer_later(r, "AAA", text);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -130,17 +130,40 @@ Test(session_sync, silent_stream_behind_a_snapshot_needs_a_second_one_that_says_
 {
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	says(r, "delta AAA 11 12 b 100=5 a");
-	pass(r, 3 * S);
+	goes_by(r, 3 * S);
 	answers(r, "snap 5000000 b 7=9 a 8=1");
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
-	pass(r, 5 * S);
+	goes_by(r, 5 * S);
 	answer_later(r, "AAA", "snap 14 b 100=7 a 101=1");
-	pass(r, 5 * S);
+	goes_by(r, 5 * S);
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	answer_later(r, "AAA", "snap 14 b 100=7 a 101=1");
-	pass(r, 0);
+	goes_by(r, 0);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	cr_expect_str_eq(r->book.top, "100x7 101x1");
+	done(r);
+}
+
+/* A connection that stands still says nothing of anybody. */
+Test(session_sync, silence_counts_only_where_the_connection_speaks)
+{
+	struct rig *r = sync_rig(sync_options(), "AAA");
+	pass(r, 2100 * MS);
+	answer_for(r, "AAA", "snap 5000000 b 7=9 a 8=1"); /* another's */
+	for (int i = 0; i < 80; i++) {
+		pass(r, 100 * MS);
+		if (asked(r, "AAA"))
+			answers(r, "snap 5000000 b 7=9 a 8=1");
+	}
+	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
+	cr_expect_null(strstr(r->seen, "AAA book; "), "%s", r->seen);
+	for (int i = 0; i < 80 && !bc_state_fit(view_of(r, "AAA").state); i++) {
+		goes_by(r, 500 * MS);
+		if (asked(r, "AAA"))
+			answers(r, SNAP_10);
+	}
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->book.seq, 10);
 	done(r);
 }
 
@@ -149,7 +172,7 @@ Test(session_sync, stream_that_wakes_behind_the_snapshot_it_was_believed_by)
 	struct rig *r = live_diff("AAA"); /* ten, and not a word of the stream */
 	says(r, "delta AAA 4 5 b 100=7 a");
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
-	pass(r, 900 * MS);
+	goes_by(r, 900 * MS);
 	answer_for(r, "AAA", "snap 5 b 100=7 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	cr_expect_eq(r->book.seq, 5);
@@ -161,7 +184,7 @@ Test(session_sync, more_changes_than_are_kept_cost_another_snapshot)
 	struct rig *r = sync_rig(sync_options(), "AAA");
 	static char text[4096];
 	says(r, "delta AAA 11 11 b 100=1 a");
-	pass(r, 0);
+	goes_by(r, 0);
 	for (unsigned seq = 12; seq < 6000; seq++) {
 		int n = snprintf(text, sizeof text, "delta AAA %u %u b", seq, seq);
 		for (int i = 0; i < 50; i++)
@@ -171,7 +194,7 @@ Test(session_sync, more_changes_than_are_kept_cost_another_snapshot)
 	cr_expect_gt(session_counters(r->session)->buffers_full, 0);
 	answers(r, "snap 11 b 100=1 a 101=1");
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
-	pass(r, 3 * S);
+	goes_by(r, 3 * S);
 	cr_expect_eq(r->n_gets, 2);
 	answers(r, "snap 5999 b 100=1 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -183,7 +206,7 @@ Test(session_sync, more_changes_than_are_kept_cost_another_snapshot)
 Test(session_sync, gap_costs_one_symbol_one_snapshot)
 {
 	struct rig *r = live_diff("AAA BBB");
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	says(r, "delta AAA 11 11 b 100=2 a");
 	says(r, "delta BBB 11 11 b 100=2 a");
 	forget(r);
@@ -191,7 +214,7 @@ Test(session_sync, gap_costs_one_symbol_one_snapshot)
 	cr_expect_str_eq(r->seen, "AAA stale gap; ");
 	says(r, "delta BBB 12 12 b 100=3 a");
 	cr_expect_str_eq(r->seen, "AAA stale gap; BBB book; ");
-	pass(r, 0);
+	goes_by(r, 0);
 	cr_expect_eq(r->n_gets, 1);
 	cr_expect(asked(r, "AAA"));
 	says(r, "delta AAA 14 14 b 100=5 a");
@@ -200,7 +223,7 @@ Test(session_sync, gap_costs_one_symbol_one_snapshot)
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	cr_expect_eq(r->book.seq, 14);
 	cr_expect_str_eq(r->book.top, "100x5 101x1");
-	pass(r, 60 * S);
+	goes_by(r, 60 * S);
 	cr_expect_eq(r->n_gets, 1);
 	const struct session_counters *n = session_counters(r->session);
 	cr_expect_eq(n->gaps, 1);
@@ -233,7 +256,7 @@ Test(session_sync, chain_that_breaks_again_and_again_is_not_asked_for_all_day)
 		snprintf(text, sizeof text, "delta AAA %lu %lu b 100=1 a", (unsigned long)seq,
 			 (unsigned long)seq);
 		says(r, text);
-		pass(r, 100 * MS);
+		goes_by(r, 100 * MS);
 		snprintf(text, sizeof text, "snap %lu b 100=1 a 101=1", (unsigned long)seq);
 		if (asked(r, "AAA"))
 			answers(r, text);
@@ -287,7 +310,7 @@ Test(session_sync, what_does_not_fit_is_stale_until_a_snapshot_does)
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	says(r, "delta AAA 12 12 b 0.000000000000000001=1 a"); /* beside 100 */
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_RANGE);
-	pass(r, S);
+	goes_by(r, S);
 	answer_for(r, "AAA", "snap 12 b 100=1 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -308,7 +331,7 @@ Test(session_sync, refused_message_of_a_symbol_costs_it_a_snapshot)
 		expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
 		says(r, "delta AAA 11 11 b 100=2 a");
 		expect_state(r, "AAA", BC_STATE_STALE, rows[i].reason);
-		pass(r, S);
+		goes_by(r, S);
 		cr_expect_eq(r->n_gets, 1);
 		answer_for(r, "AAA", "snap 11 b 100=2 a 101=1");
 		expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
@@ -319,7 +342,7 @@ Test(session_sync, refused_message_of_a_symbol_costs_it_a_snapshot)
 Test(session_sync, frame_of_nobody_knows_whom_is_healed_by_the_next_link)
 {
 	struct rig *r = live_diff("AAA BBB CCC");
-	pass(r, S);
+	goes_by(r, S);
 	says(r, "\x01\x02");
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
 	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_GAP);
@@ -328,11 +351,11 @@ Test(session_sync, frame_of_nobody_knows_whom_is_healed_by_the_next_link)
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	says(r, "delta BBB 12 12 b 100=2 a"); /* it may have been BBB's 11 */
 	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_GAP);
-	pass(r, 900 * MS);
+	goes_by(r, 900 * MS);
 	cr_expect(asked(r, "BBB"));
 	cr_expect(!asked(r, "AAA"));
 	cr_expect(!asked(r, "CCC"), "its next change may link");
-	pass(r, 200 * MS);
+	goes_by(r, 200 * MS);
 	answer_for(r, "CCC", SNAP_10); /* nothing has changed */
 	expect_state(r, "CCC", BC_STATE_LIVE, BC_REASON_NONE);
 	answer_for(r, "BBB", "snap 12 b 100=2 a 101=1");
@@ -346,7 +369,7 @@ Test(session_sync, snapshot_older_than_a_book_in_doubt_proves_nothing)
 	struct rig *r = live_diff("AAA");
 	says(r, "delta AAA 11 11 b 100=2 a");
 	says(r, "\x01\x02");
-	pass(r, 900 * MS);
+	goes_by(r, 900 * MS);
 	cr_expect_eq(r->n_gets, 0, "its next change may link");
 	answer_later(r, "AAA", SNAP_10); /* ten is older than eleven */
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
@@ -423,7 +446,7 @@ Test(session_sync, after_warm_up_nothing_is_allocated)
 		seq += 5;
 		snprintf(text, sizeof text, "delta AAA %u %u b 100=1 a", seq, seq); /* a gap */
 		says(r, text);
-		pass(r, 62 * S);
+		goes_by(r, 62 * S);
 		snprintf(text, sizeof text, "snap %u b 100=1 99=1 98=1 a 101=1 102=1 103=1", seq);
 		answer_for(r, "AAA", text);
 		forget(r);
