@@ -1,4 +1,4 @@
-/* decode_options.h - what bookcast-decode was asked to do. */
+/* decode_options.h - what bookcast-decode was asked to do. Texts are those of argv. */
 #ifndef BC_DECODE_OPTIONS_H
 #define BC_DECODE_OPTIONS_H
 

@@ -9,7 +9,8 @@
  * the same IP, and answers overtake each other. It holds until a request that was sent later is
  * answered, or for a minute.
  *
- * Times are passed in; nothing here reads a clock. No allocation. */
+ * Times are passed in; nothing here reads a clock. No allocation.
+ * Threads one. */
 #ifndef WEIGHT_H
 #define WEIGHT_H
 

@@ -2,7 +2,11 @@
  * Facts: docs/exchanges/binance-spot.md, docs/exchanges/binance-usdm.md, docs/SIMULATOR.md.
  *
  * The id of a book is a function of the market (binance_id), so that REST snapshots, the streams
- * of every connection and GET /truth count alike. */
+ * of every connection and GET /truth count alike.
+ *
+ * Memory  a state belongs to its server, a session to its connection; what is written grows the
+ *         buffers it is written to.
+ * Threads one. */
 #ifndef BC_SIM_BINANCE_H
 #define BC_SIM_BINANCE_H
 

@@ -6,7 +6,10 @@
  *
  * A snapshot can be joined to its stream only if the stream goes on from before it. So each one has
  * a place: the first change of its symbol that leads beyond it. Who plays the capture holds there
- * until somebody has asked. */
+ * until somebody has asked.
+ *
+ * Memory  what is returned is borrowed for the life of the recording; the replay is, too.
+ * Threads one. */
 #ifndef BC_SIM_RECORDING_H
 #define BC_SIM_RECORDING_H
 

@@ -24,7 +24,7 @@ class Binance(bookcast_test.Case):
 
 
 class Book:
-    """One book by the rules of the dossiers, in Python: independent of everything under test."""
+    """One book by the rules of docs/exchanges/, in Python: independent of everything under test."""
 
     def __init__(self, snapshot, usdm):
         self.usdm, self.joined = usdm, False

@@ -147,7 +147,7 @@ static void load(struct book *b, const struct market_spec *spec, const json_t *r
 	}
 }
 
-/* What a client does with the event, by the rules of the dossiers. True: it was applied. */
+/* What a client does with the event, by the rules of docs/exchanges/. True: it was applied. */
 static bool follow(struct book *b, const struct rig *r, const json_t *event, bool *joined)
 {
 	uint64_t first = number(event, "U"), last = number(event, "u");
