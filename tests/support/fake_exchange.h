@@ -3,7 +3,9 @@
  *   book SYMBOL BID ASK      bbo SYMBOL BID ASK      trade SYMBOL ID      ticker SYMBOL
  *   again SYMBOL ID          a trade marked as snapshot, as after subscribing
  *   future SYMBOL            a ticker whose exchange time is an hour ahead
+ *   at SYMBOL MS BID ASK     a book with that exchange time; whole ...: marked as snapshot
  *   range SYMBOL             a value of this symbol does not fit
+ *   foreign                  a message of a kind we did not ask for
  *   refuse SYMBOL            a message of this symbol is not understood
  *   resync SYMBOL            the adapter asks for the symbol anew
  *   limit                    an error frame: a rate limit was hit
