@@ -30,6 +30,7 @@ struct join {
 	struct join_buffer *buffer; /* NULL: none expected */
 	uint64_t seq;               /* of the book */
 	uint64_t said;              /* the highest of any change; BC_SEQ_NONE */
+	bool by_change;             /* it is as of a change, not as of a snapshot */
 	bool right;
 	bool sound; /* the book was right at seq and nothing but newer changes makes it wrong */
 	uint32_t followed;
@@ -201,7 +202,7 @@ static enum join_verdict take(struct join *join, uint32_t stream, const struct b
 	bool same = join->right && delta->last_seq == join->seq;
 	join->seq = delta->last_seq;
 	join->followed = stream;
-	join->right = true;
+	join->by_change = join->right = true;
 	return same ? JOIN_SAME : JOIN_APPLIED;
 }
 
@@ -242,7 +243,7 @@ static enum join_verdict ahead(struct join *join)
 static enum join_verdict delta_while_right(struct join *join, uint32_t stream, enum bc_link link,
 					   const struct bc_delta *delta)
 {
-	if (link == BC_LINK_OLD)
+	if (link == BC_LINK_OLD || (join->by_change && delta->last_seq == join->seq))
 		return same(join, stream, delta);
 	(void)keep(join, stream, delta);
 	if (link == BC_LINK_NEXT)
@@ -331,6 +332,7 @@ enum join_verdict join_snapshot(struct join *join, struct bc_order_book **spare,
 	join->book = *spare;
 	*spare = old;
 	join->seq = at.seq;
+	join->by_change = at.followed != NO_STREAM;
 	join->right = join->sound = true;
 	join->followed = next != NULL ? next->number : NO_STREAM;
 	join->n_same = join->n_ahead = 0;

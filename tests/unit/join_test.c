@@ -436,6 +436,29 @@ Test(join, a_kept_change_that_crosses_the_book_wants_a_snapshot_from_behind_it)
 	rig_end(&r);
 }
 
+/* Where numbers have holes, a change that ends where the snapshot does still counts. One that ends
+ * where a change of the other stream did says nothing new, and is not applied: it may be false. */
+Test(join, a_change_that_ends_where_the_last_one_did_is_not_applied)
+{
+	struct rig r;
+	bc_level high = { { 9, 0 }, { 1, 0 } }, top;
+	struct bc_delta same = {
+		.bids = &high, .n_bids = 1, .first_seq = 24, .last_seq = 25, .prev_seq = 20
+	};
+	rig_start(&r, &usdm_sync, 4096);
+	cr_assert_eq(on_snapshot(&r, 20), JOIN_APPLIED);
+	cr_assert_eq(on_delta(&r, 1, 22, 25, 20), JOIN_APPLIED);
+	cr_expect_eq(join_delta(r.join, 2, &same), JOIN_SAME);
+	cr_assert_eq(bc_order_book_copy(join_book(r.join), BC_BIDS, 1, &top), 1);
+	cr_expect_eq(top.price.mantissa, 1);
+	cr_assert_eq(on_snapshot(&r, 25), JOIN_APPLIED);
+	cr_expect_eq(join_delta(r.join, 3, &same), JOIN_SAME, "behind a snapshot it counts");
+	cr_assert_eq(bc_order_book_copy(join_book(r.join), BC_BIDS, 1, &top), 1);
+	cr_expect_eq(top.price.mantissa, 9);
+	cr_expect_eq(on_delta(&r, 2, 26, 27, 25), JOIN_APPLIED);
+	rig_end(&r);
+}
+
 Test(join, any_number_of_streams)
 {
 	struct rig r;
