@@ -213,6 +213,7 @@ static void pick_options(struct trial *t)
 		.backoff_max_ns = dice_between(&t->dice, 1000, 10000) * MS,
 		.seed = dice_next(&t->dice),
 	};
+	terms_choose(t, &t->so);
 }
 
 static bool open_outlet(struct trial *t)

@@ -23,10 +23,11 @@ static uint64_t upbit_trade_of(bc_str id)
 	return strtoull(text, NULL, 10) % 10000;
 }
 
+/* The stream's name stands first: {"stream":"btcusdt@depth20@100ms" */
 static bool binance_is_book(bc_str frame)
 {
 	size_t n = frame.n < 128 ? frame.n : 128;
-	return memmem(frame.p, n, "depthUpdate", 11) != NULL;
+	return memmem(frame.p, n, "@depth", 6) != NULL;
 }
 
 /* Single trades are numbered from BINANCE_TRADE_IDS on, aggregated ones from 1. */
@@ -56,11 +57,13 @@ const struct model models[] = {
 	  .trade_of = binance_trade_of,
 	  .limits = small,
 	  .n_limits = sizeof small / sizeof *small,
+	  .partial_levels = 20,
 	  .gets = 40,
 	  .gets_a_second = 2 },
 	{ .exchange = "binance-usdm",
 	  .is_book = binance_is_book,
 	  .trade_of = binance_trade_of,
+	  .partial_levels = 20,
 	  .gets = 40,
 	  .gets_a_second = 2 },
 	{ .exchange = NULL },

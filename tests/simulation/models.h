@@ -17,7 +17,9 @@ struct model {
 	 * walks out of them within seconds; NULL: as the adapter says. */
 	const struct bc_snapshot_limit *limits;
 	size_t n_limits;
-	const char *too_many; /* in a reply: we have said too much too fast */
+	uint32_t
+		partial_levels; /* of whole books, where they are an option instead of changes; 0 */
+	const char *too_many;   /* in a reply: we have said too much too fast */
 	/* REST requests that one trial may make: this many, and so many a symbol and second. */
 	uint32_t gets, gets_a_second;
 };

@@ -368,6 +368,16 @@ static void refuse(struct link *link)
 	event_add(t, &t->client, e);
 }
 
+/* The exchange ends what is too old; it does not say so before. */
+static void grow_old(struct link *link)
+{
+	struct trial *t = link->trial;
+	int64_t life = session_line(t->session, link->id)->life_ns;
+	if (life > 0)
+		event_add(t, &t->server,
+			  link_event(link, EVENT_HANG_UP, t->now_ns + life, BC_STR("")));
+}
+
 static void upgrade(struct trial *t, struct link *link, bc_str path)
 {
 	struct sim_buffer text = { NULL, 0, 0, false };
@@ -387,6 +397,7 @@ static void upgrade(struct trial *t, struct link *link, bc_str path)
 		remember_asked(t, link, path);
 		link->session = t->face->session_new(t->face_state);
 		event_add(t, &t->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
+		grow_old(link);
 		if (t->face->opened != NULL)
 			t->face->opened(link->session, &world, &request, &sink);
 	} else {

@@ -25,6 +25,7 @@ struct totals {
 	uint64_t trials, failed, steps, with[N_FAULTS];
 	int64_t simulated_ns, healed_ns, slowest_heal_ns;
 	uint64_t slowest_heal_seed;
+	uint64_t short_life, few_streams, partial; /* trials */
 	struct trial_result sum;
 };
 
@@ -52,6 +53,9 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 		all->sum.injected[i] += r->injected[i];
 		all->with[i] += r->injected[i] > 0;
 	}
+	all->short_life += r->terms.short_life;
+	all->few_streams += r->terms.few_streams;
+	all->partial += r->terms.partial;
 	all->sum.books += r->books;
 	all->sum.bbos += r->bbos;
 	all->sum.trades += r->trades;
@@ -70,6 +74,7 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	SUM(silent);
 	SUM(stalls);
 	SUM(handovers);
+	SUM(handover_failures);
 	SUM(snapshots);
 	SUM(snapshots_applied);
 	SUM(snapshots_too_old);
@@ -97,6 +102,10 @@ static void print(const struct model *model, const struct totals *all, double se
 	for (size_t i = 0; i < N_FAULTS; i++)
 		printf("  %-34s %10llu %10llu\n", fault_text[i],
 		       (unsigned long long)all->sum.injected[i], (unsigned long long)all->with[i]);
+	printf("\n  %-34s %10s\n", "terms of the exchange", "trials");
+	row("connections are ended at an age", all->short_life);
+	row("few symbols a connection", all->few_streams);
+	row("whole books of few levels", all->partial);
 	printf("\n  %-34s %10s\n", "published as fit and compared", "");
 	row("books", all->sum.books);
 	row("  of them up to an edge", all->sum.edges);
@@ -108,6 +117,7 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("reconnects", c->reconnects);
 	row("  of them because of silence", c->silent);
 	row("handed over before their end", c->handovers);
+	row("  successors that were lost", c->handover_failures);
 	row("attempts that failed", c->connect_failures);
 	row("resyncs (asked for it again)", c->resyncs);
 	row("snapshots asked for", c->snapshots);

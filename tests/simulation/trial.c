@@ -268,15 +268,6 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 		abort();
 	t->o = *options;
 	t->model = options->model;
-	t->x = bc_exchange_find(options->model->exchange);
-	if (options->model->limits != NULL) {
-		t->changed = *t->x;
-		t->sync = *t->x->sync;
-		t->sync.limits = options->model->limits;
-		t->sync.n_limits = options->model->n_limits;
-		t->changed.sync = &t->sync;
-		t->x = &t->changed;
-	}
 	t->face = sim_face_find(options->model->exchange);
 	t->result = out;
 	t->trace.verbose = options->verbose;
@@ -284,7 +275,7 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 	t->now_ns = t->next_tick_ns = TRIAL_START;
 	t->stepped = trial_now(t);
 	plan_make(t);
-	if (!open_exchange(t))
+	if (!terms_make(t) || !open_exchange(t))
 		trial_fail(t, "start", "the model exchange cannot be made");
 	else if (client_open(t)) {
 		run(t);

@@ -34,7 +34,14 @@ struct trial_options {
 	const char *replay;    /* the command that runs this one again, without its seed */
 };
 
+struct trial_terms {      /* what is other with the exchange than usual */
+	bool short_life;  /* connections are ended at an age that is reached */
+	bool few_streams; /* a connection carries few symbols */
+	bool partial;     /* whole books of few levels */
+};
+
 struct trial_result {
+	struct trial_terms terms;
 	bool failed;
 	const char *check; /* that did not hold */
 	uint64_t steps;    /* inputs of the session */

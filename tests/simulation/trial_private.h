@@ -2,6 +2,7 @@
  *
  *   trial.c   life, time, the order of events
  *   client.c  the session's actions and the outlet's sender: what the gateway does on sockets
+ *   terms.c   what this seed makes of the exchange
  *   plan.c    what this seed is like; the faults that come at random times
  *   net.c     connections, frames and their faults
  *   requests.c    requests, answers and their faults
@@ -24,7 +25,8 @@
 #define WALL_START    (1700000000 * S) /* when monotonic time was 0 */
 #define MAX_SYMBOLS   16
 #define MAX_NUMBERS   64 /* of symbols, as the session gives them */
-#define MAX_LINKS     16
+#define MAX_LINKS     32
+#define MAX_LINES     4
 #define MAX_TOPICS    512
 #define MAX_SHOWN     30 /* levels a side that are published at most */
 #define NOT_IN_MARKET SIZE_MAX
@@ -196,8 +198,10 @@ struct trial {
 	struct trial_options o;
 	const struct model *model;
 	const struct bc_exchange *x;
-	struct bc_exchange changed; /* with other limits */
+	struct bc_exchange changed; /* see terms.c */
 	struct bc_sync sync;
+	struct bc_line lines[MAX_LINES];
+	struct trial_terms terms;
 	const struct sim_face *face;
 	struct dice dice; /* of everything */
 	struct plan plan;
@@ -254,6 +258,10 @@ void trial_fail(struct trial *t, const char *check, const char *format, ...)
 struct session_now trial_now(const struct trial *t);
 bc_wall_time exchange_now(const struct trial *t);
 struct sim_world exchange_world(struct trial *t);
+
+/* terms.c */
+bool terms_make(struct trial *t); /* false: the exchange is more than there is room for */
+void terms_choose(const struct trial *t, struct session_options *o);
 
 /* client.c */
 bool client_open(struct trial *t);                     /* session, outlet, symbols; false: failed */
