@@ -317,13 +317,26 @@ static const char *paint_word(const char *state)
 	return number < 0 ? PAINT_NONE : paint_state((enum bc_state)number);
 }
 
+/* How many books wait for a snapshot of the exchange, and about how long the last of them. */
+static void add_waiting(struct grid *g, const json_t *counters)
+{
+	json_int_t n = json_integer_value(json_object_get(counters, "snapshots_waiting"));
+	json_int_t ms = json_integer_value(json_object_get(counters, "snapshot_wait_ms"));
+	char wait[BC_DURATION_TEXT_MAX];
+	bc_duration_round(ms * BC_NS_PER_MS, wait);
+	if (n > 0)
+		grid_addf(g, PAINT_BAD, "%lld in %s", (long long)n, wait);
+	else
+		grid_add(g, BC_STR("-"), PAINT_DIM);
+}
+
 static void table_gateway(struct cli *cli, const json_t *o)
 {
 	static const struct grid_column columns[] = {
 		{ "exchange", GRID_LEFT }, { "instance", GRID_LEFT }, { "shard", GRID_LEFT },
 		{ "state", GRID_LEFT },    { "heard", GRID_RIGHT },   { "up for", GRID_RIGHT },
-		{ "symbols", GRID_RIGHT }, { "pid", GRID_RIGHT },     { "version", GRID_LEFT },
-		{ "endpoint", GRID_LEFT },
+		{ "symbols", GRID_RIGHT }, { "waiting", GRID_RIGHT }, { "pid", GRID_RIGHT },
+		{ "version", GRID_LEFT },  { "endpoint", GRID_LEFT },
 	};
 	struct grid *g = start_grid(cli, columns, sizeof columns / sizeof *columns);
 	if (g == NULL)
@@ -343,6 +356,7 @@ static void table_gateway(struct cli *cli, const json_t *o)
 		grid_add(g, BC_STR("-"), PAINT_DIM);
 	grid_addf(g, PAINT_NONE, "%lld",
 		  (long long)json_integer_value(json_object_get(o, "symbols")));
+	add_waiting(g, json_object_get(o, "counters"));
 	grid_addf(g, PAINT_DIM, "%lld", (long long)json_integer_value(json_object_get(o, "pid")));
 	grid_add(g, bc_str_of(json_text(o, "version")), PAINT_DIM);
 	grid_add(g, bc_str_of(json_text(o, "endpoint")), PAINT_NONE);

@@ -1,8 +1,10 @@
 """A simulated Binance, spot and USD-M, that is silent, has had enough, sends bad snapshots, or dies: no book is
 called live that is not the true one, and all of them are live and true in the end."""
+import re
+
 import bookcast_test
-from binance_line import N, Line
-from bookcast_test import control, wait_until
+from binance_line import LEVELS, N, Line
+from bookcast_test import FIT, control, wait_until
 
 FAST = ("--silent-after", "2s", "--first-data-after", "2s")
 
@@ -34,7 +36,7 @@ class Faults(Line):
     def test_silent_from_the_beginning(self):
         for route, line in self.lines.items():
             with self.subTest(line):
-                self.begin(*FAST, before=[(f"silent-{route}", 1)])
+                self.begin(*FAST, before=lambda: self.set(**{f"silent-{route}": 1}))
                 self.wait_state(self.canary, "stale", "no-data")
                 self.gateway.wait_log(f"line={line} ")
                 self.assertEqual(self.fit(), [])
@@ -47,10 +49,11 @@ class Faults(Line):
     def limited(self, **rule):
         """So small a weight that the snapshots take some of the simulator's minutes."""
         self.begin("--snapshot-levels", "500", rate=60,
-                   before=[("minute", 2), ("weight", self.weight), *rule.items()])
+                   before=lambda: self.set(minute=2, weight=self.weight, **rule))
         waiting = self.heard.wait(lambda m: m.channel == "heartbeat" and m.body[9]["snapshot_wait_ms"] > 0 and
                                   m.body[9]["snapshots_waiting"] > 0, "a heartbeat that tells the wait").body[9]
         self.assertGreater(waiting["symbols_syncing"], 0)
+        wait_until(lambda: re.search(r" \d+ in \d", self.cli("gateways")[1]), "a person is told, too")
         self.assertLessEqual(waiting["snapshot_wait_ms"], 60000)
         self.wait_live(60)
         self.assert_true_when_paused()
@@ -86,6 +89,32 @@ class Faults(Line):
     def test_snapshots_that_are_old(self):
         self.no_lie_while("old-snapshot", n=N, changes=500)
         wait_until(lambda: self.counter("snapshots_too_old_total") > 0, "old ones, counted")
+
+    def test_first_snapshots_that_are_old(self):
+        """Nothing is known yet that they could be older than, but the first change."""
+        def old():
+            wait_until(lambda: min(s["seq"] for s in bookcast_test.true_states(self.sim)) > 100, "a market with a past")
+            self.fault("old-snapshot", n=N, changes=60)
+        self.begin("--snapshot-levels", "500", rate=800, before=old)
+        for _ in range(3):
+            self.assert_no_lie_when_paused()
+        self.wait_live()
+        self.assert_true_when_paused()
+        wait_until(lambda: self.counter("snapshots_too_old_total") >= N / 2, "old ones, counted")
+
+    def test_nothing_is_shown_beyond_the_edge(self):
+        """Snapshots come later than the price leaves the one before."""
+        self.begin_live("--snapshot-levels", "100", rate=300, sim_flags=("--walk", "4"))
+        self.fault("rest-slow", n=100000, ms=1500)
+        for _ in range(8):
+            self.heard.forget()
+            self.heard.wait(lambda m: m.channel == "book" and m.state in FIT and "edge" in m.flags and
+                            min(map(len, m.body)) < LEVELS, "a fit book that ends at its edge")
+            self.assert_no_lie_when_paused()
+        self.fault("clear")
+        self.wait_live()
+        self.assert_true_when_paused()
+        wait_until(lambda: self.counter("edges_reached_total") > 0, "edges, counted")
 
     def test_snapshots_that_are_late(self):
         self.no_lie_while("rest-slow", n=N, ms=700)

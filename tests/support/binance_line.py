@@ -23,7 +23,8 @@ class Line:
         self.sim_flags = (*(() if tls else ("--plain",)), "--symbols", n, "--rate", rate, *sim_flags)
         self.gateway_flags = (*PRESENT, "--metrics", "127.0.0.1:0", *gateway_flags)
         self.sim = self.start_sim(*self.sim_flags)
-        self.fault_all(before or ())
+        if before is not None:
+            before()
         self.heard = self.subscribe(f"{self.exchange}.")
         self.gateway = self.start_gateway(self.sim, *self.gateway_flags)
         self.cache = self.start_cache()
@@ -38,8 +39,8 @@ class Line:
     def fault(self, name, **arguments):
         return control(self.sim, "fault", name=name, **arguments)
 
-    def fault_all(self, settings):
-        for name, value in settings:
+    def set(self, **settings):
+        for name, value in settings.items():
             self.fault("exchange", set=name, value=value)
 
     def logged(self, event):

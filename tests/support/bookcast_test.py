@@ -304,6 +304,10 @@ def true_state(sim, symbol):
     return json.loads(text)
 
 
+def true_states(sim):
+    return json.loads(http(sim, "GET", "/truth")[1])
+
+
 def truth(sim, symbol):
     """The true book: ([(price, quantity)], [(price, quantity)]) as decimals, best first."""
     book = true_state(sim, symbol)
