@@ -6,6 +6,8 @@ import bookcast_test
 from binance_line import LEVELS, N, Line
 from bookcast_test import FIT, control, wait_until
 
+# While the market is paused nothing comes, and nobody shall become stale by that.
+PATIENT = ("--silent-after", "1h", "--quiet-after", "1h")
 FAST = ("--silent-after", "2s", "--first-data-after", "2s")
 
 
@@ -75,7 +77,7 @@ class Faults(Line):
 
     def no_lie_while(self, fault, **arguments):
         """Every snapshot is asked for again, and something is wrong with the answers."""
-        self.begin_live("--snapshot-levels", "500")
+        self.begin_live("--snapshot-levels", "500", *PATIENT)
         self.heard.forget()
         self.fault(fault, **arguments)
         self.ctl("RESYNC", "*")
@@ -95,16 +97,17 @@ class Faults(Line):
         def old():
             wait_until(lambda: min(s["seq"] for s in bookcast_test.true_states(self.sim)) > 100, "a market with a past")
             self.fault("old-snapshot", n=N, changes=60)
-        self.begin("--snapshot-levels", "500", rate=800, before=old)
-        for _ in range(3):
+            self.fault("rest-slow", n=100, ms=400)  # so that there are changes it could be joined to
+        self.begin("--snapshot-levels", "500", *PATIENT, rate=800, before=old)
+        for n in (1, 5, 10, N):
+            wait_until(lambda n=n: len(self.fit()) >= n, f"{n} fit books")
             self.assert_no_lie_when_paused()
-        self.wait_live()
         self.assert_true_when_paused()
         wait_until(lambda: self.counter("snapshots_too_old_total") >= N / 2, "old ones, counted")
 
     def test_nothing_is_shown_beyond_the_edge(self):
         """Snapshots come later than the price leaves the one before."""
-        self.begin_live("--snapshot-levels", "100", rate=300, sim_flags=("--walk", "4"))
+        self.begin_live("--snapshot-levels", "100", *PATIENT, rate=300, sim_flags=("--walk", "4"))
         self.fault("rest-slow", n=100000, ms=1500)
         for _ in range(8):
             self.heard.forget()

@@ -62,7 +62,8 @@ class Line:
             return sum(float(value) for key, value in rows if key.split("{")[0] == f"bookcast_{name}")
 
     def difference(self, symbol, answer):
-        """Is this cached book the true one, as far as it claims to know? Else why not."""
+        """Is this cached book the newest, and may be traded on? Else why not. If it is of the same number as the
+        true one it must be the true one, as far as it claims to know: anything else is a lie at once."""
         true = bookcast_test.true_state(self.sim, symbol)
         book = answer.message
         if answer.state not in FIT:
@@ -71,10 +72,8 @@ class Line:
             return f"{book.exchange_seq} of {true['exchange_seq']}"
         for got, side in zip(book.body, ("bids", "asks")):
             want = levels(true[side])[:LEVELS]
-            if not got or got != want[:len(got)]:
-                return f"{side} {got} and not {want}"
-            if len(got) < len(want) and "edge" not in book.flags:
-                return f"{len(got)} of {len(want)} {side}, and no edge"
+            self.assertTrue(got and got == want[:len(got)], f"{symbol} {answer.state}: {side} {got} and not {want}")
+            self.assertTrue(len(got) == len(want) or "edge" in book.flags, f"{symbol} hides {side} without an edge")
         return None
 
     def assert_true_when_paused(self):
