@@ -60,6 +60,24 @@ static void bbo_from_book(struct outlet *o, bc_mono_time now, struct subject *su
 	book_into(o, now, slot, event, received, 1);
 }
 
+/* A bbo of the exchange's own from before a doubt waits for its next, which may be long in coming;
+ * a right book as new as it, with the same best prices, says that it still holds. */
+static void bbo_proven(struct outlet *o, bc_mono_time now, struct subject *subject,
+		       const struct bc_event *event)
+{
+	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	if (slot == NULL || !slot->has || !slot->outdated || slot->pending ||
+	    !bc_state_fit(subject->state))
+		return;
+	const struct value *last = &slot->values[slot->shown];
+	if (last->envelope.exchange_seq == BC_SEQ_NONE || event->exchange_seq == BC_SEQ_NONE ||
+	    last->envelope.exchange_seq > event->exchange_seq ||
+	    !same_top(&last->body.book, &event->body.book))
+		return;
+	slot->outdated = false;
+	slot_repeat(o, slot, now);
+}
+
 /* ------------------------------------------------------------------ by channel */
 
 static void on_book(struct outlet *o, bc_mono_time now, struct subject *subject,
@@ -68,7 +86,9 @@ static void on_book(struct outlet *o, bc_mono_time now, struct subject *subject,
 	struct slot *slot = slot_of(subject, BC_CHANNEL_BOOK, 0);
 	if (slot != NULL)
 		book_into(o, now, slot, event, received, o->opt.levels);
-	if (!o->opt.own_bbo)
+	if (o->opt.own_bbo)
+		bbo_proven(o, now, subject, event);
+	else
 		bbo_from_book(o, now, subject, event, received);
 }
 

@@ -216,21 +216,22 @@ static bc_status batch_put(struct batch *b, bc_str name, uint32_t symbol)
 	return names_put(&b->names, name);
 }
 
-static void batch_take_back(struct connection *c)
+static bc_status batch_take_back(struct connection *c)
 {
 	struct batch *b = &c->batch;
 	uint32_t n = c->gone.n < BATCH_SYMBOLS ? c->gone.n : BATCH_SYMBOLS;
 	b->takes_back = true;
 	while (b->names.n < n) {
 		if (batch_put(b, bc_str_of(c->gone.texts[0]), NOBODY) != BC_OK)
-			return;
+			return BC_ENOMEM;
 		free(c->gone.texts[0]);
 		memmove(c->gone.texts, c->gone.texts + 1, --c->gone.n * sizeof *c->gone.texts);
 	}
+	return BC_OK;
 }
 
 /* Everybody on a line that replaces; on one that adds some of those that were not asked yet. */
-static void batch_subscribe(struct session *s, uint32_t connection)
+static bc_status batch_subscribe(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
 	struct batch *b = &c->batch;
@@ -241,17 +242,19 @@ static void batch_subscribe(struct session *s, uint32_t connection)
 		if (!carried(s, sym, connection) || (adds(s, c) && (*asked_by(sym, c) & bit) != 0))
 			continue;
 		if (batch_put(b, sym->name, i) != BC_OK)
-			return;
-		if (canary && bc_str_is(sym->name, s->x->canary))
-			canary = false;
+			return BC_ENOMEM;
+		b->canary = b->canary || (canary && bc_str_is(sym->name, s->x->canary));
 		*asked_by(sym, c) |= bit;
 	}
-	b->canary = canary && b->names.n < max &&
-		    batch_put(b, bc_str_of(s->x->canary), NOBODY) == BC_OK;
+	if (!canary || b->canary || b->names.n >= max)
+		return BC_OK; /* where it found no place, it is the next one's */
+	b->canary = batch_put(b, bc_str_of(s->x->canary), NOBODY) == BC_OK;
+	return b->canary ? BC_OK : BC_ENOMEM;
 }
 
-/* What is taken back goes first, to make room. False: nothing is left to say. */
-static bool batch_begin(struct session *s, uint32_t connection)
+/* What is taken back goes first, to make room. BC_ENOTFOUND: nothing is left to say. BC_ENOMEM:
+ * there is, but not now. */
+static bc_status batch_begin(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
 	struct batch *b = &c->batch;
@@ -259,12 +262,11 @@ static bool batch_begin(struct session *s, uint32_t connection)
 	b->takes_back = b->canary = b->unanswered = b->look = false;
 	b->repeats = 0;
 	b->cursor = b->cursor_was = 0;
-	if (c->gone.n > 0)
-		batch_take_back(c);
-	else
-		batch_subscribe(s, connection);
-	b->going = b->names.n > 0;
-	return b->going;
+	bc_status rc = c->gone.n > 0 ? batch_take_back(c) : batch_subscribe(s, connection);
+	b->going = b->names.n > 0 && (rc == BC_OK || adds(s, c));
+	if (b->going)
+		return BC_OK; /* the rest, if any, is the next one's */
+	return rc == BC_OK ? BC_ENOTFOUND : rc;
 }
 
 /* All of it was said, and where the exchange answers, answered. */
@@ -272,7 +274,7 @@ static void batch_done(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
 	struct batch *b = &c->batch;
-	c->canary_sent = c->canary_sent || !b->takes_back;
+	c->canary_sent = c->canary_sent || b->canary;
 	for (uint32_t i = 0; !b->takes_back && i < b->names.n; i++) {
 		if (b->symbols[i] == NOBODY)
 			continue;
@@ -375,6 +377,16 @@ static bc_status unanswered(struct session *s, struct connection *c)
 	return BC_OK;
 }
 
+/* Said all, or short of memory: then it is tried again. */
+static bc_status nothing_to_send(struct session *s, struct connection *c, bc_status why)
+{
+	if (why == BC_ENOMEM)
+		c->subscribe_at = mono_plus(s->now.mono, BC_NS_PER_S);
+	else
+		c->subscribing = false;
+	return BC_OK;
+}
+
 void subscribe_tick(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
@@ -385,10 +397,10 @@ void subscribe_tick(struct session *s, uint32_t connection)
 			look_ahead(s, connection);
 		else if (c->batch.unanswered)
 			rc = unanswered(s, c);
-		else if (c->batch.going || batch_begin(s, connection))
+		else if (c->batch.going || (rc = batch_begin(s, connection)) == BC_OK)
 			rc = send_next(s, connection);
 		else
-			c->subscribing = false;
+			rc = nothing_to_send(s, c, rc);
 		if (rc != BC_OK)
 			connection_give_up(s, connection, BC_REASON_DISCONNECTED,
 					   bc_status_text(rc));

@@ -112,6 +112,37 @@ Test(outlet, own_bbo_becomes_fit_with_its_symbol_unless_it_is_in_doubt_itself)
 	done(r);
 }
 
+static void numbered(struct rig *r, enum bc_channel channel, uint64_t seq, int64_t bid)
+{
+	bc_level levels[] = { { { bid, 0 }, { 1, 0 } }, { { 50, 0 }, { 1, 0 } } };
+	struct bc_event e = event(channel);
+	e.exchange_seq = seq;
+	e.body.book = (struct bc_book){ &levels[0], &levels[1], 1, 1 };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+Test(outlet, own_bbo_of_before_a_doubt_is_proven_by_a_book_that_shows_it)
+{
+	struct outlet_options o = options();
+	o.own_bbo = true;
+	struct rig *r = rig_with(o, 1);
+	live(r);
+	numbered(r, BC_CHANNEL_BOOK, 6, 10);
+	numbered(r, BC_CHANNEL_BBO, 7, 10);
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	live(r);
+	forget(r);
+	numbered(r, BC_CHANNEL_BOOK, 6, 10); /* older than the bbo */
+	numbered(r, BC_CHANNEL_BOOK, 8, 11); /* with another top */
+	cr_expect_null(strstr(said(r), "x.A.bbo"), "%s", said(r));
+	numbered(r, BC_CHANNEL_BOOK, 9, 10);
+	cr_expect_eq(last(r, "x.A.bbo")->m.envelope.state, BC_STATE_LIVE);
+	cr_expect_eq(last(r, "x.A.bbo")->m.envelope.exchange_seq, 7);
+	numbered(r, BC_CHANNEL_BOOK, 10, 10);
+	cr_expect_eq(last(r, "x.A.bbo")->m.envelope.seq, 3, "once");
+	done(r);
+}
+
 Test(outlet, only_what_was_asked_for_is_published)
 {
 	struct outlet_options o = options();

@@ -358,3 +358,22 @@ Test(session_sync_life, request_that_fails_for_one_who_is_gone_is_not_repeated_a
 	cr_expect_eq(r->n_gets, 2);
 	done(r);
 }
+
+/* A batch that is full leaves it to the next one. */
+Test(session_sync_life, canary_is_asked_for_where_symbols_fill_the_first_batch)
+{
+	struct rig *r = rig_with(sync_options());
+	unsigned n = 0;
+	for (int i = 0; i < 60; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "S%02d", i);
+		add(r, name);
+	}
+	session_start(r->session, r->now);
+	opened(r);
+	pass(r, 3 * S);
+	for (size_t i = 0; i < r->n_sent; i++)
+		n += strstr(r->sent[i].text, "CANARY") != NULL;
+	cr_expect_eq(n, 1, "%u of %zu frames", n, r->n_sent);
+	done(r);
+}
