@@ -14,7 +14,7 @@
 
 /* ------------------------------------------------------------------ life */
 
-bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
+static bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 {
 	const struct bc_line *l = &s->x->lines[line];
 	struct connection *all =

@@ -328,7 +328,6 @@ static inline bc_mono_time mono_min(bc_mono_time a, bc_mono_time b)
 void session_begin(struct session *s, struct session_now now); /* first in every input */
 
 /* session_connection.c */
-bc_status connection_add(struct session *s, uint16_t line, uint32_t *out);
 bc_status connection_idle(struct session *s, uint16_t line, uint32_t *out);
 void connection_wake(struct session *s, uint32_t id);
 void connection_retire(struct session *s, uint32_t id, const char *why);

@@ -87,6 +87,15 @@ enum cli_status make_topic(const struct cli *cli, bc_str exchange, bc_str symbol
 			    symbol.p);
 }
 
+enum cli_status native_topic(struct cli *cli, bc_str exchange, bc_str name, const char *channel,
+			     char *symbol, char *topic)
+{
+	enum cli_status status = native_symbol(cli, exchange, name, symbol);
+	if (status == CLI_OK)
+		status = make_topic(cli, exchange, bc_str_of(symbol), channel, topic);
+	return status;
+}
+
 /* The symbols that are there, each once. The names point into the copy the caller frees. */
 static size_t symbols_of(const struct bc_rpc_reply *reply, char *copy, size_t cap,
 			 const char **names, size_t max)

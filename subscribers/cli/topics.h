@@ -28,6 +28,10 @@ enum cli_status native_symbol(struct cli *cli, bc_str exchange, bc_str name, cha
 enum cli_status make_topic(const struct cli *cli, bc_str exchange, bc_str symbol,
 			   const char *channel, char *out);
 
+/* Both of them: the symbol and its topic. */
+enum cli_status native_topic(struct cli *cli, bc_str exchange, bc_str name, const char *channel,
+			     char *symbol, char *topic);
+
 /* Says that nobody serves it, and what was perhaps meant. Returns CLI_NOT_FOUND. */
 enum cli_status tell_not_served(struct cli *cli, bc_str exchange, const char *symbol,
 				const char *channel);

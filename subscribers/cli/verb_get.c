@@ -99,9 +99,7 @@ static enum cli_status get_symbol(struct get *g, bc_str exchange, bc_str name)
 	char symbol[BC_TOPIC_MAX + 1], topic[BC_TOPIC_MAX + 1];
 	struct bc_rpc_reply reply;
 	struct got got;
-	enum cli_status status = native_symbol(g->cli, exchange, name, symbol);
-	if (status == CLI_OK)
-		status = make_topic(g->cli, exchange, bc_str_of(symbol), g->channel, topic);
+	enum cli_status status = native_topic(g->cli, exchange, name, g->channel, symbol, topic);
 	if (status != CLI_OK)
 		return status;
 	got.topic = bc_str_of(topic);

@@ -56,9 +56,8 @@ static enum cli_status show_symbol(struct history *h, bc_str exchange, bc_str na
 	char symbol[BC_TOPIC_MAX + 1], topic[BC_TOPIC_MAX + 1];
 	struct bc_rpc_reply reply;
 	struct bc_board_answer state;
-	enum cli_status status = native_symbol(h->cli, exchange, name, symbol);
-	if (status == CLI_OK)
-		status = make_topic(h->cli, exchange, bc_str_of(symbol), h->channel_word, topic);
+	enum cli_status status =
+		native_topic(h->cli, exchange, name, h->channel_word, symbol, topic);
 	if (status != CLI_OK)
 		return status;
 	const bc_str args[] = { bc_str_of(topic), bc_str_of(h->n) };

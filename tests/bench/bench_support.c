@@ -23,7 +23,7 @@ static double clock_ns(clockid_t clock)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-double bench_now_ns(void)
+static double now_ns(void) /* monotonic */
 {
 	return clock_ns(CLOCK_MONOTONIC);
 }
@@ -70,7 +70,7 @@ static void *subscriber(void *self)
 double bench_publish(struct bench_bus *bus, const uint8_t *payload, size_t n_payload, size_t n)
 {
 	unsigned long before = atomic_load(&bus->received), sent = 0;
-	double start = bench_now_ns();
+	double start = now_ns();
 
 	for (; sent < n; sent++) {
 		while (sent - (atomic_load_explicit(&bus->received, memory_order_acquire) -
@@ -82,18 +82,18 @@ double bench_publish(struct bench_bus *bus, const uint8_t *payload, size_t n_pay
 			bench_die("cannot publish");
 	}
 	while (atomic_load_explicit(&bus->received, memory_order_acquire) - before < n)
-		if (bench_now_ns() - start > 60e9)
+		if (now_ns() - start > 60e9)
 			bench_die("messages were lost");
 		else
 			sched_yield();
-	return bench_now_ns() - start;
+	return now_ns() - start;
 }
 
 void bench_bus_open(struct bench_bus *bus)
 {
 	const struct bc_pub_options options = { HWM, 0 };
 	char why[256];
-	double start = bench_now_ns();
+	double start = now_ns();
 
 	bus->context = zmq_ctx_new();
 	if (!temp_dir_new(&bus->dir) || bc_pub_new(&bus->pub, bus->context, &options) != BC_OK ||
@@ -103,7 +103,7 @@ void bench_bus_open(struct bench_bus *bus)
 		bench_die("cannot open the bus");
 	while (!bc_filters_wanted(bc_pub_filters(bus->pub), bus->topic)) {
 		bc_pub_read(bus->pub, 16, NULL, NULL);
-		if (bench_now_ns() - start > 10e9)
+		if (now_ns() - start > 10e9)
 			bench_die("nobody subscribes");
 		sched_yield();
 	}

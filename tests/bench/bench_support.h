@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 
 void bench_die(const char *what) __attribute__((noreturn));
-double bench_now_ns(void); /* monotonic */
 double bench_cpu_ns(void); /* of this thread, so that other programs do not count */
 double bench_median(double *values, size_t n); /* sorts them */
 

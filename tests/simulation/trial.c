@@ -49,7 +49,7 @@ struct session_now trial_now(const struct trial *t)
 				     .wall = { WALL_START + t->now_ns + t->wall_off_ns } };
 }
 
-bc_wall_time exchange_now(const struct trial *t)
+static bc_wall_time exchange_now(const struct trial *t)
 {
 	return (bc_wall_time){ WALL_START + t->now_ns };
 }

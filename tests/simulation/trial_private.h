@@ -256,7 +256,6 @@ struct trial {
 void trial_fail(struct trial *t, const char *check, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 struct session_now trial_now(const struct trial *t);
-bc_wall_time exchange_now(const struct trial *t);
 struct sim_world exchange_world(struct trial *t);
 
 /* terms.c */

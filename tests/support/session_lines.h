@@ -61,17 +61,29 @@ static inline struct session_options options_of_lines(void)
 	return o;
 }
 
-/* Both lines open, subscribed, their symbols live. */
-static inline struct rig *live_lines(struct session_options options, const char *symbols)
+static inline void ack_both(struct rig *r)
+{
+	ack_all_on(r, PUBLIC);
+	ack_all_on(r, MARKET);
+}
+
+/* Both lines open; nothing is said yet. */
+static inline struct rig *open_lines(struct session_options options, const char *symbols)
 {
 	struct rig *r = rig_with(options);
-	char text[64], copy[256], *rest = copy;
 	add(r, symbols);
 	session_start(r->session, r->now);
 	opened_on(r, PUBLIC);
 	opened_on(r, MARKET);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	return r;
+}
+
+/* Both lines open, subscribed, their symbols live. */
+static inline struct rig *live_lines(struct session_options options, const char *symbols)
+{
+	struct rig *r = open_lines(options, symbols);
+	char text[64], copy[256], *rest = copy;
+	ack_both(r);
 	snprintf(copy, sizeof copy, "%s", symbols);
 	for (char *one; (one = strsep(&rest, " ")) != NULL;) {
 		snprintf(text, sizeof text, "book %s 1 2", one);

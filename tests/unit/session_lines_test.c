@@ -29,11 +29,7 @@ Test(lines, next_frame_waits_for_the_answer_to_the_one_before)
 
 Test(lines, frame_that_is_not_answered_is_sent_once_more)
 {
-	struct rig *r = rig_with(options_of_lines());
-	add(r, "AAA");
-	session_start(r->session, r->now);
-	opened_on(r, PUBLIC);
-	opened_on(r, MARKET);
+	struct rig *r = open_lines(options_of_lines(), "AAA");
 	says_on(r, PUBLIC, "ticker CANARY");
 	pass(r, 2900 * MS);
 	cr_expect_eq(frames_on(r, PUBLIC), 1);
@@ -120,8 +116,7 @@ Test(lines, symbol_added_later_is_all_that_is_sent)
 	pass(r, 0);
 	cr_expect_str_eq(named_on(r, PUBLIC), "CCC");
 	cr_expect_str_eq(named_on(r, MARKET), "CCC");
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	ack_both(r);
 	expect_state(r, "CCC", BC_STATE_SYNCING, BC_REASON_NONE);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
@@ -311,11 +306,7 @@ Test(lines, loss_of_the_line_with_the_book_wants_a_book)
 
 Test(lines, book_before_the_last_answer_counts)
 {
-	struct rig *r = rig_with(options_of_lines());
-	add(r, "AAA");
-	session_start(r->session, r->now);
-	opened_on(r, PUBLIC);
-	opened_on(r, MARKET);
+	struct rig *r = open_lines(options_of_lines(), "AAA");
 	says_on(r, PUBLIC, "book AAA 1 2");
 	ack_all_on(r, PUBLIC);
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
@@ -329,8 +320,7 @@ Test(lines, symbol_that_one_line_never_speaks_of_is_named_once)
 	struct rig *r = live_lines(options_of_lines(), "AAA");
 	add(r, "MUTE");
 	pass(r, 0);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	ack_both(r);
 	says_on(r, PUBLIC, "book MUTE 1 2");
 	says_on(r, MARKET, "ticker AAA");
 	pass_proven(r, 9, 2);
@@ -338,8 +328,7 @@ Test(lines, symbol_that_one_line_never_speaks_of_is_named_once)
 	pass_proven(r, 10, 2);
 	add(r, "BBB"); /* there is another look after each subscription */
 	pass(r, 0);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	ack_both(r);
 	pass_proven(r, 20, 2);
 	const char *told = strstr(r->logged, "symbol.mute symbol=MUTE line=market path=/market");
 	cr_assert_not_null(told, "%s", r->logged);
@@ -355,8 +344,7 @@ Test(lines, trades_may_be_rare_so_their_silence_says_nothing)
 	struct rig *r = live_lines(o, "AAA");
 	add(r, "RARE");
 	pass(r, 0);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	ack_both(r);
 	says_on(r, PUBLIC, "book RARE 1 2");
 	pass_proven(r, 30, 2);
 	cr_expect(strstr(r->logged, "symbol.mute") == NULL, "%s", r->logged);
@@ -365,13 +353,8 @@ Test(lines, trades_may_be_rare_so_their_silence_says_nothing)
 
 Test(lines, acknowledged_and_silent_is_given_up)
 {
-	struct rig *r = rig_with(options_of_lines());
-	add(r, "AAA");
-	session_start(r->session, r->now);
-	opened_on(r, PUBLIC);
-	opened_on(r, MARKET);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	struct rig *r = open_lines(options_of_lines(), "AAA");
+	ack_both(r);
 	for (int i = 0; i < 6; i++) {
 		says_on(r, PUBLIC, "book AAA 1 2");
 		pass(r, S);
@@ -385,13 +368,8 @@ Test(lines, acknowledged_and_silent_is_given_up)
 
 Test(lines, silent_from_the_beginning_says_so_until_there_is_data)
 {
-	struct rig *r = rig_with(options_of_lines());
-	add(r, "AAA");
-	session_start(r->session, r->now);
-	opened_on(r, PUBLIC);
-	opened_on(r, MARKET);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	struct rig *r = open_lines(options_of_lines(), "AAA");
+	ack_both(r);
 	pass(r, 6 * S);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
 	closed_as(r, PUBLIC, (struct session_closed){ 0 });
@@ -400,8 +378,7 @@ Test(lines, silent_from_the_beginning_says_so_until_there_is_data)
 	opened_on(r, PUBLIC);
 	opened_on(r, MARKET);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
-	ack_all_on(r, PUBLIC);
-	ack_all_on(r, MARKET);
+	ack_both(r);
 	says_on(r, PUBLIC, "book AAA 1 2");
 	says_on(r, MARKET, "ticker CANARY");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
