@@ -109,6 +109,10 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	sym->subscribed_next &= ~bit;
 	if (carried && (lasted || overlap_linked(h, symbol)))
 		sync_stream_moved(s, symbol, h->old, h->successor);
+	if (carried && was && !lasted) { /* what the first one owed, trades too, may be missing */
+		history_lost(s, symbol);
+		history_subscribed(s, symbol);
+	}
 	if (carried && !was) { /* it was still being asked for on the first */
 		sym->missing &= ~bit;
 		symbol_subscribed(s, symbol);

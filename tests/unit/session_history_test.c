@@ -286,6 +286,27 @@ Test(session_history, fills_the_hole_of_a_lost_connection_and_no_more)
 	done(r);
 }
 
+/* What the first one still owed when it died, and the successor was not yet told of. */
+Test(session_history, fills_the_hole_of_a_successor_that_takes_over_early)
+{
+	struct rig *r = history_rig(false);
+	says(r, "trade AAA 50");
+	pass(r, 3 * S);
+	answers(r, "trades 49@9 48@8");
+	says(r, "leaving");
+	pass(r, 0);
+	opened_on(r, 1);
+	says_on(r, 1, "book AAA 1 2");
+	closed_as(r, 0, (struct session_closed){ 0 });
+	forget(r);
+	says_on(r, 1, "trade AAA 55");
+	pass(r, 3 * S);
+	cr_assert(asked(r, "/trades"));
+	answers(r, "trades 56@9 55@9 54@9 53@9 52@9 51@9 50@9 49@9");
+	cr_expect_str_eq(r->told, "55 51* 52* 53* 54* ");
+	done(r);
+}
+
 Test(session_history, fills_the_hole_where_the_stream_is_silent_after_it)
 {
 	struct rig *r = history_rig(false);
