@@ -7,7 +7,8 @@
 static void run_seeds(const struct bc_sync *sync, bool holes)
 {
 	const char *one = getenv("BOOKCAST_SEED");
-	uint64_t seed = one != NULL ? strtoul(one, NULL, 10) : 1, last = one != NULL ? seed : seeds(50);
+	uint64_t seed = one != NULL ? strtoul(one, NULL, 10) : 1,
+		 last = one != NULL ? seed : seeds(50);
 	struct model *m = calloc(1, sizeof *m);
 	cr_assert_not_null(m);
 	m->sync = sync;
