@@ -89,6 +89,8 @@ static void came_right(struct session *s, uint32_t id, uint32_t flags)
 	if (!sync_ready(s, id))
 		return; /* right as of its number, but nobody would tell of the next change */
 	y->linked = y->was_right = true;
+	if (y->stream == NOBODY) /* by a snapshot; it is lost with the connection all the same */
+		y->stream = s->symbols[id].on[s->sync.line];
 	y->n_behind = 0;
 	if (sync_vouched(s, id) == 0) {
 		edge_reached(s, id);

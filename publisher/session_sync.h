@@ -43,7 +43,7 @@ struct symbol_sync {
 	bool told, heard;          /* subscribed; a change has come since then */
 	bool believed;             /* the stream has not reached the book yet */
 	bool bbo_ahead, mute;      /* its bbo knows more than a silent stream; and for too long */
-	uint32_t stream;           /* connection of the newest change; NOBODY */
+	uint32_t stream;           /* connection of the newest change, or of a snapshot; NOBODY */
 	uint64_t heard_seq;        /* of the newest change on its connection */
 	uint64_t unreached;        /* number of the last snapshot the stream did not reach */
 	bc_mono_time told_at, heard_at, asked_at, answered_at, bbo_ahead_at;

@@ -377,3 +377,20 @@ Test(session_sync_life, canary_is_asked_for_where_symbols_fill_the_first_batch)
 	cr_expect_eq(n, 1, "%u of %zu frames", n, r->n_sent);
 	done(r);
 }
+
+/* A book that is its snapshot, and of which no change has come, is lost with its connection, too. */
+Test(session_sync_life, successor_that_was_still_connecting_has_to_link_first)
+{
+	struct rig *r = live_diff("AAA");
+	says(r, "leaving");
+	pass(r, 0);
+	closed_as(r, 0, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	pass(r, 500 * MS);
+	opened_on(r, 1);
+	pass(r, 0);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	says_on(r, 1, "delta AAA 11 11 b 100=3 a");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
