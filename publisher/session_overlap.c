@@ -290,6 +290,18 @@ static enum verdict judge(struct session *s, const struct handover *h, struct ov
 	return of_successor ? of_new(s, mark, key, event) : of_old(mark, key);
 }
 
+/* What was said before there were two counts, too, where it has a number. */
+static void know_of_before(const struct session *s, uint32_t symbol, struct overlap_mark *mark,
+			   const struct key *key)
+{
+	const struct order_mark *newest = s->symbols[symbol].order.newest;
+	if (mark->known || key->timed || key->kind > OVERLAP_BBO)
+		return;
+	newest += key->kind == OVERLAP_BBO ? ORDER_BBO : ORDER_BOOK;
+	mark->known = newest->known;
+	mark->last = newest->at;
+}
+
 bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 		   const struct bc_event *event)
 {
@@ -300,6 +312,7 @@ bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 	struct overlap *o = &h->symbols[symbol];
 	struct overlap_mark *mark = mark_of(h, symbol, key.stream);
 	enum verdict verdict = HOLD;
+	know_of_before(s, symbol, mark, &key);
 	if (!alone || mark->head == NULL) /* else what is held comes first */
 		verdict = judge(s, h, mark, &key, event, of_successor);
 	if (verdict == HOLD)

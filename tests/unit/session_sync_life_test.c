@@ -378,7 +378,7 @@ Test(session_sync_life, canary_is_asked_for_where_symbols_fill_the_first_batch)
 	done(r);
 }
 
-/* A book that is its snapshot, and of which no change has come, is lost with its connection, too. */
+/* A book of which no change has come since its snapshot is lost with its connection, too. */
 Test(session_sync_life, successor_that_was_still_connecting_has_to_link_first)
 {
 	struct rig *r = live_diff("AAA");
@@ -392,5 +392,24 @@ Test(session_sync_life, successor_that_was_still_connecting_has_to_link_first)
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
 	says_on(r, 1, "delta AAA 11 11 b 100=3 a");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
+/* The first one is slow, and had said nothing since there were two. */
+Test(session_sync_life, newest_bbo_of_a_successor_is_not_lost_with_the_first)
+{
+	struct rig *r = live_diff("AAA");
+	says(r, "delta AAA 11 11 b 100=3 a");
+	says(r, "tick AAA 11 100 101");
+	says(r, "leaving");
+	pass(r, 0);
+	opened_on(r, 1);
+	forget(r);
+	says_on(r, 1, "tick AAA 10 100 101");
+	cr_expect_str_eq(r->seen, "", "older than what was said");
+	says_on(r, 1, "tick AAA 15 100 101");
+	cr_expect_str_eq(r->seen, "AAA bbo; ");
+	says(r, "tick AAA 12 100 101");
+	cr_expect_str_eq(r->seen, "AAA bbo; ");
 	done(r);
 }
