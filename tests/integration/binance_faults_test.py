@@ -3,7 +3,7 @@ called live that is not the true one, and all of them are live and true in the e
 import re
 
 import bookcast_test
-from binance_line import LEVELS, N, Line
+from binance_line import LEVELS, Line, N, on_spot
 from bookcast_test import FIT, control, wait_until
 
 # While the market is paused nothing comes, and nobody shall become stale by that.
@@ -69,6 +69,7 @@ class Faults(Line):
         self.assertEqual(said["bans"], 0)
         self.assertLessEqual(said["ignored"], 3 * said["limits"])
 
+    @on_spot
     def test_it_waits_while_it_is_banned(self):
         said = self.limited(forgiven=0, ban=2)
         self.assertGreater(said["bans"], 0)
@@ -88,6 +89,7 @@ class Faults(Line):
         self.assert_true_when_paused()
         self.assertEqual(bookcast_test.holes(self.heard.heard), [])
 
+    @on_spot
     def test_snapshots_that_are_old(self):
         self.no_lie_while("old-snapshot", n=N, changes=500)
         wait_until(lambda: self.counter("snapshots_too_old_total") > 0, "old ones, counted")
@@ -119,18 +121,22 @@ class Faults(Line):
         self.assert_true_when_paused()
         wait_until(lambda: self.counter("edges_reached_total") > 0, "edges, counted")
 
+    @on_spot
     def test_snapshots_that_are_late(self):
         self.no_lie_while("rest-slow", n=N, ms=700)
 
+    @on_spot
     def test_snapshots_that_fail(self):
         # After some failures in a row it asks less and less often.
         self.no_lie_while("rest-fail", n=4)
         wait_until(lambda: self.counter("snapshot_failures_total") == 4, "failures, counted")
 
+    @on_spot
     def test_snapshots_that_are_cut(self):
         self.no_lie_while("rest-garbage", n=4)
         wait_until(lambda: self.counter("snapshot_failures_total") == 4, "failures, counted")
 
+    @on_spot
     def test_the_exchange_is_killed(self):
         self.begin_live()
         self.sim.kill()
@@ -141,6 +147,7 @@ class Faults(Line):
         self.wait_live()
         self.assert_true_when_paused()
 
+    @on_spot
     def test_the_gateway_is_killed(self):
         self.begin_live()
         self.gateway.kill()

@@ -1,6 +1,7 @@
 """A simulated Binance, spot or USD-M, a gateway, the cache and a subscriber of everything: what the tests of
 the whole line stand on."""
 import collections
+import functools
 import re
 import urllib.request
 
@@ -11,6 +12,16 @@ N = 20
 LEVELS = 10  # published
 # Nothing of the past: it would take its part of the REST weight.
 PRESENT = ("--history-trades", "0", "--history-candles", "0", "--levels", LEVELS)
+
+
+def on_spot(test):
+    """What is decided without looking at the exchange is tried on one of them, on both in a long run."""
+    @functools.wraps(test)
+    def run(self):
+        if self.exchange != "binance-spot" and not bookcast_test.LONG:
+            self.skipTest("on both exchanges in the long run")
+        test(self)
+    return run
 
 
 class Line:
