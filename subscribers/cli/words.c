@@ -24,7 +24,7 @@ static const char *const states[BC_N_STATES] = {
 
 static const char *const reasons[BC_N_REASONS] = {
 	[BC_REASON_NO_DATA] = "Not to be trusted: the exchange has stopped sending.",
-	[BC_REASON_GAP] = "Not to be trusted: a message of the exchange is missing.",
+	[BC_REASON_GAP] = "Not to be trusted: a part of what the exchange said is missing.",
 	[BC_REASON_CHECKSUM] =
 		"Not to be trusted: the book does not match the exchange's checksum.",
 	[BC_REASON_CROSSED] = "Not to be trusted: the best bid is above the best ask.",
