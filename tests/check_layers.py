@@ -15,11 +15,12 @@ LAYERS = [
     ("publisher/", ["proto/", "common/", "publisher/"]),
     ("subscribers/examples/", ["bookcast.h"]),
     ("subscribers/", ["proto/", "common/", "subscribers/"]),
+    ("bench/", ["proto/", "common/", "publisher/", "subscribers/", "bench/"]),
 ]
 
 # Who may include a library's header; everybody else goes through them.
 LIBRARIES = {
-    "zmq.h": r"common/bus_\w+\.c",
+    "zmq.h": r"(common/bus_|bench/)\w+\.c",  # a floor is the library itself
     "libwebsockets.h": r"publisher/ws_lws\w*\.c",
     "curl/curl.h": r"publisher/(curl_loop\.h|rest\.c|http_header\.c)",
 }
@@ -50,6 +51,8 @@ MUST_FAIL = [
     ("publisher/exchanges/x.c", '#include "publisher/session.h"\n'),
     ("subscribers/cache/x.c", '\t#include "publisher/url.h"\n'),
     ("subscribers/cli/x.c", '#include "tests/support/http.h"\n'),
+    ("subscribers/cli/x.c", '#include "bench/bench.h"\n'),
+    ("bench/x.c", '#include "tests/support/http.h"\n'),
     ("subscribers/cli/x.c", "#include <proto/value.h>\n"),
     ("subscribers/cli/x.c", '#include "../../proto/value.h"\n'),
     ("subscribers/cli/x.c", "#include <zmq.h>\n"),
@@ -61,6 +64,8 @@ MAY_PASS = [
     ("publisher/x.c", '#include "common/log.h"\n#include <stdio.h>\n'),
     ("common/bus_pub.c", '#include "proto/topic.h"\n#include <zmq.h>\n'),
     ("publisher/ws_lws.c", "#include <libwebsockets.h>\n"),
+    ("bench/x.c", '#include "publisher/session.h"\n#include "subscribers/cli/grid.h"\n'),
+    ("bench/x.c", "#include <zmq.h>\n"),
 ]
 
 
@@ -70,7 +75,7 @@ def main():
     failures += [f"the check refuses: {path}: {text.strip()}"
                  for path, text in MAY_PASS if list(wrongs(path, text))]
     n_files = 0
-    for layer in ("proto", "common", "publisher", "subscribers"):
+    for layer in ("proto", "common", "publisher", "subscribers", "bench"):
         for file in sorted((ROOT / layer).rglob("*.[ch]")):
             path = file.relative_to(ROOT).as_posix()
             n_files += 1

@@ -1,0 +1,147 @@
+#include "bench/encode_floor.h"
+
+#include <string.h>
+
+static inline uint8_t *put(uint8_t *p, uint64_t v)
+{
+	if (v < 128) {
+		*p = (uint8_t)v;
+		return p + 1;
+	}
+	unsigned bytes = v > UINT32_MAX ? 8 : v > UINT16_MAX ? 4 : v > UINT8_MAX ? 2 : 1;
+	uint64_t big = __builtin_bswap64(v << (64 - 8 * bytes));
+	*p = (uint8_t)(0xcc + __builtin_ctz(bytes));
+	memcpy(p + 1, &big, 8); /* what is too much is written over by the next one */
+	return p + 1 + bytes;
+}
+
+static inline uint8_t *put_exponent(uint8_t *p, int32_t e) /* -32..127 are one byte */
+{
+	if (e < -32) {
+		*p++ = 0xd0;
+	}
+	*p = (uint8_t)e;
+	return p + 1;
+}
+
+static inline uint8_t *put_array(uint8_t *p, uint32_t n)
+{
+	if (n < 16) {
+		*p = (uint8_t)(0x90 | n);
+		return p + 1;
+	}
+	p[0] = 0xdc;
+	p[1] = (uint8_t)(n >> 8);
+	p[2] = (uint8_t)n;
+	return p + 3;
+}
+
+static uint8_t *put_envelope(uint8_t *p, const struct bc_envelope *e)
+{
+	memcpy(p, "\x93\x01\x9b", 3);
+	p = put(p + 3, (unsigned)e->channel);
+	p = put(p, e->epoch);
+	p = put(p, e->seq);
+	p = put(p, e->exchange_seq);
+	p = put(p, (uint64_t)e->ts_exchange.ns);
+	p = put(p, (uint64_t)e->ts_recv.ns);
+	p = put(p, (uint64_t)e->ts_publish.ns);
+	p = put(p, (unsigned)e->state);
+	p = put(p, (unsigned)e->reason);
+	p = put(p, (uint64_t)e->since.ns);
+	return put(p, e->flags);
+}
+
+size_t encode_ready(const struct bc_envelope *e, const struct ready_book *book, uint8_t *out)
+{
+	uint8_t *p = put_envelope(out, e);
+	*p++ = 0x94;
+	p = put_exponent(p, book->price_exponent);
+	p = put_exponent(p, book->quantity_exponent);
+	p = put_array(p, 2 * book->n_bids);
+	for (uint32_t i = 0; i < book->n_bids; i++)
+		p = put(put(p, book->bids[i].price), book->bids[i].quantity);
+	p = put_array(p, 2 * book->n_asks);
+	for (uint32_t i = 0; i < book->n_asks; i++)
+		p = put(put(p, book->asks[i].price), book->asks[i].quantity);
+	return (size_t)(p - out);
+}
+
+/* ------------------------------------------------------------------ the same, of decimals */
+
+static const uint64_t powers[] = { 1,
+				   10,
+				   100,
+				   1000,
+				   10000,
+				   100000,
+				   1000000,
+				   10000000,
+				   100000000,
+				   1000000000,
+				   10000000000,
+				   100000000000,
+				   1000000000000,
+				   10000000000000,
+				   100000000000000,
+				   1000000000000000,
+				   10000000000000000,
+				   100000000000000000,
+				   1000000000000000000 };
+
+static void find_exponents(const bc_level *levels, uint32_t n, int32_t *price, int32_t *quantity)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (levels[i].price.exponent < *price)
+			*price = levels[i].price.exponent;
+		if (levels[i].quantity.exponent < *quantity)
+			*quantity = levels[i].quantity.exponent;
+	}
+}
+
+static inline uint64_t at(bc_decimal d, int32_t exponent)
+{
+	return (uint64_t)d.mantissa * powers[d.exponent - exponent];
+}
+
+static uint8_t *put_levels(uint8_t *p, const bc_level *levels, uint32_t n, int32_t price,
+			   int32_t quantity)
+{
+	p = put_array(p, 2 * n);
+	for (uint32_t i = 0; i < n; i++)
+		p = put(put(p, at(levels[i].price, price)), at(levels[i].quantity, quantity));
+	return p;
+}
+
+size_t encode_decimals(const struct bc_envelope *e, const struct bc_book *book, uint8_t *out)
+{
+	int32_t price = INT32_MAX, quantity = INT32_MAX;
+	find_exponents(book->bids, book->n_bids, &price, &quantity);
+	find_exponents(book->asks, book->n_asks, &price, &quantity);
+	uint8_t *p = put_envelope(out, e);
+	*p++ = 0x94;
+	p = put_exponent(p, price);
+	p = put_exponent(p, quantity);
+	p = put_levels(p, book->bids, book->n_bids, price, quantity);
+	p = put_levels(p, book->asks, book->n_asks, price, quantity);
+	return (size_t)(p - out);
+}
+
+void ready_book_of(const struct bc_book *book, struct ready_book *out)
+{
+	int32_t price = INT32_MAX, quantity = INT32_MAX;
+	find_exponents(book->bids, book->n_bids, &price, &quantity);
+	find_exponents(book->asks, book->n_asks, &price, &quantity);
+	*out = (struct ready_book){ .price_exponent = price,
+				    .quantity_exponent = quantity,
+				    .n_bids = book->n_bids,
+				    .n_asks = book->n_asks };
+	for (uint32_t i = 0; i < book->n_bids; i++) {
+		out->bids[i].price = at(book->bids[i].price, price);
+		out->bids[i].quantity = at(book->bids[i].quantity, quantity);
+	}
+	for (uint32_t i = 0; i < book->n_asks; i++) {
+		out->asks[i].price = at(book->asks[i].price, price);
+		out->asks[i].quantity = at(book->asks[i].quantity, quantity);
+	}
+}

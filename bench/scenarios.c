@@ -1,0 +1,7 @@
+/* What can be measured, in the order it is printed: from the exchange's bytes to the subscriber. */
+#include "bench/scenarios.h"
+
+const struct bench_group *const bench_groups[] = {
+	&bench_encode,
+	NULL,
+};

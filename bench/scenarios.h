@@ -1,0 +1,12 @@
+/* scenarios.h - the tables, one a file. */
+#ifndef BENCH_SCENARIOS_H
+#define BENCH_SCENARIOS_H
+
+#include "bench/bench.h"
+
+extern const struct bench_group bench_decode;
+extern const struct bench_group bench_book;
+extern const struct bench_group bench_encode;
+extern const struct bench_group bench_publish;
+
+#endif
