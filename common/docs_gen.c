@@ -109,6 +109,42 @@ static void print_metric(const struct bc_metric_row *row, bool first)
 		printf("%s `%s`", first ? "" : ",", row->labels);
 }
 
+/* One line a name, its series at the end. */
+static void print_histograms(void)
+{
+	for (int i = 0; i < BC_N_HISTOGRAMS; i++) {
+		const struct bc_histogram_row *row = &bc_histogram_rows[i];
+		const bool first = i == 0 || strcmp(row->name, row[-1].name) != 0;
+		if (first) {
+			printf("%s| `%s` | histogram | ", i > 0 ? " |\n" : "", row->name);
+			print_programs(row->programs);
+			printf(" | ");
+			print_cell(row->help);
+			printf(" |");
+		}
+		if (row->labels[0] != '\0')
+			printf("%s `%s`", first ? "" : ",", row->labels);
+	}
+	printf(" |\n\nA histogram has %d bounds, 1.024 us to 17.2 s, each twice the one before "
+	       "(powers "
+	       "of two in\n"
+	       "ns, at which the counts are exact), `_sum` and `_count` since the start. Only news "
+	       "is "
+	       "counted:\n"
+	       "no welcome, no repetition for a new state, nothing that came by REST or was the "
+	       "state "
+	       "at a\n"
+	       "subscription. Where the clocks of two hosts differ, a delay may be below 0; then "
+	       "it is "
+	       "in no\n"
+	       "histogram but in `bookcast_negative_delays_total`, and the others are wrong by as "
+	       "much. "
+	       "One\n"
+	       "record costs the feed about 2 ns. The last minute alone, as quantiles, is what\n"
+	       "`bookcast latency` prints.\n",
+	       BC_METRIC_LAST_BOUND - BC_METRIC_FIRST_BOUND + 1);
+}
+
 static void print_metrics(void)
 {
 	printf("# Metrics\n\n"
@@ -132,7 +168,9 @@ static void print_metrics(void)
 			printf(" |\n");
 		print_metric(&bc_metric_rows[i], first);
 	}
-	printf(" |\n\nBesides, of every program: `bookcast_build_info` (labels `program`, "
+	printf(" |\n");
+	print_histograms();
+	printf("\nBesides, of every program: `bookcast_build_info` (labels `program`, "
 	       "`version`,\n"
 	       "`git`), `process_resident_memory_bytes`, `process_open_fds`, `process_max_fds`,\n"
 	       "`process_cpu_seconds_total`.\n");

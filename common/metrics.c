@@ -15,7 +15,12 @@ const struct bc_metric_row bc_metric_rows[BC_N_METRICS] = {
 #define BC_METRIC(id, programs, kind, name, labels, help) \
 	[BC_METRIC_##id] = { programs, BC_METRIC_##kind, name, labels, help },
 #include "common/metrics.def"
-#undef BC_METRIC
+};
+
+const struct bc_histogram_row bc_histogram_rows[BC_N_HISTOGRAMS] = {
+#define BC_HISTOGRAM(id, programs, name, labels, help) \
+	[BC_METRIC_##id] = { programs, name, labels, help },
+#include "common/metrics.def"
 };
 
 /* ------------------------------------------------------------------ labels */
@@ -41,6 +46,7 @@ void bc_metrics_init(struct bc_metrics *m, unsigned program, const char *name, c
 	for (int i = 0; i < BC_N_METRICS; i++)
 		atomic_init(&m->values[i], 0);
 	atomic_init(&m->beat_ns, 0);
+	memset((void *)m->histograms, 0, sizeof m->histograms);
 	m->programs = program;
 	m->program = name;
 	add_label(&t, "exchange", exchange);
@@ -56,12 +62,20 @@ static void add_head(struct bc_text *t, const char *name, const char *kind, cons
 	bc_text_addf(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
 }
 
+/* suffix and bound are those of a histogram's series; "": none. */
 static void add_series(struct bc_text *t, const struct bc_metrics *m, const char *name,
-		       const char *labels)
+		       const char *suffix, const char *labels, const char *bound)
 {
-	bool own = m->labels[0] != '\0', more = labels[0] != '\0';
-	bc_text_addf(t, "%s%s%s%s%s%s ", name, own || more ? "{" : "", m->labels,
-		     own && more ? "," : "", labels, own || more ? "}" : "");
+	const char *const all[] = { m->labels, labels, bound };
+	const char *before = "{";
+	bc_text_addf(t, "%s%s", name, suffix);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (all[i][0] == '\0')
+			continue;
+		bc_text_addf(t, "%s%s", before, all[i]);
+		before = ",";
+	}
+	bc_text_add(t, *before == ',' ? BC_STR("} ") : BC_STR(" "));
 }
 
 static void add_rows(struct bc_text *t, const struct bc_metrics *m)
@@ -76,13 +90,63 @@ static void add_rows(struct bc_text *t, const struct bc_metrics *m)
 			add_head(t, row->name, row->kind == BC_METRIC_COUNTER ? "counter" : "gauge",
 				 row->help);
 		last = row->name;
-		add_series(t, m, row->name, row->labels);
+		add_series(t, m, row->name, "", row->labels, "");
 		if (row->kind == BC_METRIC_GAUGE_NS && value > INT64_MAX)
 			value = 0; /* BC_TIME_UNKNOWN: never, which an alert takes for long ago */
 		if (row->kind == BC_METRIC_GAUGE_NS)
 			bc_text_addf(t, "%llu.%09llu\n", value / 1000000000, value % 1000000000);
 		else
 			bc_text_addf(t, "%llu\n", value);
+	}
+}
+
+/* ------------------------------------------------------------------ histograms */
+
+static void add_seconds(struct bc_text *t, uint64_t ns)
+{
+	bc_text_addf(t, "%llu.%09llu", (unsigned long long)(ns / 1000000000),
+		     (unsigned long long)(ns % 1000000000));
+}
+
+static void add_buckets(struct bc_text *t, const struct bc_metrics *m,
+			const struct bc_histogram_row *row, const struct bc_tally *tally)
+{
+	char bound[48];
+	uint64_t below = 0;
+	uint32_t next = 0;
+	for (unsigned bits = BC_METRIC_FIRST_BOUND; bits <= BC_METRIC_LAST_BOUND; bits++) {
+		const uint64_t ns = UINT64_C(1) << bits;
+		for (const uint32_t end = bc_histogram_bucket((int64_t)ns) + 1; next < end; next++)
+			below += tally->counts[next];
+		struct bc_text b = bc_text_on(bound, sizeof bound);
+		bc_text_add(&b, BC_STR("le=\""));
+		add_seconds(&b, ns);
+		bc_text_add(&b, BC_STR("\""));
+		add_series(t, m, row->name, "_bucket", row->labels, bound);
+		bc_text_addf(t, "%llu\n", (unsigned long long)below);
+	}
+	add_series(t, m, row->name, "_bucket", row->labels, "le=\"+Inf\"");
+	bc_text_addf(t, "%llu\n", (unsigned long long)tally->count);
+}
+
+static void add_histograms(struct bc_text *t, const struct bc_metrics *m)
+{
+	const char *last = "";
+	for (int i = 0; i < BC_N_HISTOGRAMS; i++) {
+		const struct bc_histogram_row *row = &bc_histogram_rows[i];
+		struct bc_tally tally;
+		if (!(row->programs & m->programs) || m->histograms[i] == NULL)
+			continue;
+		if (strcmp(row->name, last) != 0)
+			add_head(t, row->name, "histogram", row->help);
+		last = row->name;
+		bc_histogram_read(m->histograms[i], &tally);
+		add_buckets(t, m, row, &tally);
+		add_series(t, m, row->name, "_sum", row->labels, "");
+		add_seconds(t, tally.sum);
+		bc_text_add(t, BC_STR("\n"));
+		add_series(t, m, row->name, "_count", row->labels, "");
+		bc_text_addf(t, "%llu\n", (unsigned long long)tally.count);
 	}
 }
 
@@ -144,6 +208,7 @@ size_t bc_metrics_print(const struct bc_metrics *m, char *out, size_t cap)
 	bc_text_addf(&t, "bookcast_build_info{program=\"%s\",version=\"%s\",git=\"%s\"} 1\n",
 		     m->program, bc_version, bc_version_git);
 	add_rows(&t, m);
+	add_histograms(&t, m);
 	add_memory(&t);
 	add_fds(&t);
 	add_cpu(&t);

@@ -5,15 +5,18 @@
 #ifndef BC_METRICS_H
 #define BC_METRICS_H
 
-#include "proto/value.h"
-
-#include <stdatomic.h>
+#include "common/histogram.h"
 
 enum bc_metric {
 #define BC_METRIC(id, ...) BC_METRIC_##id,
 #include "common/metrics.def"
-#undef BC_METRIC
 	BC_N_METRICS
+};
+
+enum bc_metric_histogram {
+#define BC_HISTOGRAM(id, ...) BC_METRIC_##id,
+#include "common/metrics.def"
+	BC_N_HISTOGRAMS
 };
 
 enum bc_metric_kind { BC_METRIC_COUNTER, BC_METRIC_GAUGE, BC_METRIC_GAUGE_NS };
@@ -25,7 +28,14 @@ struct bc_metric_row {
 };
 extern const struct bc_metric_row bc_metric_rows[BC_N_METRICS];
 
+struct bc_histogram_row {
+	unsigned programs;
+	const char *name, *labels, *help;
+};
+extern const struct bc_histogram_row bc_histogram_rows[BC_N_HISTOGRAMS];
+
 struct bc_metrics {
+	const struct bc_histogram *histograms[BC_N_HISTOGRAMS]; /* borrowed; NULL: not printed */
 	_Atomic uint64_t values[BC_N_METRICS];
 	_Atomic int64_t beat_ns; /* monotonic; of the loop's last sign of life */
 	char labels[160];        /* of every series: exchange="upbit",instance="0" */
@@ -47,6 +57,13 @@ static inline void bc_metric_set(struct bc_metrics *m, enum bc_metric id, uint64
 	atomic_store_explicit(&m->values[id], value, memory_order_relaxed);
 }
 
+/* Before the server starts: h is read by its thread, as long as that runs. */
+static inline void bc_metric_histogram(struct bc_metrics *m, enum bc_metric_histogram id,
+				       const struct bc_histogram *h)
+{
+	m->histograms[id] = h;
+}
+
 static inline uint64_t bc_metric_get(const struct bc_metrics *m, enum bc_metric id)
 {
 	return atomic_load_explicit(&m->values[id], memory_order_relaxed);
@@ -58,6 +75,11 @@ static inline void bc_metrics_beat(struct bc_metrics *m, bc_mono_time now)
 	atomic_store_explicit(&m->beat_ns, now.ns, memory_order_relaxed);
 }
 #define BC_BEAT_MAX (10 * BC_NS_PER_S) /* without a beat for longer: not alive */
+
+/* Histograms are told at these bounds, 1.024 us to 17.2 s: powers of two in ns, where the edges of
+ * bc_histogram lie, so that every number is exact. */
+#define BC_METRIC_FIRST_BOUND 10
+#define BC_METRIC_LAST_BOUND  34
 
 /* Writes the text into out[cap], NUL terminated; returns its length, or 0 if cap is too small.
  * Besides the rows: bookcast_build_info and what /proc tells of this process. */

@@ -171,7 +171,7 @@ struct bc_counter {
 };
 
 #define BC_MAX_ENDPOINTS 8
-#define BC_MAX_COUNTERS  32
+#define BC_MAX_COUNTERS  64
 
 struct bc_heartbeat {
 	bc_str instance, version;

@@ -76,11 +76,38 @@ static const struct {
 #undef ROW
 };
 
+static const struct {
+	const char *name; /* of its counters in the heartbeat */
+	enum bc_metric early;
+	enum bc_metric_histogram first; /* of OUTLET_N_KINDS */
+} hop_rows[OUTLET_N_HOPS] = {
+	[OUTLET_RECEIVED] = { "exchange_receive", BC_METRIC_RECEIVED_EARLY,
+			      BC_METRIC_RECEIVE_BOOK },
+	[OUTLET_PUBLISHED] = { "receive_publish", BC_METRIC_PUBLISHED_EARLY,
+			       BC_METRIC_PUBLISH_BOOK },
+};
+
 static uint64_t counter_at(const void *counters, size_t offset)
 {
 	uint64_t value;
 	memcpy(&value, (const char *)counters + offset, sizeof value);
 	return value;
+}
+
+static uint64_t early(const struct outlet_hops *hops, enum outlet_hop hop)
+{
+	uint64_t n = 0;
+	for (int kind = 0; kind < OUTLET_N_KINDS; kind++)
+		n += bc_histogram_negative(&hops->of[hop][kind].all);
+	return n;
+}
+
+static void update_hops(struct gateway *g)
+{
+	struct outlet_hops *hops = outlet_hops(g->outlet);
+	outlet_hops_turn(hops, bc_boot_now());
+	for (int hop = 0; hop < OUTLET_N_HOPS; hop++)
+		bc_metric_set(&g->metrics, hop_rows[hop].early, early(hops, (enum outlet_hop)hop));
 }
 
 void gateway_status_update(struct gateway *g)
@@ -110,6 +137,7 @@ void gateway_status_update(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_HEARTBEATS, g->heartbeats);
 	bc_metric_set(m, BC_METRIC_CTL_REQUESTS, g->ctl_requests);
 	bc_metric_set(m, BC_METRIC_LOG_LOST, bc_log_lost(g->log));
+	update_hops(g);
 	bc_metrics_beat(m, bc_mono_now());
 }
 
@@ -141,6 +169,10 @@ bc_status gateway_status_open(struct gateway *g)
 	char why[256];
 	bc_metrics_init(&g->metrics, BC_GATEWAY, "bookcast-gateway", g->settings->outlet.exchange,
 			g->settings->outlet.instance);
+	for (int hop = 0; hop < OUTLET_N_HOPS; hop++)
+		for (int kind = 0; kind < OUTLET_N_KINDS; kind++)
+			bc_metric_histogram(&g->metrics, hop_rows[hop].first + (unsigned)kind,
+					    &outlet_hops(g->outlet)->of[hop][kind].all);
 	gateway_status_update(g);
 	if (*listen == '\0')
 		return BC_OK;
@@ -189,6 +221,25 @@ static void add_rest(const struct gateway *g, struct bc_heartbeat *h)
 	add_counter(h, "rest_weight_limit", rest.weight_limit);
 }
 
+/* The last minute of each hop, as HOP_count, HOP_p99_ns and so on; docs/CACHE-PROTOCOL.md. */
+static void add_hops(const struct gateway *g, struct bc_heartbeat *h,
+		     char names[OUTLET_N_HOPS][BC_HOP_FIELDS][BC_HOP_NAME_MAX])
+{
+	const struct outlet_hops *hops = outlet_hops(g->outlet);
+	for (unsigned hop = 0; hop < OUTLET_N_HOPS; hop++) {
+		struct bc_hop now;
+		uint64_t values[BC_HOP_FIELDS];
+		now.quantiles = outlet_hop_recent(hops, (enum outlet_hop)hop, bc_boot_now(),
+						  &now.window_ns);
+		bc_hop_values(&now, values);
+		for (unsigned i = 0; i < BC_HOP_FIELDS; i++) {
+			snprintf(names[hop][i], BC_HOP_NAME_MAX, "%s_%s", hop_rows[hop].name,
+				 bc_hop_fields[i]);
+			add_counter(h, names[hop][i], values[i]);
+		}
+	}
+}
+
 /* The first endpoint is the one to connect to from elsewhere: tcp, if there is one. */
 static void add_endpoints(const struct gateway *g, struct bc_heartbeat *h)
 {
@@ -228,6 +279,7 @@ static void tell_refused(struct gateway *g)
 void gateway_heartbeat(struct gateway *g)
 {
 	const struct session_counters *in = session_counters(g->session);
+	char names[OUTLET_N_HOPS][BC_HOP_FIELDS][BC_HOP_NAME_MAX];
 	struct bc_heartbeat h = {
 		.instance = bc_str_of(g->settings->outlet.instance),
 		.version = bc_str_of(bc_version),
@@ -245,6 +297,7 @@ void gateway_heartbeat(struct gateway *g)
 	add_counter(&h, "published", outlet_counters(g->outlet)->published);
 	add_counter(&h, "connections_open", session_connections_open(g->session));
 	add_rest(g, &h);
+	add_hops(g, &h, names);
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
 	g->heartbeats++;
 	tell_refused(g);

@@ -292,6 +292,11 @@ bc_mono_time outlet_next_deadline(const struct outlet *o)
 	return paced.ns < welcome.ns ? paced : welcome;
 }
 
+struct outlet_hops *outlet_hops(struct outlet *o)
+{
+	return &o->hops;
+}
+
 const struct outlet_counters *outlet_counters(const struct outlet *o)
 {
 	return &o->count;

@@ -14,6 +14,7 @@
 #ifndef OUTLET_H
 #define OUTLET_H
 
+#include "publisher/outlet_hops.h"
 #include "publisher/session.h"
 
 struct outlet;
@@ -87,6 +88,8 @@ struct outlet_counters {
 	uint64_t encode_failures, send_failures;
 };
 const struct outlet_counters *outlet_counters(const struct outlet *o);
+/* Whoever has the outlet turns them, about once a second; they live as long as it does. */
+struct outlet_hops *outlet_hops(struct outlet *o);
 uint32_t outlet_topics(const struct outlet *o);
 size_t outlet_max_message(const struct outlet *o); /* bytes, for the memory bound */
 uint64_t outlet_symbols_version(const struct outlet *o);

@@ -9,6 +9,7 @@ static void take_envelope(struct value *value, const struct bc_event *event, bc_
 	value->envelope.ts_exchange = event->ts_exchange;
 	value->envelope.ts_recv = received;
 	value->envelope.flags = event->flags;
+	value->said = false;
 }
 
 static void take_book(struct slot *slot, struct value *value, const struct bc_book *book,
@@ -231,6 +232,7 @@ void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const str
 		[BC_CHANNEL_TRADE] = on_trade,   [BC_CHANNEL_TICKER] = on_ticker,
 		[BC_CHANNEL_CANDLE] = on_candle, [BC_CHANNEL_INSTRUMENT] = on_instrument,
 	};
+	outlet_hop_received(&o->hops, event->channel, event->flags, event->ts_exchange, received);
 	if (by_channel[event->channel] != NULL)
 		by_channel[event->channel](o, now, o->symbols[symbol], event, received);
 }

@@ -4,6 +4,7 @@
  *   outlet_publish.c  numbers, envelopes, encoding, conflation
  *   outlet_event.c    market data into the values of topics; bbo out of books
  *   outlet_state.c    states of symbols and of the gateway, heartbeats
+ *   outlet_hops.c     how long it takes
  *   outlet_welcome.c  last values for those who come later */
 #ifndef OUTLET_PRIVATE_H
 #define OUTLET_PRIVATE_H
@@ -29,6 +30,7 @@ struct value {
 		struct bc_instrument instrument;
 		struct bc_state_change state;
 	} body;
+	bool said; /* it was published once: what follows is a repetition */
 };
 
 struct link { /* of an intrusive list; both NULL: in none */
@@ -104,6 +106,7 @@ struct outlet {
 	uint8_t *buffer;
 	size_t buffer_cap;
 	struct outlet_counters count;
+	struct outlet_hops hops;
 };
 
 static inline bool is_empty(const struct list *l)

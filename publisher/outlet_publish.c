@@ -64,6 +64,9 @@ static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *va
 		e->flags |= BC_FLAG_STATE;
 	slot->state_due = false;
 	o->count.published++;
+	if (!value->said)
+		outlet_hop_published(&o->hops, e);
+	value->said = true;
 	if (o->out.wanted(o->out.self, slot->topic))
 		slot_send(o, slot, value, 0);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static struct bc_metrics metrics;
+static struct bc_histogram delays;
 static char text[1 << 18];
 
 static const char *print(unsigned program)
@@ -19,6 +20,9 @@ static const char *print(unsigned program)
 	bc_metric_add(&metrics, BC_METRIC_MESSAGES_IN, 4);
 	bc_metric_set(&metrics, BC_METRIC_LAST_MESSAGE, 1763695800123456789);
 	bc_metric_set(&metrics, BC_METRIC_BYTES_IN, UINT64_MAX);
+	bc_metric_histogram(&metrics, BC_METRIC_RECEIVE_BOOK, &delays);
+	bc_metric_histogram(&metrics, BC_METRIC_RECEIVE_TRADE, &delays);
+	bc_metric_histogram(&metrics, BC_METRIC_HEARD, &delays);
 	cr_expect_gt(bc_metrics_print(&metrics, text, sizeof text), 0);
 	return text;
 }
@@ -53,6 +57,51 @@ Test(metrics, are_printed_with_their_labels)
 	expect_line("bookcast_cache_requests_total{status=\"200\"} 0");
 }
 
+Test(metrics, histograms_are_cumulative_and_their_bounds_exact)
+{
+	static const char book[] = "bookcast_exchange_receive_seconds";
+	static const int64_t times[] = {
+		0, 1024, 1025, 2048, 3000000, 17179869184, 17179869185, -7
+	};
+	char line[256], *at = text;
+	unsigned long long before = 0, count;
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+		bc_histogram_record(&delays, times[i]);
+	print(BC_GATEWAY);
+	static const struct {
+		const char *series, *value;
+	} want[] = {
+		{ "_bucket{%s,le=\"0.000001024\"}", "2" }, /* 1024 ns belong to it */
+		{ "_bucket{%s,le=\"0.000002048\"}", "4" },
+		{ "_bucket{%s,le=\"0.002097152\"}", "4" },
+		{ "_bucket{%s,le=\"0.004194304\"}", "5" },
+		{ "_bucket{%s,le=\"17.179869184\"}", "6" },
+		{ "_bucket{%s,le=\"+Inf\"}", "7" },
+		{ "_sum{%s}", "34.362742466" },
+		{ "_count{%s}", "7" },
+	};
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		char series[128];
+		size_t n = strcspn(want[i].series, "%");
+		snprintf(series, sizeof series,
+			 "%.*sexchange=\"upbit\",instance=\"0\",channel=\"book\"%s", (int)n,
+			 want[i].series, want[i].series + n + 2);
+		snprintf(line, sizeof line, "%s%s %s", book, series, want[i].value);
+		expect_line(line);
+	}
+	cr_expect_null(strstr(text, "channel=\"bbo\",le="), "one that is not measured is there");
+	snprintf(line, sizeof line,
+		 "\n%s_bucket{exchange=\"upbit\",instance=\"0\",channel=\"trade\"", book);
+	for (unsigned n = 0; (at = strstr(at, line)) != NULL; n++) {
+		at = strchr(at + 1, ' ');
+		count = strtoull(at, NULL, 10);
+		cr_expect_geq(count, before);
+		cr_expect_lt(n, 30, "too many series");
+		before = count;
+	}
+	cr_expect_eq(before, 7);
+}
+
 Test(metrics, labels_are_escaped_and_never_half_there)
 {
 	char longest[200];
@@ -72,14 +121,25 @@ static bool name_ok(const char *name, size_t n)
 	return n > 0 && !isdigit((unsigned char)name[0]);
 }
 
+static bool is_suffix(const char *word, size_t n)
+{
+	static const char *const suffixes[] = { "_bucket", "_sum", "_count" };
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+		if (strlen(suffixes[i]) == n && strncmp(word, suffixes[i], n) == 0)
+			return true;
+	return false;
+}
+
 /* One line of the text format 0.0.4 after the head lines of its name. */
-static void check_sample(const char *line, const char *name)
+static void check_sample(const char *line, const char *name, bool histogram)
 {
 	size_t n = strcspn(line, "{ ");
 	char *end;
 	cr_expect(name_ok(line, n), "%s", line);
-	cr_expect(strlen(name) == n && strncmp(line, name, n) == 0, "%s stands below %s", line,
-		  name);
+	size_t whole = strlen(name);
+	cr_expect(whole <= n && strncmp(line, name, whole) == 0 &&
+			  (histogram ? is_suffix(line + whole, n - whole) : n == whole),
+		  "%s stands below %s", line, name);
 	if (line[n] == '{')
 		n += strcspn(line + n, "}") + 1;
 	cr_expect_eq(line[n], ' ', "%s", line);
@@ -91,6 +151,8 @@ Test(metrics, follow_the_text_format_and_its_naming_rules)
 {
 	char name[128] = "", seen[1 << 14] = " ", typed[128] = "";
 	unsigned n_samples = 0;
+	bool histogram = false;
+	bc_metrics_init(&metrics, BC_GATEWAY, "test", "upbit", "0");
 	cr_expect_eq(print(BC_GATEWAY | BC_CACHE)[0], '#');
 	cr_expect_eq(text[strlen(text) - 1], '\n');
 	for (char *at = text, *line; (line = strsep(&at, "\n")) != NULL && at != NULL;) {
@@ -104,11 +166,12 @@ Test(metrics, follow_the_text_format_and_its_naming_rules)
 		} else if (strncmp(line, "# TYPE ", 7) == 0) {
 			cr_assert_eq(sscanf(line, "# TYPE %127s %15s", typed, kind), 2, "%s", line);
 			cr_expect_str_eq(typed, name);
+			histogram = strcmp(kind, "histogram") == 0;
 			size_t n = strlen(name);
 			bool total = n > 6 && strcmp(name + n - 6, "_total") == 0;
 			cr_expect_eq(total, strcmp(kind, "counter") == 0, "%s is a %s", name, kind);
 		} else {
-			check_sample(line, typed);
+			check_sample(line, typed, histogram);
 			n_samples++;
 		}
 	}
