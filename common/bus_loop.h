@@ -5,6 +5,10 @@
  * swallowed is seen there before the loop sleeps. While there is more to read, the loop polls
  * without waiting, and everybody else's sockets and timers get their turn in between.
  *
+ * Reading ZMQ_EVENTS costs libzmq a poll() and a getpid(), every turn. Whoever uses the socket
+ * only from within the callback, or says so when it was used elsewhere, is spared them: see
+ * bc_bus_watch_when_used().
+ *
  * Memory  nothing is allocated after the start.
  * Threads the loop's. */
 #ifndef BC_BUS_LOOP_H
@@ -23,6 +27,15 @@ typedef void bc_bus_readable_fn(void *self);
 /* BC_ENOMEM, BC_EBUS. */
 bc_status bc_bus_watch_start(struct bc_bus_watch **out, uv_loop_t *loop, void *socket,
 			     bc_bus_readable_fn *readable, void *self);
+
+/* From now on the prepare handle looks only after bc_bus_watch_used(), and then, where the socket is
+ * used all the time, every BC_BUS_LOOK_MS: whatever a send swallowed waits so long at most. What
+ * comes while nothing is sent wakes the loop at once, as ever. */
+#define BC_BUS_LOOK_MS 5
+void bc_bus_watch_when_used(struct bc_bus_watch *watch);
+/* The socket was used outside of the callback, so libzmq may have swallowed an edge. Cheap enough
+ * for every message; NULL: nothing. */
+void bc_bus_watch_used(struct bc_bus_watch *watch);
 
 /* May be called from within the callback. The socket may be closed at once afterwards; the
  * memory goes in a later turn of the loop, so run it until its handles are closed. Sets *watch to

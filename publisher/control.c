@@ -46,7 +46,7 @@ static void for_specs(struct gateway *g, const struct bc_rpc_request *r, spec_fn
 		}
 		memcpy(spec, arg.p, arg.n);
 		spec[arg.n] = '\0';
-		bc_status rc = each(g->session, gateway_now(), spec, why, sizeof why);
+		bc_status rc = each(g->session, gateway_now(g), spec, why, sizeof why);
 		if (rc != BC_OK) {
 			refuse(g, rc == BC_ENOTFOUND ? BC_RPC_NOT_FOUND : BC_RPC_BAD, why);
 			return;
@@ -89,7 +89,7 @@ static void on_list(struct gateway *g, const struct bc_rpc_request *r)
 static void on_reconnect(struct gateway *g, const struct bc_rpc_request *r)
 {
 	(void)r;
-	session_reconnect(g->session, gateway_now());
+	session_reconnect(g->session, gateway_now(g));
 	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
 	bc_rpc_reply_end(g->ctl);
 }
@@ -97,7 +97,7 @@ static void on_reconnect(struct gateway *g, const struct bc_rpc_request *r)
 static void on_renew(struct gateway *g, const struct bc_rpc_request *r)
 {
 	(void)r;
-	session_renew(g->session, gateway_now());
+	session_renew(g->session, gateway_now(g));
 	bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
 	bc_rpc_reply_end(g->ctl);
 }
@@ -201,7 +201,9 @@ bc_status control_open(struct gateway *g)
 	if (rc == BC_OK)
 		rc = bc_bus_watch_start(&g->ctl_watch, &g->loop, bc_rpc_server_socket(g->ctl),
 					on_readable, g);
-	if (rc != BC_OK)
+	if (rc == BC_OK) /* answers go out from within the callback */
+		bc_bus_watch_when_used(g->ctl_watch);
+	else
 		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
 			     BC_LOG_S("what", "control socket"),
 			     BC_LOG_S("why", why[0] != '\0' ? why : bc_status_text(rc)));

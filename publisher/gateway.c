@@ -13,11 +13,24 @@
 
 #define SHUTDOWN_TURNS_MS 300 /* for the WebSocket's closing handshake */
 
-struct session_now gateway_now(void)
+struct session_now gateway_now(struct gateway *g)
 {
-	return (struct session_now){ .mono = bc_mono_now(),
-				     .boot = bc_boot_now(),
-				     .wall = bc_wall_now() };
+	g->read_at.ns = BC_TIME_UNKNOWN;
+	g->now = (struct session_now){ .mono = bc_mono_now(),
+				       .boot = bc_boot_now(),
+				       .wall = bc_wall_now() };
+	return g->now;
+}
+
+struct session_now gateway_now_of(struct gateway *g, bc_wall_time received)
+{
+	if (g->read_at.ns != received.ns || received.ns == BC_TIME_UNKNOWN) {
+		g->now = (struct session_now){ .mono = bc_mono_now(),
+					       .boot = bc_boot_now(),
+					       .wall = received };
+		g->read_at = received;
+	}
+	return g->now;
 }
 
 /* ------------------------------------------------------------------ the turn */
@@ -25,7 +38,8 @@ struct session_now gateway_now(void)
 static void on_deadline(uv_timer_t *timer)
 {
 	struct gateway *g = timer->data;
-	session_tick(g->session, gateway_now());
+	g->armed.ns = BC_TIME_UNKNOWN;
+	session_tick(g->session, gateway_now(g));
 }
 
 static void on_again(uv_idle_t *idle)
@@ -33,12 +47,16 @@ static void on_again(uv_idle_t *idle)
 	(void)idle; /* that it is active keeps the loop from sleeping */
 }
 
-static void arm(struct gateway *g, bc_mono_time next)
+/* Most deadlines move on with every message. The timer stays where it is set: when it goes off,
+ * nothing may be due yet, and it is set anew. */
+static void arm(struct gateway *g, bc_mono_time now, bc_mono_time next)
 {
-	int64_t now = bc_mono_now().ns;
 	uint64_t ms = 0;
-	if (next.ns > now)
-		ms = (uint64_t)((next.ns - now - 1) / BC_NS_PER_MS + 1);
+	if (g->armed.ns != BC_TIME_UNKNOWN && g->armed.ns <= next.ns)
+		return;
+	if (next.ns > now.ns)
+		ms = (uint64_t)((next.ns - now.ns - 1) / BC_NS_PER_MS + 1);
+	g->armed = next;
 	uv_update_time(&g->loop);
 	uv_timer_start(&g->deadline, on_deadline, ms, 0);
 }
@@ -46,14 +64,17 @@ static void arm(struct gateway *g, bc_mono_time next)
 static void on_turn(uv_prepare_t *prepare)
 {
 	struct gateway *g = prepare->data;
-	gateway_feed_turn(g);
-	if (outlet_turn(g->outlet, bc_mono_now()))
+	bc_mono_time now = bc_mono_now();
+	g->read_at.ns = BC_TIME_UNKNOWN;
+	if (g->something_failed)
+		gateway_feed_turn(g);
+	if (outlet_turn(g->outlet, now) || g->something_failed)
 		uv_idle_start(&g->again, on_again);
 	else
 		uv_idle_stop(&g->again);
 	bc_mono_time session = session_next_deadline(g->session);
 	bc_mono_time outlet = outlet_next_deadline(g->outlet);
-	arm(g, session.ns < outlet.ns ? session : outlet);
+	arm(g, now, session.ns < outlet.ns ? session : outlet);
 }
 
 static void on_heartbeat(uv_timer_t *timer)
@@ -118,6 +139,8 @@ static bc_status loop_open(struct gateway *g)
 	uv_timer_init(&g->loop, &g->heartbeat);
 	uv_prepare_init(&g->loop, &g->turn);
 	uv_idle_init(&g->loop, &g->again);
+	uv_idle_init(&g->loop, &g->spin);
+	g->armed.ns = g->read_at.ns = BC_TIME_UNKNOWN;
 	return signals_open(g);
 }
 
@@ -125,11 +148,16 @@ static void start(struct gateway *g)
 {
 	uint64_t ms = (uint64_t)(bc_config_ns(g->settings->config, BC_KEY_HEARTBEAT_INTERVAL) /
 				 BC_NS_PER_MS);
-	session_start(g->session, gateway_now());
+	session_start(g->session, gateway_now(g));
 	uv_timer_start(&g->heartbeat, on_heartbeat, 0, ms);
 	/* Last of all: libuv runs the newest prepare handle first, and those that watch ZeroMQ's
 	 * sockets must see what this one has sent. */
 	uv_prepare_start(&g->turn, on_turn);
+	if (!bc_config_bool(g->settings->config, BC_KEY_SPIN))
+		return;
+	uv_idle_start(&g->spin, on_again);
+	bc_log_event(g->log, BC_LOG_INFO, "gateway.spins",
+		     BC_LOG_S("effect", "the loop never sleeps: one CPU is busy all the time"));
 }
 
 bc_status gateway_open(struct gateway **out, const struct settings *settings, struct bc_log *log)
@@ -187,9 +215,9 @@ static bool loop_close(struct gateway *g)
 		return true;
 	uv_walk(&g->loop, close_handle, NULL);
 	uv_prepare_stop(&g->turn);
-	uv_idle_stop(&g->again);
 	uv_close((uv_handle_t *)&g->turn, NULL);
 	uv_close((uv_handle_t *)&g->again, NULL);
+	uv_close((uv_handle_t *)&g->spin, NULL);
 	uv_close((uv_handle_t *)&g->heartbeat, NULL);
 	uv_update_time(&g->loop); /* the bus has just waited for its queues */
 	uv_timer_start(&g->deadline, on_time_up, SHUTDOWN_TURNS_MS, 0);

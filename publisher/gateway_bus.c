@@ -34,6 +34,7 @@ static bool topic_wanted(void *self, uint32_t topic)
 static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
 {
 	struct gateway *g = self;
+	bc_bus_watch_used(g->pub_watch);
 	return bc_pub_send(g->pub, topic, payload);
 }
 
@@ -77,7 +78,7 @@ static void on_match(void *self, uint32_t topic)
 static void on_readable(void *self)
 {
 	struct gateway *g = self;
-	struct reading reading = { g, gateway_now() };
+	struct reading reading = { g, gateway_now(g) };
 	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, &reading);
 	if (rc == BC_OK || rc == BC_EAGAIN)
 		return;
@@ -145,6 +146,7 @@ bc_status gateway_bus_open(struct gateway *g)
 	rc = bc_bus_watch_start(&g->pub_watch, &g->loop, bc_pub_socket(g->pub), on_readable, g);
 	if (rc != BC_OK)
 		return refuse(g, rc, bc_status_text(rc));
+	bc_bus_watch_when_used(g->pub_watch);
 	bc_log_event(g->log, BC_LOG_INFO, "bus.bound",
 		     BC_LOG_S("endpoint", bc_pub_endpoint(g->pub, 0)),
 		     BC_LOG_I("send_hwm", g->send_hwm));

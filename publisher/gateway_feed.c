@@ -19,14 +19,14 @@ static void fail(struct link *link, const char *why, const char *detail)
 {
 	snprintf(link->detail, sizeof link->detail, "%s", detail);
 	link->how = (struct session_closed){ .why = why, .detail = link->detail };
-	link->failed = true;
+	link->failed = link->gateway->something_failed = true;
 }
 
 static void on_opened(void *self, struct bc_ws *ws)
 {
 	struct link *link = self;
 	(void)ws;
-	session_opened(link->gateway->session, gateway_now(), link->id);
+	session_opened(link->gateway->session, gateway_now(link->gateway), link->id);
 }
 
 static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n, bool binary,
@@ -34,15 +34,15 @@ static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n
 {
 	struct link *link = self;
 	(void)ws;
-	session_message(link->gateway->session, gateway_now(), link->id, (bc_str){ bytes, n },
-			binary, received);
+	session_message(link->gateway->session, gateway_now_of(link->gateway, received), link->id,
+			(bc_str){ bytes, n }, binary, received);
 }
 
 static void on_pong(void *self, struct bc_ws *ws)
 {
 	struct link *link = self;
 	(void)ws;
-	session_pong(link->gateway->session, gateway_now(), link->id);
+	session_pong(link->gateway->session, gateway_now(link->gateway), link->id);
 }
 
 static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *how)
@@ -57,7 +57,7 @@ static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *h
 	link->ws = NULL;
 	if (how->why == BC_WS_TOO_LARGE)
 		bc_metric_add(&link->gateway->metrics, BC_METRIC_REJECTED_SIZE, 1);
-	session_closed(link->gateway->session, gateway_now(), link->id, &closed);
+	session_closed(link->gateway->session, gateway_now(link->gateway), link->id, &closed);
 }
 
 static const struct bc_ws_events events = { on_opened, on_message, on_pong, on_closed };
@@ -169,9 +169,9 @@ static void on_rest(void *self, const struct bc_rest_answer *answer)
 				     .retry_after_ns = answer->retry_after_ns,
 				     .detail = answer->why };
 	if (answer->status == BC_OK && answer->http_status / 100 == 2)
-		session_rest_answer(s, gateway_now(), slot->id, &told);
+		session_rest_answer(s, gateway_now(slot->gateway), slot->id, &told);
 	else
-		session_rest_failed(s, gateway_now(), slot->id, &told);
+		session_rest_failed(s, gateway_now(slot->gateway), slot->id, &told);
 }
 
 static void act_get(void *self, uint32_t number, bc_str path)
@@ -181,7 +181,7 @@ static void act_get(void *self, uint32_t number, bc_str path)
 	*slot = (struct rest_slot){ .gateway = g, .id = number };
 	size_t max_bytes = session_rest_max_bytes(g->session, number);
 	if (bc_rest_get(g->rest, path, max_bytes, on_rest, slot, &slot->request) != BC_OK)
-		slot->failed = true;
+		slot->failed = g->something_failed = true;
 }
 
 /* ------------------------------------------------------------------ on to the outlet */
@@ -189,7 +189,7 @@ static void act_get(void *self, uint32_t number, bc_str path)
 static bc_status act_added(void *self, uint32_t symbol, bc_str name)
 {
 	struct gateway *g = self;
-	return outlet_symbol_add(g->outlet, bc_mono_now(), symbol, name);
+	return outlet_symbol_add(g->outlet, g->now.mono, symbol, name);
 }
 
 static void act_removed(void *self, uint32_t symbol)
@@ -201,7 +201,7 @@ static void act_removed(void *self, uint32_t symbol)
 static void act_symbol_state(void *self, uint32_t symbol, const struct session_change *change)
 {
 	struct gateway *g = self;
-	outlet_symbol_state(g->outlet, bc_mono_now(), symbol, change);
+	outlet_symbol_state(g->outlet, g->now.mono, symbol, change);
 }
 
 static void act_feed_state(void *self, const struct session_change *change)
@@ -210,14 +210,14 @@ static void act_feed_state(void *self, const struct session_change *change)
 	bc_log_event(g->log, change->state == BC_STATE_LIVE ? BC_LOG_INFO : BC_LOG_WARN,
 		     "feed.state", BC_LOG_S("state", bc_state_word(change->state)),
 		     BC_LOG_S("reason", bc_reason_word(change->reason)));
-	outlet_feed_state(g->outlet, bc_mono_now(), change);
+	outlet_feed_state(g->outlet, g->now.mono, change);
 }
 
 static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
 		      bc_wall_time received)
 {
 	struct gateway *g = self;
-	outlet_event(g->outlet, bc_mono_now(), symbol, event, received);
+	outlet_event(g->outlet, g->now.mono, symbol, event, received);
 }
 
 static bool act_listened(void *self, uint32_t symbol, enum bc_channel channel,
@@ -260,7 +260,7 @@ static bc_status session_open(struct gateway *g)
 		return refuse(g, rc, "feed", why);
 	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {
 		const char *spec = bc_config_item(c, BC_KEY_SYMBOLS, i);
-		rc = session_add(g->session, gateway_now(), spec, why, sizeof why);
+		rc = session_add(g->session, gateway_now(g), spec, why, sizeof why);
 		if (rc != BC_OK)
 			return refuse(g, rc, spec, why);
 	}
@@ -287,19 +287,20 @@ bc_status gateway_feed_open(struct gateway *g)
 
 void gateway_feed_turn(struct gateway *g)
 {
+	g->something_failed = false; /* what fails from here on is told in the next turn */
 	for (uint32_t i = 0; i < g->n_links; i++) {
 		struct link *link = g->links[i];
 		if (link == NULL || !link->failed)
 			continue;
 		link->failed = false;
-		session_closed(g->session, gateway_now(), link->id, &link->how);
+		session_closed(g->session, gateway_now(g), link->id, &link->how);
 	}
 	for (size_t i = 0; i < SESSION_REST_SLOTS; i++) {
 		struct rest_slot *slot = &g->requests[i];
 		if (!slot->failed)
 			continue;
 		slot->failed = false;
-		session_rest_failed(g->session, gateway_now(), slot->id,
+		session_rest_failed(g->session, gateway_now(g), slot->id,
 				    &(struct session_rest){ .used_weight = -1,
 							    .detail = "cannot be sent" });
 	}

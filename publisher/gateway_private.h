@@ -41,7 +41,12 @@ struct gateway {
 	uv_prepare_t turn;
 	uv_idle_t again; /* active while a turn has left work */
 	uv_signal_t signals[4];
+	uv_idle_t spin;          /* active: the loop never sleeps */
+	bc_mono_time armed;      /* for what `deadline` is set; BC_TIME_UNKNOWN: it is not */
+	struct session_now now;  /* of the input that is being served */
+	bc_wall_time read_at;    /* of the messages that `now` is of; BC_TIME_UNKNOWN: of none */
 	bool loop_open, stopping;
+	bool something_failed; /* a link or a request, see `failed` there */
 
 	struct session *session;
 	struct outlet *outlet;
@@ -74,7 +79,12 @@ struct gateway {
 	bool told_systemd;
 };
 
-struct session_now gateway_now(void);
+/* The time of an input that begins now. Until the next one it stays in g->now, for all that comes
+ * of it. */
+struct session_now gateway_now(struct gateway *g);
+/* The same for a message: what was read at once, and so has one stamp, has one look at the clocks,
+ * within a turn of the loop. */
+struct session_now gateway_now_of(struct gateway *g, bc_wall_time received);
 
 /* gateway_feed.c */
 bc_status gateway_feed_open(struct gateway *g);

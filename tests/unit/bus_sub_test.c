@@ -302,3 +302,75 @@ Test(bus_loop, an_edge_swallowed_by_a_send_is_not_lost)
 	cr_expect_eq(uv_loop_close(&loop), 0);
 	bc_bus_context_free(&ctx);
 }
+
+/* A send, an answer whose edge is swallowed at once, and nothing else that wakes the loop. */
+struct swallow {
+	struct bc_bus_watch *watch;
+	uv_idle_t use;
+	uv_timer_t end;
+	void *pair[2];
+	int n_heard, n_wanted;
+};
+
+static void on_use(uv_idle_t *idle)
+{
+	struct swallow *s = idle->data;
+	zmq_send(s->pair[0], "x", 1, ZMQ_DONTWAIT);
+	for (int64_t end = test_in(5); !bc_bus_has_input(s->pair[0]) && test_now_ns() < end;)
+		continue;
+	bc_bus_watch_used(s->watch);
+	uv_idle_stop(idle);
+}
+
+static void on_heard(void *self)
+{
+	struct swallow *s = self;
+	char byte;
+	while (zmq_recv(s->pair[0], &byte, 1, ZMQ_DONTWAIT) == 1)
+		s->n_heard++;
+	if (s->n_heard < s->n_wanted) {
+		uv_idle_start(&s->use, on_use);
+		return;
+	}
+	bc_bus_watch_stop(&s->watch);
+	uv_close((uv_handle_t *)&s->use, NULL);
+	uv_close((uv_handle_t *)&s->end, NULL);
+}
+
+static void on_end(uv_timer_t *timer)
+{
+	struct swallow *s = timer->data;
+	bc_bus_watch_stop(&s->watch);
+	uv_close((uv_handle_t *)&s->use, NULL);
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* The prepare handle looks after a use only, and then not more often than it says: what was
+ * swallowed right after a look, too, is heard by itself. */
+Test(bus_loop, who_says_when_the_socket_is_used_loses_no_edge)
+{
+	uv_loop_t loop;
+	uv_thread_t thread;
+	struct swallow s = { .n_wanted = 50 };
+	void *ctx = bc_bus_context_new();
+	uv_loop_init(&loop);
+	for (int i = 0; i < 2; i++)
+		s.pair[i] = zmq_socket(ctx, ZMQ_PAIR);
+	cr_assert_eq(zmq_bind(s.pair[0], "inproc://swallow"), 0);
+	cr_assert_eq(zmq_connect(s.pair[1], "inproc://swallow"), 0);
+	cr_assert_eq(uv_thread_create(&thread, reflect, s.pair[1]), 0);
+	uv_idle_init(&loop, &s.use);
+	uv_timer_init(&loop, &s.end);
+	s.use.data = s.end.data = &s;
+	cr_assert_eq(bc_bus_watch_start(&s.watch, &loop, s.pair[0], on_heard, &s), BC_OK);
+	bc_bus_watch_when_used(s.watch);
+	uv_idle_start(&s.use, on_use);
+	uv_timer_start(&s.end, on_end, 5000, 0);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	cr_expect_geq(s.n_heard, s.n_wanted);
+	zmq_send(s.pair[0], "q", 1, 0);
+	uv_thread_join(&thread);
+	zmq_close(s.pair[0]);
+	cr_expect_eq(uv_loop_close(&loop), 0);
+	bc_bus_context_free(&ctx);
+}
