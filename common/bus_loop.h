@@ -28,8 +28,8 @@ typedef void bc_bus_readable_fn(void *self);
 bc_status bc_bus_watch_start(struct bc_bus_watch **out, uv_loop_t *loop, void *socket,
 			     bc_bus_readable_fn *readable, void *self);
 
-/* From now on the prepare handle looks only after bc_bus_watch_used(), and then, where the socket is
- * used all the time, every BC_BUS_LOOK_MS: whatever a send swallowed waits so long at most. What
+/* From now on the prepare handle looks only after bc_bus_watch_used(), and then, where the socket
+ * is used all the time, every BC_BUS_LOOK_MS: whatever a send swallowed waits so long at most. What
  * comes while nothing is sent wakes the loop at once, as ever. */
 #define BC_BUS_LOOK_MS 5
 void bc_bus_watch_when_used(struct bc_bus_watch *watch);

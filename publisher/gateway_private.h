@@ -41,10 +41,10 @@ struct gateway {
 	uv_prepare_t turn;
 	uv_idle_t again; /* active while a turn has left work */
 	uv_signal_t signals[4];
-	uv_idle_t spin;          /* active: the loop never sleeps */
-	bc_mono_time armed;      /* for what `deadline` is set; BC_TIME_UNKNOWN: it is not */
-	struct session_now now;  /* of the input that is being served */
-	bc_wall_time read_at;    /* of the messages that `now` is of; BC_TIME_UNKNOWN: of none */
+	uv_idle_t spin;         /* active: the loop never sleeps */
+	bc_mono_time armed;     /* for what `deadline` is set; BC_TIME_UNKNOWN: it is not */
+	struct session_now now; /* of the input that is being served */
+	bc_wall_time read_at;   /* of the messages that `now` is of; BC_TIME_UNKNOWN: of none */
 	bool loop_open, stopping;
 	bool something_failed; /* a link or a request, see `failed` there */
 
