@@ -43,6 +43,10 @@ struct bc_hop {
 	struct bc_quantiles quantiles;
 };
 
+#define BC_HOP_EXCHANGE_RECEIVE "exchange_receive"
+#define BC_HOP_RECEIVE_PUBLISH  "receive_publish"
+#define BC_HOP_PUBLISH_RECEIVE  "publish_receive"
+
 #define BC_HOP_FIELDS   8
 #define BC_HOP_NAME_MAX 48                             /* of hop and field */
 extern const char *const bc_hop_fields[BC_HOP_FIELDS]; /* "count", "p99_ns", ... */

@@ -81,9 +81,9 @@ static const struct {
 	enum bc_metric early;
 	enum bc_metric_histogram first; /* of OUTLET_N_KINDS */
 } hop_rows[OUTLET_N_HOPS] = {
-	[OUTLET_RECEIVED] = { "exchange_receive", BC_METRIC_RECEIVED_EARLY,
+	[OUTLET_RECEIVED] = { BC_HOP_EXCHANGE_RECEIVE, BC_METRIC_RECEIVED_EARLY,
 			      BC_METRIC_RECEIVE_BOOK },
-	[OUTLET_PUBLISHED] = { "receive_publish", BC_METRIC_PUBLISHED_EARLY,
+	[OUTLET_PUBLISHED] = { BC_HOP_RECEIVE_PUBLISH, BC_METRIC_PUBLISHED_EARLY,
 			       BC_METRIC_PUBLISH_BOOK },
 };
 

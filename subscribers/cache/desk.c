@@ -18,7 +18,7 @@ struct cache_desk {
 };
 
 struct cache_desk *cache_desk_new(struct bc_board *board, const struct cache_rings *rings,
-				  struct bc_rpc_server *server,
+				  const struct cache_delays *delays, struct bc_rpc_server *server,
 				  const struct bc_board_limits *limits, bc_mono_time started)
 {
 	struct cache_desk *d = calloc(1, sizeof *d);
@@ -28,6 +28,7 @@ struct cache_desk *cache_desk_new(struct bc_board *board, const struct cache_rin
 	d->server = server;
 	d->about.limits = *limits;
 	d->about.rings = rings;
+	d->about.delays = delays;
 	d->about.started = started;
 	return d;
 }
@@ -284,6 +285,12 @@ static void verb_health(struct cache_desk *d, const struct bc_rpc_request *r, bc
 	report(d, cache_report_health, now);
 }
 
+static void verb_latency(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
+{
+	(void)r;
+	report(d, cache_report_latency, now);
+}
+
 static void verb_stats(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
 {
 	(void)r;
@@ -308,6 +315,7 @@ static const struct verb {
 	{ "GATEWAYS", 0, 0, "GATEWAYS", verb_gateways },
 	{ "HEALTH", 0, 0, "HEALTH", verb_health },
 	{ "STATS", 0, 0, "STATS", verb_stats },
+	{ "LATENCY", 0, 0, "LATENCY", verb_latency },
 };
 
 static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono_time now)
@@ -325,8 +333,8 @@ static void answer(struct cache_desk *d, const struct bc_rpc_request *r, bc_mono
 		refuse(d, usage);
 		return;
 	}
-	refuse(d,
-	       "unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS");
+	refuse(d, "unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS "
+		  "LATENCY");
 }
 
 size_t cache_desk_serve(struct cache_desk *d, bc_mono_time now, size_t max)

@@ -10,9 +10,9 @@
 
 struct cache_desk;
 
-/* Board, rings and server are borrowed. NULL: out of memory. */
+/* Everything is borrowed; delays may be NULL. NULL: out of memory. */
 struct cache_desk *cache_desk_new(struct bc_board *board, const struct cache_rings *rings,
-				  struct bc_rpc_server *server,
+				  const struct cache_delays *delays, struct bc_rpc_server *server,
 				  const struct bc_board_limits *limits, bc_mono_time started);
 void cache_desk_free(struct cache_desk **desk);
 

@@ -29,6 +29,7 @@ struct cache_feeds {
 	struct bc_bus_watch *watch;
 	struct bc_board *board;
 	struct cache_rings *rings;
+	struct cache_delays *delays;
 	struct bc_log *log;
 	char run_dir[BC_ENDPOINT_MAX];
 	struct feed feeds[MAX_FEEDS];
@@ -54,10 +55,13 @@ static void on_readable(void *self)
 				     BC_LOG_S("why", "it has no topic"));
 			continue;
 		}
+		const bc_wall_time received = bc_wall_now();
 		rc = bc_board_take(f->board, topic, payload, now, &taken);
-		if (rc == BC_OK)
+		if (rc == BC_OK) {
+			cache_delays_take(f->delays, taken.gateway, &taken.message->envelope,
+					  received, now);
 			cache_rings_take(f->rings, topic, payload, taken.message);
-		else if (rc != BC_EDUPLICATE && rc != BC_EGAP && rc != BC_ENOTFOUND)
+		} else if (rc != BC_EDUPLICATE && rc != BC_EGAP && rc != BC_ENOTFOUND)
 			bc_log_event(f->log, BC_LOG_WARN, "feed.refused",
 				     BC_LOG_S("why", bc_status_text(rc)), BC_LOG_B("topic", topic));
 	}
@@ -169,7 +173,8 @@ static bc_status subscribe(struct cache_feeds *f, void *zmq, const struct cache_
 }
 
 bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq,
-			    struct bc_board *board, struct cache_rings *rings, struct bc_log *log,
+			    struct bc_board *board, struct cache_rings *rings,
+			    struct cache_delays *delays, struct bc_log *log,
 			    const struct cache_feeds_options *o)
 {
 	struct cache_feeds *f = calloc(1, sizeof *f);
@@ -178,6 +183,7 @@ bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq
 	f->loop = loop;
 	f->board = board;
 	f->rings = rings;
+	f->delays = delays;
 	f->log = log;
 	snprintf(f->run_dir, sizeof f->run_dir, "%s", o->run_dir);
 	if (uv_fs_event_init(loop, &f->event) != 0) {

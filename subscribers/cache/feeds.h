@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/board.h"
+#include "subscribers/cache/delays.h"
 #include "subscribers/cache/rings.h"
 
 #include <uv.h>
@@ -24,7 +25,8 @@ struct cache_feeds;
 
 /* Borrows everything but the options. */
 bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq,
-			    struct bc_board *board, struct cache_rings *rings, struct bc_log *log,
+			    struct bc_board *board, struct cache_rings *rings,
+			    struct cache_delays *delays, struct bc_log *log,
 			    const struct cache_feeds_options *o);
 /* Run the loop until its handles are closed. Sets *feeds to NULL; safe on NULL. */
 void cache_feeds_stop(struct cache_feeds **feeds);

@@ -6,6 +6,7 @@
 
 #include "common/json_writer.h"
 #include "common/board.h"
+#include "subscribers/cache/delays.h"
 #include "subscribers/cache/rings.h"
 
 /* What the reports need beside the board. */
@@ -13,6 +14,7 @@ struct cache_about {
 	bc_mono_time started;
 	struct bc_board_limits limits;
 	const struct cache_rings *rings;
+	const struct cache_delays *delays; /* NULL: not measured */
 	uint64_t requests, bad_requests;
 };
 
@@ -27,6 +29,7 @@ struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now);
 typedef void cache_report_fn(struct bc_board *board, const struct cache_about *about,
 			     bc_mono_time now, struct bc_json_writer *w);
 
-cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats;
+cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats,
+	cache_report_latency;
 
 #endif

@@ -38,6 +38,7 @@ struct cache_service {
 	struct bc_bus_watch *watch;
 	struct bc_board *board;
 	struct cache_rings *rings;
+	struct cache_delays *delays;
 	struct cache_desk *desk;
 	struct cache_feeds *feeds;
 	struct bc_metrics metrics;
@@ -116,6 +117,7 @@ static void count(struct cache_service *s, bc_mono_time now)
 		{ BC_METRIC_CACHE_SYMBOLS_UNFIT, tally.unfit },
 		{ BC_METRIC_CACHE_REQUESTS, about->requests - about->bad_requests },
 		{ BC_METRIC_CACHE_BAD_REQUESTS, about->bad_requests },
+		{ BC_METRIC_HEARD_EARLY, bc_histogram_negative(cache_delays_all(s->delays)) },
 		{ BC_METRIC_LOG_LOST, bc_log_lost(s->log) },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -146,6 +148,7 @@ static void on_second(uv_timer_t *timer)
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
 		if (!bc_gateways_at(gateways, i)->replaced)
 			watch_gateway(s, bc_gateways_at(gateways, i), now);
+	cache_delays_turn(s->delays, gateways, now);
 	count(s, now);
 	bc_metrics_beat(&s->metrics, bc_mono_now());
 	if (bc_sd_watchdog_ns() > 0)
@@ -347,10 +350,11 @@ static bc_status open_board(struct cache_service *s, const struct bc_config *c)
 		.max_bytes = (size_t)bc_config_int(c, BC_KEY_CACHE_HISTORY_BYTES)
 	};
 	if ((s->board = bc_board_new(&limits)) == NULL ||
-	    (s->rings = cache_rings_new(&history)) == NULL)
+	    (s->rings = cache_rings_new(&history)) == NULL ||
+	    (s->delays = cache_delays_new()) == NULL)
 		return BC_ENOMEM;
 	bc_board_on_forgotten(s->board, cache_rings_forget, s->rings);
-	s->desk = cache_desk_new(s->board, s->rings, s->server, &limits, bc_boot_now());
+	s->desk = cache_desk_new(s->board, s->rings, s->delays, s->server, &limits, bc_boot_now());
 	if (s->desk == NULL)
 		return BC_ENOMEM;
 	bc_log_event(s->log, BC_LOG_INFO, "cache.limits", BC_LOG_U("topics", limits.max_topics),
@@ -367,7 +371,8 @@ static bc_status open_feeds(struct cache_service *s, const struct bc_config *c)
 	for (size_t i = 0; i < n; i++)
 		remote[i] = bc_config_item(c, BC_KEY_GATEWAYS, i);
 	const struct cache_feeds_options options = { s->run_dir, remote, n };
-	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->board, s->rings, s->log, &options);
+	return cache_feeds_start(&s->feeds, &s->loop, s->zmq, s->board, s->rings, s->delays, s->log,
+				 &options);
 }
 
 static bc_status open_metrics(struct cache_service *s, const struct bc_config *c)
@@ -375,6 +380,7 @@ static bc_status open_metrics(struct cache_service *s, const struct bc_config *c
 	char why[256] = "";
 	const char *listen = bc_config_text(c, BC_KEY_METRICS_LISTEN);
 	bc_metrics_init(&s->metrics, BC_CACHE, "bookcast-cache", NULL, NULL);
+	bc_metric_histogram(&s->metrics, BC_METRIC_HEARD, cache_delays_all(s->delays));
 	if (listen[0] == '\0')
 		return BC_OK;
 	bc_metrics_beat(&s->metrics, bc_mono_now());
@@ -430,6 +436,7 @@ void cache_service_free(struct cache_service **service)
 	cache_desk_free(&s->desk);
 	bc_board_free(&s->board);
 	cache_rings_free(&s->rings);
+	cache_delays_free(&s->delays);
 	bc_bus_context_free(&s->zmq);
 	if (s->lock >= 0) { /* while the path is ours; libzmq leaves it */
 		if (s->n_endpoints > 0)

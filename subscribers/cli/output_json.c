@@ -102,6 +102,18 @@ static void json_report(struct cli *cli, const json_t *object)
 	putchar('\n');
 }
 
+static void json_latency(struct cli *cli, const json_t *gateway, const json_t *hop)
+{
+	static const char *const of_gateway[] = { "exchange", "instance", "gone", "heard_ns" };
+	json_t *line = json_object(), *copy = json_copy((json_t *)(uintptr_t)hop);
+	for (size_t i = 0; i < sizeof of_gateway / sizeof *of_gateway; i++)
+		json_object_set(line, of_gateway[i], json_object_get(gateway, of_gateway[i]));
+	json_object_update(line, copy);
+	json_report(cli, line);
+	json_decref(copy);
+	json_decref(line);
+}
+
 const struct cli_output cli_output_json = {
 	.open = json_open,
 	.close = json_close,
@@ -114,4 +126,5 @@ const struct cli_output cli_output_json = {
 	.listed = json_listed,
 	.gateway = json_report,
 	.health = json_report,
+	.latency = json_latency,
 };

@@ -448,6 +448,56 @@ static void table_health(struct cli *cli, const json_t *health)
 	print_unfit(cli, exchanges);
 }
 
+/* ------------------------------------------------------------------ latency */
+
+static void add_delay(struct grid *g, const json_t *hop, const char *key, const char *paint)
+{
+	char text[BC_DURATION_TEXT_MAX];
+	bc_duration_round(json_integer_value(json_object_get(hop, key)), text);
+	if (json_integer_value(json_object_get(hop, "count")) > 0)
+		grid_add(g, bc_str_of(text), paint);
+	else
+		grid_add(g, BC_STR("-"), PAINT_DIM);
+}
+
+/* "exchange_receive" reads "exchange to receive". */
+static void add_hop(struct grid *g, const char *name)
+{
+	const char *between = strchr(name, '_');
+	if (between == NULL)
+		grid_add(g, bc_str_of(name), PAINT_NONE);
+	else
+		grid_addf(g, PAINT_NONE, "%.*s to %s", (int)(between - name), name, between + 1);
+}
+
+static void table_latency(struct cli *cli, const json_t *gateway, const json_t *hop)
+{
+	static const struct grid_column columns[] = {
+		{ "exchange", GRID_LEFT },     { "instance", GRID_LEFT },
+		{ "hop", GRID_LEFT },          { "p50", GRID_RIGHT },
+		{ "p90", GRID_RIGHT },         { "p99", GRID_RIGHT },
+		{ "p99.9", GRID_RIGHT },       { "max", GRID_RIGHT },
+		{ "messages", GRID_RIGHT },    { "below 0", GRID_RIGHT },
+		{ "in the last", GRID_RIGHT },
+	};
+	static const char *const delays[] = { "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns" };
+	struct grid *g = start_grid(cli, columns, sizeof columns / sizeof *columns);
+	if (g == NULL)
+		return;
+	const bool gone = json_is_true(json_object_get(gateway, "gone"));
+	json_int_t early = json_integer_value(json_object_get(hop, "negative"));
+	grid_add(g, bc_str_of(json_text(gateway, "exchange")), PAINT_NONE);
+	grid_addf(g, gone ? PAINT_BAD : PAINT_STRONG, "%s%s", json_text(gateway, "instance"),
+		  gone ? " (gone)" : "");
+	add_hop(g, json_text(hop, "hop"));
+	for (size_t i = 0; i < sizeof delays / sizeof *delays; i++)
+		add_delay(g, hop, delays[i], i == 0 ? PAINT_STRONG : PAINT_NONE);
+	grid_addf(g, PAINT_NONE, "%lld",
+		  (long long)json_integer_value(json_object_get(hop, "count")));
+	grid_addf(g, early > 0 ? PAINT_DOUBT : PAINT_DIM, "%lld", (long long)early);
+	add_age(g, json_integer_value(json_object_get(hop, "window_ns")), PAINT_DIM);
+}
+
 const struct cli_output cli_output_table = {
 	.open = table_open,
 	.close = table_close,
@@ -460,4 +510,5 @@ const struct cli_output cli_output_table = {
 	.listed = table_listed,
 	.gateway = table_gateway,
 	.health = table_health,
+	.latency = table_latency,
 };

@@ -1,6 +1,8 @@
-/* gateways and health: what the cache says about its sources, as JSON objects it made. */
+/* gateways, health and latency: what the cache says about its sources, as JSON objects it made. */
 #include "subscribers/cli/output.h"
 #include "subscribers/cli/verbs.h"
+
+#include <string.h>
 
 /* The one object of the answer; the caller gives it back. NULL: told. */
 static json_t *ask_report(struct cli *cli, const char *verb, enum cli_status *status)
@@ -52,6 +54,43 @@ static enum cli_status run_health(struct cli *cli)
 	return fit ? CLI_OK : CLI_UNFIT;
 }
 
+/* "EXCHANGE" or "EXCHANGE.INSTANCE"; NULL: any. */
+static bool is_asked_for(const json_t *gateway, const char *which)
+{
+	const char *exchange = json_string_value(json_object_get(gateway, "exchange"));
+	const char *instance = json_string_value(json_object_get(gateway, "instance"));
+	if (which == NULL)
+		return true;
+	if (exchange == NULL || instance == NULL)
+		return false;
+	size_t n = strlen(exchange);
+	return strncmp(which, exchange, n) == 0 &&
+	       (which[n] == '\0' || (which[n] == '.' && strcmp(which + n + 1, instance) == 0));
+}
+
+static enum cli_status run_latency(struct cli *cli)
+{
+	const char *which = cli->n_args > 0 ? cli->args[0] : NULL;
+	enum cli_status status;
+	json_t *report = ask_report(cli, "LATENCY", &status), *gateway, *hop;
+	size_t i, k, n = 0;
+	if (report == NULL)
+		return status;
+	json_array_foreach(json_object_get(report, "gateways"), i, gateway)
+	{
+		if (!is_asked_for(gateway, which))
+			continue;
+		n++;
+		json_array_foreach(json_object_get(gateway, "hops"), k, hop)
+			cli->output->latency(cli, gateway, hop);
+	}
+	if (n == 0)
+		status = cli_complain(cli, CLI_NOT_FOUND, "the cache has heard no gateway%s%s",
+				      which != NULL ? " of " : "", which != NULL ? which : "");
+	json_decref(report);
+	return status;
+}
+
 const struct cli_verb cli_verb_gateways = {
 	.name = "gateways",
 	.purpose = "the gateways the cache has heard: where, how many symbols, since when",
@@ -66,4 +105,15 @@ const struct cli_verb cli_verb_health = {
 	.examples = "  bookcast health\n"
 		    "  bookcast health --json\n",
 	.run = run_health,
+};
+
+const struct cli_verb cli_verb_latency = {
+	.name = "latency",
+	.arguments = "[EXCHANGE[.INSTANCE]]",
+	.purpose = "how long messages took in the last minute, hop by hop",
+	.examples = "  bookcast latency\n"
+		    "  bookcast latency upbit.0 --json\n"
+		    "  watch -n 1 bookcast latency\n",
+	.max_args = 1,
+	.run = run_latency,
 };

@@ -358,6 +358,24 @@ static const char health[] =
 	"{\"symbol\":\"KRW-ETH\",\"state\":\"stale\",\"reason\":\"gap\","
 	"\"since\":1795231800500000000}]}],\"fit\":false}";
 
+static const char latency[] =
+	"{\"gateways\":[{\"exchange\":\"upbit\",\"instance\":\"0\",\"gone\":false,\"heard_ns\":"
+	"412000000,\"hops\":["
+	"{\"hop\":\"exchange_receive\",\"count\":1500,\"negative\":3,\"p50_ns\":4259840,"
+	"\"p90_ns\":5111808,\"p99_ns\":8388608,\"p999_ns\":20971520,\"max_ns\":21000123,"
+	"\"window_ns\":59000000000},"
+	"{\"hop\":\"receive_publish\",\"count\":1710,\"negative\":0,\"p50_ns\":1056,"
+	"\"p90_ns\":2048,\"p99_ns\":15872,\"p999_ns\":1015808,\"max_ns\":1016000,"
+	"\"window_ns\":59000000000},"
+	"{\"hop\":\"publish_receive\",\"count\":1769,\"negative\":0,\"p50_ns\":43008,"
+	"\"p90_ns\":53248,\"p99_ns\":77824,\"p999_ns\":3997696,\"max_ns\":4000000,"
+	"\"window_ns\":58500000000}]},"
+	"{\"exchange\":\"upbit\",\"instance\":\"b\",\"gone\":true,\"heard_ns\":7200000000000,"
+	"\"hops\":[{\"hop\":\"receive_publish\",\"count\":0,\"negative\":0,\"p50_ns\":0,"
+	"\"p90_ns\":0,\"p99_ns\":0,\"p999_ns\":0,\"max_ns\":0,\"window_ns\":12000000000}]},"
+	"{\"exchange\":\"upbit-global\",\"instance\":\"0\",\"gone\":false,\"heard_ns\":1,"
+	"\"hops\":[]}]}";
+
 static void answer(struct bc_rpc_server *s, const struct bc_rpc_request *q, const char *dir)
 {
 	char text[2048];
@@ -380,6 +398,8 @@ static void answer(struct bc_rpc_server *s, const struct bc_rpc_request *q, cons
 		bc_rpc_reply(s, 200, bc_str_of(text));
 	} else if (bc_str_is(q->verb, "HEALTH"))
 		bc_rpc_reply(s, 200, bc_str_of(health));
+	else if (bc_str_is(q->verb, "LATENCY"))
+		bc_rpc_reply(s, 200, bc_str_of(latency));
 	else
 		bc_rpc_reply(s, 400, BC_STR("unknown verb"));
 }

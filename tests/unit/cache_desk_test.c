@@ -14,6 +14,7 @@ static struct bc_rpc_server *server;
 static struct bc_rpc_client *client;
 static struct bc_board *board;
 static struct cache_rings *rings;
+static struct cache_delays *delays;
 static struct cache_desk *desk;
 static bc_mono_time now;
 
@@ -32,7 +33,9 @@ static void open_all(void)
 	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);
 	cr_assert((board = bc_board_new(&cache_limits)) != NULL);
 	cr_assert((rings = cache_rings_new(&history)) != NULL);
-	cr_assert((desk = cache_desk_new(board, rings, server, &cache_limits, now)) != NULL);
+	cr_assert((delays = cache_delays_new()) != NULL);
+	cr_assert((desk = cache_desk_new(board, rings, delays, server, &cache_limits, now)) !=
+		  NULL);
 }
 
 static void close_all(void)
@@ -40,6 +43,7 @@ static void close_all(void)
 	cache_desk_free(&desk);
 	bc_board_free(&board);
 	cache_rings_free(&rings);
+	cache_delays_free(&delays);
 	bc_rpc_client_free(&client);
 	bc_rpc_server_free(&server);
 	bc_bus_context_free(&context);
@@ -198,7 +202,7 @@ DESK_TEST(match_and_list_are_sorted)
 }
 
 #define UNKNOWN_VERB \
-	"unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS"
+	"unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS LATENCY"
 
 static const struct {
 	const char *words, *reason;
@@ -299,7 +303,7 @@ DESK_TEST(too_many_bytes_of_trades_are_refused)
 	cache_desk_free(&desk);
 	cache_rings_free(&rings);
 	rings = cache_rings_new(&history);
-	desk = cache_desk_new(board, rings, server, &cache_limits, now);
+	desk = cache_desk_new(board, rings, NULL, server, &cache_limits, now);
 	fill();
 	for (uint64_t i = 1; i <= 4400; i++) {
 		snprintf(id, sizeof id, "%03890u", (unsigned)i);
@@ -486,6 +490,75 @@ DESK_TEST(a_gateway_that_said_goodbye_is_not_missed_while_another_serves)
 	say_goodbye("b", 200);
 	cr_expect_not(healthy(&gateways));
 	cr_expect_eq(gateways, 0);
+}
+
+/* The gateway's own hops are what its heartbeat said, the last one is measured here. */
+DESK_TEST(latency_tells_each_hop_of_each_gateway)
+{
+	static char names[2][BC_HOP_FIELDS][BC_HOP_NAME_MAX];
+	static const char *const hops[] = { BC_HOP_EXCHANGE_RECEIVE, BC_HOP_RECEIVE_PUBLISH };
+	struct bc_envelope e = bus_envelope(100, 2, BC_STATE_LIVE);
+	struct bc_message m = bus_heartbeat(e, "0", 1, "tcp://10.0.0.1:5000");
+	for (int hop = 0; hop < 2; hop++)
+		for (int i = 0; i < BC_HOP_FIELDS; i++) {
+			snprintf(names[hop][i], BC_HOP_NAME_MAX, "%s_%s", hops[hop],
+				 bc_hop_fields[i]);
+			if (hop == 1 && i == 0)
+				continue; /* a hop that is not told as a whole is not told */
+			m.body.heartbeat.counters[m.body.heartbeat.n_counters++] =
+				(struct bc_counter){ bc_str_of(names[hop][i]),
+						     i == 2 ? UINT64_MAX : 1000 + (uint64_t)i };
+		}
+	fill();
+	take("upbit.@0.heartbeat", m);
+	struct bc_gateway *g = bc_gateways_at(bc_board_gateways(board), 0);
+	for (int64_t ns = -1; ns < 10; ns++) {
+		e.flags = ns == 9 ? BC_FLAG_WELCOME : 0;
+		cache_delays_take(delays, g, &e, (bc_wall_time){ e.ts_publish.ns + 1000 * ns },
+				  now);
+	}
+	now.ns += BC_NS_PER_S;
+	cache_delays_turn(delays, bc_board_gateways(board), now);
+	json_t *json = ask_json("LATENCY");
+	json_t *one = json_array_get(json_object_get(json, "gateways"), 0);
+	json_t *all = json_object_get(one, "hops");
+	cr_assert_eq(json_array_size(json_object_get(json, "gateways")), 1);
+	cr_expect_str_eq(text_at(one, "exchange"), "upbit");
+	cr_expect_str_eq(text_at(one, "instance"), "0");
+	cr_expect(json_is_false(json_object_get(one, "gone")));
+	cr_assert_eq(json_array_size(all), 2);
+	json_t *told = json_array_get(all, 0), *measured = json_array_get(all, 1);
+	cr_expect_str_eq(text_at(told, "hop"), "exchange_receive");
+	cr_expect_eq(number_at(told, "count"), 1000);
+	cr_expect_eq(number_at(told, "p50_ns"), INT64_MAX, "what a gateway says may be anything");
+	cr_expect_eq(number_at(told, "window_ns"), 1007);
+	cr_expect_str_eq(text_at(measured, "hop"), "publish_receive");
+	cr_expect_eq(number_at(measured, "count"), 9);
+	cr_expect_eq(number_at(measured, "negative"), 1);
+	cr_expect_eq(number_at(measured, "max_ns"), 8000);
+	cr_expect_eq(number_at(measured, "window_ns"), BC_NS_PER_S);
+	json_decref(json);
+}
+
+DESK_TEST(delays_of_gateways_that_are_gone_for_good_are_forgotten)
+{
+	struct bc_gateways *none = bc_gateways_new(4);
+	struct bc_gateway g = { .exchange = "upbit" };
+	struct bc_envelope e = bus_envelope(100, 2, BC_STATE_LIVE);
+	struct bc_hop hop;
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (g.epoch = 1; g.epoch <= 300; g.epoch++)
+			cache_delays_take(delays, &g, &e, e.ts_publish, now);
+		for (g.epoch = 1; g.epoch <= 300; g.epoch++)
+			cr_expect_eq(cache_delays_recent(delays, &g, now, &hop), g.epoch <= 256);
+		cache_delays_turn(delays, none, now);
+		g.epoch = 1;
+		cr_expect_not(cache_delays_recent(delays, &g, now, &hop));
+	}
+	struct bc_tally all;
+	bc_histogram_read(cache_delays_all(delays), &all);
+	cr_expect_eq(all.count, 900);
+	bc_gateways_free(&none);
 }
 
 DESK_TEST(stats_count_what_came)

@@ -151,6 +151,12 @@ static const struct {
 	{ "health-json", "health --json", 3 },
 	{ "gateways", "gateways", 0 },
 	{ "gateways-json", "gateways --json", 0 },
+	{ "latency", "latency", 0 },
+	{ "latency-json", "latency --json", 0 },
+	{ "latency-exchange", "latency upbit", 0 },
+	{ "latency-instance", "latency upbit.b --json", 0 },
+	{ "latency-nobody", "latency upbit.c", 2 },
+	{ "latency-two", "latency upbit binance-spot", 1 },
 	{ "watch-topic", "watch upbit.KRW-BTC.book --count 2", 0 },
 	{ "watch-everything", "watch upbit. --count 7", 0 },
 	{ "watch-json", "watch upbit --count 7 --json", 0 },
@@ -211,8 +217,8 @@ Test(cli, no_color_and_the_locale_are_respected)
 
 Test(cli, help_of_every_verb_begins_with_what_it_is_for_and_examples)
 {
-	static const char *const verbs[] = { "get",     "list",   "watch",   "trades",
-					     "candles", "health", "gateways" };
+	static const char *const verbs[] = { "get",     "list",   "watch",    "trades",
+					     "candles", "health", "gateways", "latency" };
 	for (size_t i = 0; i < COUNT(verbs); i++) {
 		char words[64];
 		snprintf(words, sizeof words, "%s --help", verbs[i]);
@@ -300,10 +306,16 @@ static int to_full_device(void *self)
 
 Test(cli, output_that_cannot_be_written_is_an_error)
 {
-	static const char *const words[] = { "get upbit KRW-BTC",    "get upbit KRW-BTC --json",
-					     "list --json",          "health",
-					     "trades upbit KRW-BTC", "candles upbit KRW-BTC --json",
-					     "watch upbit.",         "gateways --json" };
+	static const char *const words[] = { "get upbit KRW-BTC",
+					     "get upbit KRW-BTC --json",
+					     "list --json",
+					     "health",
+					     "trades upbit KRW-BTC",
+					     "candles upbit KRW-BTC --json",
+					     "watch upbit.",
+					     "gateways --json",
+					     "latency",
+					     "latency --json" };
 	for (size_t i = 0; i < COUNT(words); i++) {
 		struct call call = { words[i], NULL };
 		struct child got = child_run(to_full_device, &call);

@@ -50,7 +50,8 @@ static void open_world(void)
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
 	cr_assert((board = bc_board_new(&limits)) != NULL);
 	cr_assert((rings = cache_rings_new(&history)) != NULL);
-	cr_assert((desk = cache_desk_new(board, rings, server, &limits, bc_boot_now())) != NULL);
+	cr_assert((desk = cache_desk_new(board, rings, NULL, server, &limits, bc_boot_now())) !=
+		  NULL);
 	cr_assert((bus = bookcast_connect(cache)) != NULL);
 }
 
