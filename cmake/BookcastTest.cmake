@@ -1,6 +1,7 @@
 # The one place where tests are registered. A test is named for what it proves.
 #
 #   bc_add_test(decimal_test bookcast::proto)        unit test, Criterion, tests/unit/decimal_test.c
+#   bc_add_test(ws_lws_test SOURCE ws_transport_test.c ...)   the same of a file of another name
 #   bc_add_check(check.vectors COMMAND ...)          any command that exits 0 when all is well
 #   bc_add_race(metrics_race bookcast::common)       threads, a plain main(), tests/race/metrics_race.c:
 #                                                    what the tsan preset runs (Criterion cannot)
@@ -11,8 +12,13 @@
 set(BOOKCAST_TEST_FAILS "ERROR: (Address|Leak|Thread)Sanitizer;runtime error:")
 
 function(bc_add_test name)
-  add_executable(${name} ${name}.c)
-  target_link_libraries(${name} PRIVATE ${ARGN} bookcast::flags PkgConfig::CRITERION)
+  cmake_parse_arguments(arg "" "SOURCE" "" ${ARGN})
+  if(NOT arg_SOURCE)
+    set(arg_SOURCE ${name}.c)
+  endif()
+  add_executable(${name} ${arg_SOURCE})
+  target_link_libraries(${name} PRIVATE
+    ${arg_UNPARSED_ARGUMENTS} bookcast::flags PkgConfig::CRITERION)
   add_test(NAME unit.${name} COMMAND ${name})
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 60 LABELS unit
     ENVIRONMENT "BOOKCAST_SOURCE=${PROJECT_SOURCE_DIR};BOOKCAST_BIN=${BOOKCAST_BIN}"

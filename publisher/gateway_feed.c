@@ -82,6 +82,7 @@ static void on_resolved(void *self, bc_status status, const struct bc_addresses 
 				       .port = url->port,
 				       .path = line->path,
 				       .tls = url->tls,
+				       .compression = g->settings->compression,
 				       .max_message_bytes = g->settings->max_message_bytes,
 				       .handshake_timeout_ns = HANDSHAKE_TIMEOUT_NS };
 	if (target.max_message_bytes == 0)
@@ -276,7 +277,7 @@ bc_status gateway_feed_open(struct gateway *g)
 	bc_status rc = bc_resolver_new(&g->resolver, &g->loop);
 	if (rc != BC_OK)
 		return refuse(g, rc, "names", bc_status_text(rc));
-	g->ws = &bc_transport_lws;
+	g->ws = g->settings->transport;
 	if ((rc = g->ws->start(&g->transport, &g->loop, &ws)) != BC_OK)
 		return refuse(g, rc, "websocket", bc_status_text(rc));
 	rest.resolver = g->resolver;

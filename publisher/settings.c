@@ -5,6 +5,7 @@
 #include "common/config_keys.h"
 #include "common/metrics.h"
 #include "common/text.h"
+#include "publisher/transport.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -93,6 +94,17 @@ static bool bind_rule(const struct bc_config *c)
 				"set bus.allow_insecure if that is meant");
 	}
 	return good;
+}
+
+/* Before 4.3.4 libwebsockets hands one uncompressed message over for ever where compression was
+ * agreed on, so it is never offered through it. */
+static bool compression_rule(const struct bc_config *c)
+{
+	if (!bc_config_bool(c, BC_KEY_COMPRESSION) ||
+	    strcmp(bc_config_text(c, BC_KEY_TRANSPORT), bc_transport_lws.name) != 0)
+		return true;
+	return complain(c, BC_KEY_COMPRESSION, -1,
+			"not with transport lws; direct (or auto) can, or leave it false");
 }
 
 static bool metrics_rule(const struct bc_config *c)
@@ -270,6 +282,7 @@ bool settings_rules(const struct bc_config *c)
 	good &= url_rule(c, BC_KEY_REST_URL, BC_URL_HTTP);
 	good &= ca_file_rule(c);
 	good &= bind_rule(c);
+	good &= compression_rule(c);
 	good &= metrics_rule(c);
 	good &= group_by_rule(c);
 	good &= levels_rule(c);
@@ -315,7 +328,9 @@ void settings_read(const struct bc_config *c, struct settings *out)
 		.config = c,
 		.ca_file = *ca_file == '\0' ? NULL : ca_file,
 		.max_message_bytes = (size_t)bc_config_int(c, BC_KEY_FEED_MAX_MESSAGE),
+		.compression = bc_config_bool(c, BC_KEY_COMPRESSION),
 	};
+	out->transport = bc_transport_find(bc_config_text(c, BC_KEY_TRANSPORT), out->compression);
 	read_outlet(c, x, &out->outlet);
 	out->session = (struct session_options){
 		.exchange = x,

@@ -14,13 +14,17 @@
 
 #define SETTINGS_NAME_MAX 96 /* "upbit.0.pub" */
 
+struct bc_transport_ops;
+
 struct settings {
 	const struct bc_config *config;
 	struct session_options session; /* without seed */
 	struct outlet_options outlet;   /* without epoch */
 	struct bc_url ws, rest;
+	const struct bc_transport_ops *transport;
 	const char *ca_file;      /* NULL: the system's store */
 	size_t max_message_bytes; /* 0: the line's own */
+	bool compression;
 	char pub_name[SETTINGS_NAME_MAX], ctl_name[SETTINGS_NAME_MAX];
 };
 

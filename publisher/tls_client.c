@@ -33,6 +33,37 @@ bc_status bc_tls_client_new(SSL_CTX **out, const char *ca_file, struct bc_log *l
 	return BC_OK;
 }
 
+#define NAME_RULE (X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+
+static bool name_set(SSL *tls, const char *host)
+{
+	X509_VERIFY_PARAM *rules = SSL_get0_param(tls);
+	ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
+	if (address != NULL) {
+		ASN1_OCTET_STRING_free(address);
+		return X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1;
+	}
+	X509_VERIFY_PARAM_set_hostflags(rules, NAME_RULE);
+	return X509_VERIFY_PARAM_set1_host(rules, host, 0) == 1 &&
+	       SSL_set_tlsext_host_name(tls, host) == 1;
+}
+
+bc_status bc_tls_client_connection(SSL **out, SSL_CTX *ctx, const char *host)
+{
+	static const unsigned char http[] = "\x08http/1.1";
+	SSL *tls = SSL_new(ctx);
+	if (tls == NULL)
+		return BC_ENOMEM;
+	/* SSL_set_alpn_protos() gives 0 when it went well. */
+	if (!name_set(tls, host) || SSL_set_alpn_protos(tls, http, sizeof http - 1) != 0) {
+		SSL_free(tls);
+		return BC_ENOMEM;
+	}
+	SSL_set_connect_state(tls);
+	*out = tls;
+	return BC_OK;
+}
+
 bool bc_tls_name_matches(X509 *certificate, const char *host)
 {
 	ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
@@ -40,7 +71,5 @@ bool bc_tls_name_matches(X509 *certificate, const char *host)
 		ASN1_OCTET_STRING_free(address);
 		return X509_check_ip_asc(certificate, host, 0) == 1;
 	}
-	const unsigned int flags =
-		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
-	return X509_check_host(certificate, host, 0, flags, NULL) == 1;
+	return X509_check_host(certificate, host, 0, NAME_RULE, NULL) == 1;
 }

@@ -15,6 +15,10 @@ struct bc_log;
  * that file alone. BC_EIO: the store cannot be read, and the log says which. */
 bc_status bc_tls_client_new(SSL_CTX **out, const char *ca_file, struct bc_log *log);
 
+/* A connection to `host`: its name is told (SNI, but for a numeric address), http/1.1 is spoken,
+ * and the certificate must be for it, by the rule below. BC_ENOMEM. */
+bc_status bc_tls_client_connection(SSL **out, SSL_CTX *ctx, const char *host);
+
 /* Whether the certificate is for `host`: a DNS name, or a numeric IPv4 or IPv6 address. Only
  * subjectAltName counts; a wildcard stands for exactly one whole label. */
 bool bc_tls_name_matches(X509 *certificate, const char *host);

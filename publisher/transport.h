@@ -47,7 +47,8 @@ struct bc_ws_target {
 	uint16_t port;
 	const char *path;
 	bool tls;
-	size_t max_message_bytes;
+	bool compression; /* offer permessage-deflate (RFC 7692); only the direct transport does */
+	size_t max_message_bytes;     /* also of a message that came compressed */
 	int64_t handshake_timeout_ns; /* from connect() to `opened` */
 };
 
@@ -74,7 +75,7 @@ struct bc_transport_options {
 };
 
 struct bc_transport_ops {
-	const char *name; /* "lws" */
+	const char *name; /* "lws", "direct" */
 	/* BC_EIO: the certificate store cannot be read, or the library does not start; logged. */
 	bc_status (*start)(struct bc_transport **out, uv_loop_t *loop,
 			   const struct bc_transport_options *options);
@@ -92,8 +93,21 @@ struct bc_transport_ops {
 	/* Starts a close; `closed` follows (BC_WS_CLOSED_BY_US) within a second whatever the peer
 	 * does, and nothing else before it. */
 	void (*close)(struct bc_ws *ws);
+	/* For loops that spin: takes in what is there on all open connections, without asking the
+	 * event loop, with all callbacks but `opened` as from the loop. True: something was
+	 * read. Not from inside a callback. NULL: this transport cannot. */
+	bool (*poll)(struct bc_transport *transport);
 };
 
-extern const struct bc_transport_ops bc_transport_lws;
+extern const struct bc_transport_ops bc_transport_lws;    /* over libwebsockets */
+extern const struct bc_transport_ops bc_transport_direct; /* our own framing over OpenSSL */
+
+/* By its word in the configuration: "lws", "direct", or "auto": lws where the installed
+ * libwebsockets takes frames in blocks (4.5 and newer) and no compression is asked for, direct
+ * elsewhere. NULL: there is none of that name. */
+const struct bc_transport_ops *bc_transport_find(const char *word, bool compression);
+
+/* The version of the libwebsockets that is loaded: 40106 for 4.1.6; 0: not understood. */
+unsigned int bc_lws_version(void);
 
 #endif

@@ -672,3 +672,11 @@ const struct bc_transport_ops bc_transport_lws = {
 	.ping = transport_ping,
 	.close = transport_close,
 };
+
+unsigned int bc_lws_version(void)
+{
+	unsigned int major, minor, patch;
+	if (sscanf(lws_get_library_version(), "%u.%u.%u", &major, &minor, &patch) != 3)
+		return 0;
+	return major * 10000 + minor * 100 + patch;
+}

@@ -16,6 +16,16 @@
 #define LIMIT_NS  (20 * BC_NS_PER_S) /* for what must happen at all */
 #define CAP_BYTES (4u << 20)
 
+#ifndef TRANSPORT
+#error "which transport is tried comes from the build"
+#endif
+
+/* Where the two are told apart, the test says why. */
+static inline bool is_lws(void)
+{
+	return strcmp(TRANSPORT.name, "lws") == 0;
+}
+
 struct client {
 	uv_loop_t loop;
 	uv_timer_t tick;
@@ -113,7 +123,7 @@ static inline void client_start(struct client *c, const char *ca_file)
 	cr_assert_eq(uv_loop_init(&c->loop), 0);
 	uv_timer_init(&c->loop, &c->tick);
 	const struct bc_transport_options options = { .ca_file = ca_file };
-	cr_assert_eq(bc_transport_lws.start(&c->transport, &c->loop, &options), BC_OK);
+	cr_assert_eq(TRANSPORT.start(&c->transport, &c->loop, &options), BC_OK);
 }
 
 /* Ends the poll of a turn whose timers came before it. */
@@ -142,7 +152,7 @@ static inline bool client_until(struct client *c, const unsigned int *counter, u
 /* Stops the transport; then nothing of it may be left in the loop. */
 static inline void client_stop(struct client *c)
 {
-	bc_transport_lws.stop(&c->transport);
+	TRANSPORT.stop(&c->transport);
 	cr_assert_null(c->transport);
 	uv_close((uv_handle_t *)&c->tick, NULL);
 	uv_run(&c->loop, UV_RUN_DEFAULT);
@@ -168,8 +178,7 @@ static inline struct bc_ws_target target_of(uint16_t port, bool tls)
 
 static inline void client_connect_to(struct client *c, const struct bc_ws_target *target)
 {
-	cr_assert_eq(bc_transport_lws.connect(c->transport, target, &client_events, c, &c->ws),
-		     BC_OK);
+	cr_assert_eq(TRANSPORT.connect(c->transport, target, &client_events, c, &c->ws), BC_OK);
 	cr_assert_eq(c->n_told, 0, "a callback from inside connect()");
 }
 
@@ -181,7 +190,7 @@ static inline void client_connect(struct client *c, const struct ws_server *serv
 
 static inline void client_send(struct client *c, const char *text)
 {
-	cr_assert_eq(bc_transport_lws.send(c->ws, text, strlen(text)), BC_OK);
+	cr_assert_eq(TRANSPORT.send(c->ws, text, strlen(text)), BC_OK);
 }
 
 /* One connection from start to stop against one script: what was told, in `c`. */

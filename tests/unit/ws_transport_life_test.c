@@ -1,4 +1,4 @@
-/* The libwebsockets transport once a connection is open: pings, closes, losses, the end. */
+/* A transport once a connection is open: pings, closes, losses, the end. */
 #include "tests/unit/ws_client.h"
 
 #include "common/clock.h"
@@ -42,7 +42,7 @@ static void say_go(struct client *c)
 	client_send(c, "go");
 }
 
-Test(ws_lws_life, tells_a_lost_connection)
+Test(ws_transport_life, tells_a_lost_connection)
 {
 	struct client c;
 	client_run(&c, serve_eof, NULL);
@@ -87,15 +87,15 @@ static void deaf_stop(struct deaf *d)
 	pthread_mutex_destroy(&d->mutex);
 }
 
-Test(ws_lws_life, closes_within_a_second_whatever_the_peer_does)
+Test(ws_transport_life, closes_within_a_second_whatever_the_peer_does)
 {
 	struct deaf d;
 	deaf_start(&d);
 	const uint64_t from = uv_hrtime();
-	bc_transport_lws.close(d.c.ws);
-	bc_transport_lws.close(d.c.ws);
-	cr_expect_eq(bc_transport_lws.send(d.c.ws, "x", 1), BC_EINVAL);
-	cr_expect_eq(bc_transport_lws.ping(d.c.ws), BC_EINVAL);
+	TRANSPORT.close(d.c.ws);
+	TRANSPORT.close(d.c.ws);
+	cr_expect_eq(TRANSPORT.send(d.c.ws, "x", 1), BC_EINVAL);
+	cr_expect_eq(TRANSPORT.ping(d.c.ws), BC_EINVAL);
 	cr_assert(client_until(&d.c, &d.c.n_closed, 1));
 	cr_expect_leq(uv_hrtime() - from, 4 * BC_NS_PER_S);
 	cr_expect_str_eq(d.c.told, "opened\nclosed closed-by-us\n");
@@ -113,24 +113,28 @@ static unsigned int n_sockets(void)
 }
 
 /* A peer that takes nothing in: what is queued is bounded, and does not hold up the close. */
-Test(ws_lws_life, bounds_what_is_queued)
+Test(ws_transport_life, bounds_what_is_queued)
 {
 	static char big[1 << 20];
 	struct deaf d;
 	deaf_start(&d);
 	memset(big, 'x', sizeof big);
 	for (size_t i = 0; i < 64; i++)
-		cr_assert_eq(bc_transport_lws.send(d.c.ws, big, sizeof big), BC_OK, "%zu", i);
-	cr_expect_eq(bc_transport_lws.send(d.c.ws, "x", 1), BC_EAGAIN);
+		cr_assert_eq(TRANSPORT.send(d.c.ws, big, sizeof big), BC_OK, "%zu", i);
+	size_t at_once = 0; /* what is written from inside send() is not queued */
+	while (TRANSPORT.send(d.c.ws, big, sizeof big) == BC_OK)
+		at_once++;
+	cr_expect_leq(at_once, is_lws() ? 0 : 16);
+	cr_expect_eq(TRANSPORT.send(d.c.ws, "x", 1), BC_EAGAIN);
 	for (size_t i = 0; i < 100; i++) /* some of it fits the socket's buffers */
 		uv_run(&d.c.loop, UV_RUN_NOWAIT);
 	size_t n = 0;
-	while (bc_transport_lws.send(d.c.ws, big, sizeof big) == BC_OK)
+	while (TRANSPORT.send(d.c.ws, big, sizeof big) == BC_OK)
 		n++;
 	cr_expect_lt(n, 64);
 	const unsigned int open_sockets = n_sockets();
 	const uint64_t from = uv_hrtime();
-	bc_transport_lws.close(d.c.ws);
+	TRANSPORT.close(d.c.ws);
 	cr_assert(client_until(&d.c, &d.c.n_closed, 1));
 	cr_expect_leq(uv_hrtime() - from, 4 * BC_NS_PER_S);
 	cr_expect_str_eq(d.c.told, "opened\nclosed closed-by-us\n");
@@ -142,14 +146,14 @@ Test(ws_lws_life, bounds_what_is_queued)
 }
 
 /* A half-open connection is silence; who pings and hears nothing closes it. */
-Test(ws_lws_life, says_nothing_of_a_silent_peer)
+Test(ws_transport_life, says_nothing_of_a_silent_peer)
 {
 	struct deaf d;
 	deaf_start(&d);
-	cr_assert_eq(bc_transport_lws.ping(d.c.ws), BC_OK);
+	cr_assert_eq(TRANSPORT.ping(d.c.ws), BC_OK);
 	cr_expect_not(client_within(&d.c, &d.c.n_closed, 1, 300 * BC_NS_PER_MS));
 	cr_expect_str_eq(d.c.told, "opened\n");
-	bc_transport_lws.close(d.c.ws);
+	TRANSPORT.close(d.c.ws);
 	cr_assert(client_until(&d.c, &d.c.n_closed, 1));
 	cr_expect_str_eq(d.c.told, "opened\nclosed closed-by-us\n");
 	deaf_stop(&d);
@@ -162,7 +166,7 @@ static void send_one_more(struct client *c)
 }
 
 /* What was sent leaves the queue. */
-Test(ws_lws_life, sends_more_than_may_wait)
+Test(ws_transport_life, sends_more_than_may_wait)
 {
 	struct ws_server *server =
 		ws_server_start(&(struct ws_server_options){ .script = serve_echo });
@@ -200,10 +204,10 @@ static void serve_pongs(struct ws_peer *peer, void *arg)
 
 static void ping_on_message(struct client *c)
 {
-	cr_expect_eq(bc_transport_lws.ping(c->ws), BC_OK);
+	cr_expect_eq(TRANSPORT.ping(c->ws), BC_OK);
 }
 
-Test(ws_lws_life, pings_and_answers_pings)
+Test(ws_transport_life, pings_and_answers_pings)
 {
 	atomic_uint n_pings = 0;
 	struct ws_server *server = ws_server_start(
@@ -221,10 +225,10 @@ Test(ws_lws_life, pings_and_answers_pings)
 
 static void close_on_message(struct client *c)
 {
-	bc_transport_lws.close(c->ws);
+	TRANSPORT.close(c->ws);
 }
 
-Test(ws_lws_life, tells_nothing_between_close_and_closed)
+Test(ws_transport_life, tells_nothing_between_close_and_closed)
 {
 	struct bytes bytes = BYTES("\x81\x03one\x81\x03two\x8a\x00\x81\x05three");
 	struct ws_server *server = ws_server_start(
@@ -239,14 +243,14 @@ Test(ws_lws_life, tells_nothing_between_close_and_closed)
 	ws_server_stop(&server);
 }
 
-Test(ws_lws_life, can_be_closed_before_it_is_open)
+Test(ws_transport_life, can_be_closed_before_it_is_open)
 {
 	struct ws_server *server =
 		ws_server_start(&(struct ws_server_options){ .script = serve_nothing });
 	struct client c;
 	client_start(&c, NULL);
 	client_connect(&c, server, false);
-	bc_transport_lws.close(c.ws);
+	TRANSPORT.close(c.ws);
 	cr_expect_eq(c.n_told, 0, "a callback from inside close()");
 	cr_assert(client_until(&c, &c.n_closed, 1));
 	cr_expect_str_eq(c.told, "closed closed-by-us\n");
@@ -254,7 +258,7 @@ Test(ws_lws_life, can_be_closed_before_it_is_open)
 	ws_server_stop(&server);
 }
 
-Test(ws_lws_life, stamps_a_message_when_its_first_bytes_come)
+Test(ws_transport_life, stamps_a_message_when_its_first_bytes_come)
 {
 	struct client c;
 	struct bytes bytes = BYTES("\x81\x02hi\x88\x00");
@@ -275,7 +279,7 @@ static void serve_flood(struct ws_peer *peer, void *arg)
 }
 
 /* While a close is under way the parser goes on, with nobody to hand its full chunks to. */
-Test(ws_lws_life, closes_in_the_middle_of_a_flood)
+Test(ws_transport_life, closes_in_the_middle_of_a_flood)
 {
 	struct test_ca *ca = test_ca_new();
 	SSL_CTX *ctx = test_ca_server(ca, TEST_LEAF_GOOD);
@@ -300,7 +304,7 @@ Test(ws_lws_life, closes_in_the_middle_of_a_flood)
 }
 
 /* An open connection without traffic costs nothing: the loop sleeps. */
-Test(ws_lws_life, sleeps_when_nothing_happens)
+Test(ws_transport_life, sleeps_when_nothing_happens)
 {
 	struct deaf d;
 	deaf_start(&d);
@@ -316,7 +320,7 @@ Test(ws_lws_life, sleeps_when_nothing_happens)
 /* ------------------------------------------------------------------ many, and the end */
 
 /* Connections in every state of life: nothing of them may stay behind, and nothing is told. */
-Test(ws_lws_life, stops_with_open_connections)
+Test(ws_transport_life, stops_with_open_connections)
 {
 	struct test_ca *ca = test_ca_new();
 	SSL_CTX *ctx = test_ca_server(ca, TEST_LEAF_GOOD);
@@ -340,9 +344,9 @@ Test(ws_lws_life, stops_with_open_connections)
 	client_connect(&others[2], plain, false); /* connecting */
 	client_connect(&others[3], tls, true);
 	client_connect(&others[4], plain, false);
-	bc_transport_lws.close(others[4].ws); /* over, not told yet */
+	TRANSPORT.close(others[4].ws); /* over, not told yet */
 	client_send(&c, "never mind");
-	bc_transport_lws.close(others[0].ws); /* closing */
+	TRANSPORT.close(others[0].ws); /* closing */
 	const size_t told_before = c.n_told + others[0].n_told;
 	client_stop(&c);
 	cr_expect_eq(c.n_told + others[0].n_told, told_before);
@@ -355,7 +359,7 @@ Test(ws_lws_life, stops_with_open_connections)
 	test_ca_free(&ca);
 }
 
-Test(ws_lws_life, stops_before_it_ever_ran)
+Test(ws_transport_life, stops_before_it_ever_ran)
 {
 	struct client c;
 	client_start(&c, NULL);
@@ -363,7 +367,7 @@ Test(ws_lws_life, stops_before_it_ever_ran)
 }
 
 /* Two transports of one process do not know of each other. */
-Test(ws_lws_life, starts_again_after_a_stop)
+Test(ws_transport_life, starts_again_after_a_stop)
 {
 	for (int i = 0; i < 3; i++) {
 		struct client c;
@@ -373,7 +377,7 @@ Test(ws_lws_life, starts_again_after_a_stop)
 	}
 }
 
-Test(ws_lws_life, keeps_connections_apart)
+Test(ws_transport_life, keeps_connections_apart)
 {
 	struct bytes bad = BYTES("\x83\x00");
 	struct ws_server *good =
