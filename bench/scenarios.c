@@ -3,5 +3,6 @@
 
 const struct bench_group *const bench_groups[] = {
 	&bench_encode,
+	&bench_line,
 	NULL,
 };

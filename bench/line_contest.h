@@ -1,0 +1,32 @@
+/* line_contest.h - rounds of two runs, ours and the floor's, in turns. */
+#ifndef BENCH_LINE_CONTEST_H
+#define BENCH_LINE_CONTEST_H
+
+#include "bench/line.h"
+
+#define LINE_MAX_ROUNDS 15
+
+struct line_contest {
+	struct line_plan ours, floor;
+	size_t n_rounds; /* 0: as many as were asked for */
+	struct line_result ours_results[LINE_MAX_ROUNDS], floor_results[LINE_MAX_ROUNDS];
+};
+
+/* False: it has been told why. */
+bool line_contest_run(struct bench *b, struct line_contest *c, const char *variant);
+
+enum line_figure {
+	LINE_CPU,      /* us of CPU a message, of the contender */
+	LINE_CPU_EARS, /* us of CPU a delivery, contender and subscribers together */
+	LINE_RATE,     /* messages/s */
+	LINE_P50,      /* us, from the last byte */
+	LINE_P99,
+	LINE_P999,
+	LINE_DUE_P50, /* us, from when it was due */
+	LINE_DUE_P99,
+	LINE_DUE_P999
+};
+/* Medians, and the ratio of the rounds; without variant, target and note. */
+struct bench_row line_contest_row(const struct line_contest *c, enum line_figure figure);
+
+#endif
