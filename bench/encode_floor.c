@@ -2,17 +2,34 @@
 
 #include <string.h>
 
+/* The most frequent width first; each takes one store. */
 static inline uint8_t *put(uint8_t *p, uint64_t v)
 {
+	if (v > UINT16_MAX && v <= UINT32_MAX) {
+		uint32_t big = __builtin_bswap32((uint32_t)v);
+		*p = 0xce;
+		memcpy(p + 1, &big, sizeof big);
+		return p + 5;
+	}
+	if (v > UINT32_MAX) {
+		uint64_t big = __builtin_bswap64(v);
+		*p = 0xcf;
+		memcpy(p + 1, &big, sizeof big);
+		return p + 9;
+	}
 	if (v < 128) {
 		*p = (uint8_t)v;
 		return p + 1;
 	}
-	unsigned bytes = v > UINT32_MAX ? 8 : v > UINT16_MAX ? 4 : v > UINT8_MAX ? 2 : 1;
-	uint64_t big = __builtin_bswap64(v << (64 - 8 * bytes));
-	*p = (uint8_t)(0xcc + __builtin_ctz(bytes));
-	memcpy(p + 1, &big, 8); /* what is too much is written over by the next one */
-	return p + 1 + bytes;
+	if (v <= UINT8_MAX) {
+		p[0] = 0xcc;
+		p[1] = (uint8_t)v;
+		return p + 2;
+	}
+	p[0] = 0xcd;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)v;
+	return p + 3;
 }
 
 static inline uint8_t *put_exponent(uint8_t *p, int32_t e) /* -32..127 are one byte */

@@ -2,6 +2,7 @@
 #include "bench/scenarios.h"
 
 const struct bench_group *const bench_groups[] = {
+	&bench_decode,
 	&bench_encode,
 	&bench_line,
 	NULL,

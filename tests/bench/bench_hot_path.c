@@ -10,7 +10,7 @@
 #include "proto/codec.h"
 #include "publisher/exchanges/exchange.h"
 #include "tests/bench/bench_support.h"
-#include "tests/support/upbit_frames.h"
+#include "bench/frames_upbit.h"
 
 #include <string.h>
 #include <zstd.h>

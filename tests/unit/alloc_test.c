@@ -1,9 +1,9 @@
 /* From a received frame to an encoded message nothing of ours allocates, once warm: what waits for
  * the allocator waits for every other thread that uses it. */
+#include "bench/frames_upbit.h"
 #include "proto/codec.h"
 #include "publisher/exchanges/exchange.h"
 #include "tests/support/alloc_count.h"
-#include "tests/support/upbit_frames.h"
 
 #include <criterion/criterion.h>
 
