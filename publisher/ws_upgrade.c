@@ -208,18 +208,19 @@ static bool is_text(bc_str s)
 	return true;
 }
 
-/* "HTTP/1.1 101 Switching Protocols" */
+/* "HTTP/1.1 101 Switching Protocols"; a proxy may say no in HTTP/1.0. */
 static const char *status_line(bc_str line, struct ws_answer *out)
 {
-	static const char version[] = "HTTP/1.1 ";
+	static const char version[] = "HTTP/1.1 ", older[] = "HTTP/1.0 ";
 	const size_t n = sizeof version - 1;
 	const char *p = line.p + n;
-	if (line.n < n + 3 || memcmp(line.p, version, n) != 0 || !is_text(line))
+	const bool is_older = line.n >= n && memcmp(line.p, older, n) == 0;
+	if (line.n < n + 3 || (!is_older && memcmp(line.p, version, n) != 0) || !is_text(line))
 		return "not HTTP/1.1";
 	for (size_t i = 0; i < 3; i++)
 		if (p[i] < '0' || p[i] > '9')
 			return "not HTTP/1.1";
-	if (p[0] == '0' || (line.n > n + 3 && p[3] != ' '))
+	if (p[0] == '0' || (line.n > n + 3 && p[3] != ' ') || (is_older && p[0] == '1'))
 		return "not HTTP/1.1";
 	out->status = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 	return NULL;
@@ -288,8 +289,8 @@ bc_status ws_upgrade_answer(struct ws_upgrade *u, bc_str bytes, size_t *used, st
 		struct seen seen = { 0 };
 		const bc_str rest = { bytes.p + *used, bytes.n - *used };
 		*out = (struct ws_answer){ .status = 0 };
-		const size_t begins = rest.n < 8 ? rest.n : 8;
-		if (begins > 0 && memcmp(rest.p, "HTTP/1.1", begins) != 0)
+		const size_t begins = rest.n < 7 ? rest.n : 7;
+		if (begins > 0 && memcmp(rest.p, "HTTP/1.", begins) != 0)
 			return broken(out, "not HTTP/1.1");
 		const size_t n = head_end(u, rest);
 		if (n > WS_ANSWER_MAX || (n == 0 && rest.n >= WS_ANSWER_MAX))
