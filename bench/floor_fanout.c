@@ -68,7 +68,7 @@ void bare_pub_main(const struct line_child *c)
 	static struct ready ready;
 	int64_t k = 1;
 	make_ready(c, &ready);
-	line_pin(1);
+	line_pin(LINE_CONTENDER);
 	void *pub = floor_pub(c, zmq_ctx_new());
 	for (; line_slowest(c->shared, c->plan->n_ears, false) == 0; k++) {
 		send_one(c, pub, &ready, LINE_WARM + k);

@@ -183,7 +183,7 @@ void floor_main(const struct line_child *c)
 	static struct floor floor;
 	struct floor *f = &floor;
 	f->child = c;
-	line_pin(1);
+	line_pin(LINE_CONTENDER);
 	f->since_ns = bc_wall_now().ns;
 	f->epoch = (uint64_t)f->since_ns / 1000;
 	f->pub = floor_pub(c, zmq_ctx_new());

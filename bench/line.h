@@ -90,6 +90,14 @@ struct line_heard {                        /* of one ear; on cache lines of its 
 	_Atomic uint64_t lost, strange;    /* numbers left out; out of order or twice */
 };
 
+/* What who asks has found (line_cache.c, line_join.c); and what is to be answered. */
+struct line_asked {
+	double p50_us, p99_us, per_s;
+	_Atomic bool done;
+	char payload[4096]; /* of the topic asked for */
+	size_t n_payload;
+};
+
 struct line_shared {
 	_Atomic int order;          /* enum line_order, to the exchange */
 	_Atomic int port;           /* of the exchange; 0: not yet */
@@ -102,6 +110,7 @@ struct line_shared {
 	char endpoint[LINE_PATH_MAX]; /* of the bus, where a floor makes it; written before bound */
 	_Atomic bool bound;
 	struct line_heard ears[LINE_MAX_EARS];
+	struct line_asked asked;
 	struct line_stamp *stamps; /* [n + 1], by number; NULL: none are kept */
 };
 
@@ -143,8 +152,9 @@ void directory_main(const struct line_child *c) __attribute__((noreturn));
 
 /* ------------------------------------------------------------------ children */
 
-/* Forks: the child runs fn and ends with this process; -1: it cannot be. */
-pid_t line_fork(void (*fn)(const struct line_child *), const struct line_child *c);
+/* Forks: the child, under this name, runs fn and ends with this process; -1: it cannot be. */
+pid_t line_fork(const char *name, void (*fn)(const struct line_child *),
+		const struct line_child *c);
 /* Removes the directory when *hold is closed, or this process and all its children are gone. */
 pid_t line_janitor(const char *dir, int *hold);
 /* Starts a program beside this one. Its stdout up to the first newline goes to line[cap] (NULL: do
@@ -153,8 +163,11 @@ pid_t line_exec(const char *const *argv, const char *dir, char *line, size_t cap
 void line_stop(pid_t *pid); /* SIGTERM, then SIGKILL after a second; 0 is fine */
 bool line_alive(pid_t pid);
 double line_cpu_ns(pid_t pid); /* all its threads, user and system; negative: it is gone */
-/* Puts the caller on the n-th of the CPUs this program may use, counted from the first; where there
- * are fewer than two, or BOOKCAST_BENCH_PIN is 0, nothing happens. */
-void line_pin(size_t n);
+/* Puts the caller on the CPUs of its part: the exchange on the first that this program may use, the
+ * subscribers on the last but on two, the contender on those between; of two CPUs it has the
+ * second, and the others share the first. With one CPU, or where BOOKCAST_BENCH_PIN is 0, nothing
+ * happens. */
+enum line_part { LINE_EXCHANGE, LINE_CONTENDER, LINE_EARS };
+void line_pin(enum line_part part);
 
 #endif

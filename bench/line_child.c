@@ -29,13 +29,14 @@ static void become_child(pid_t parent)
 	signal(SIGTERM, SIG_DFL);
 }
 
-pid_t line_fork(void (*fn)(const struct line_child *), const struct line_child *c)
+pid_t line_fork(const char *name, void (*fn)(const struct line_child *), const struct line_child *c)
 {
 	pid_t parent = getpid();
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		become_child(parent);
+		prctl(PR_SET_NAME, name); /* ps, perf and top tell them apart */
 		setenv("TMPDIR", c->dir, 1);
 		fn(c);
 	}
@@ -128,7 +129,7 @@ pid_t line_exec(const char *const *argv, const char *dir, char *line, size_t cap
 	pid_t pid = fork();
 	if (pid == 0) {
 		become_child(parent);
-		line_pin(1);
+		line_pin(LINE_CONTENDER);
 		run_program(path, argv, errors, out[1]);
 	}
 	close(out[1]);
@@ -172,20 +173,30 @@ double line_cpu_ns(pid_t pid)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-void line_pin(size_t n)
+/* Which of n CPUs, counted from 0, belong to the part: from first to last. */
+static void cpus_of(enum line_part part, int n, int *first, int *last)
+{
+	bool few = n < 4;
+	*first = part == LINE_CONTENDER ? 1 : part == LINE_EARS && !few ? n - 1 : 0;
+	*last = part == LINE_CONTENDER ? (few ? 1 : n - 2) : *first;
+}
+
+void line_pin(enum line_part part)
 {
 	const char *asked = getenv("BOOKCAST_BENCH_PIN");
-	cpu_set_t may, one;
+	cpu_set_t may, own;
+	int first, last, seen = 0;
 	if ((asked != NULL && strcmp(asked, "0") == 0) ||
 	    sched_getaffinity(0, sizeof may, &may) != 0 || CPU_COUNT(&may) < 2)
 		return;
-	n %= (size_t)CPU_COUNT(&may);
+	cpus_of(part, CPU_COUNT(&may), &first, &last);
+	CPU_ZERO(&own);
 	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &may) || n-- > 0)
+		if (!CPU_ISSET(cpu, &may))
 			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof one, &one);
-		return;
+		if (seen >= first && seen <= last)
+			CPU_SET(cpu, &own);
+		seen++;
 	}
+	sched_setaffinity(0, sizeof own, &own);
 }

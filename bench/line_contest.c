@@ -2,13 +2,24 @@
 
 #include <stddef.h>
 
+#define MOMENT_S 0.005
+
+bool line_moment(const struct bench *b)
+{
+	return bench_quick(b) && bench_seconds(b) < MOMENT_S;
+}
+
+size_t line_rounds(const struct bench *b)
+{
+	size_t n = (bench_rounds(b) + 4) / 5; /* a round takes a second or two here */
+	return n < LINE_MAX_ROUNDS ? n : LINE_MAX_ROUNDS;
+}
+
 bool line_contest_run(struct bench *b, struct line_contest *c, const char *variant)
 {
 	char why[LINE_WHY_MAX];
 	if (c->n_rounds == 0)
-		c->n_rounds = (bench_rounds(b) + 2) / 3; /* a round takes a second here */
-	if (c->n_rounds > LINE_MAX_ROUNDS)
-		c->n_rounds = LINE_MAX_ROUNDS;
+		c->n_rounds = line_rounds(b);
 	for (size_t i = 0; i < c->n_rounds; i++) {
 		bool floor_first = i % 2 == 1;
 		for (int turn = 0; turn < 2; turn++) {

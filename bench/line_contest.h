@@ -12,6 +12,12 @@ struct line_contest {
 	struct line_result ours_results[LINE_MAX_ROUNDS], floor_results[LINE_MAX_ROUNDS];
 };
 
+/* Only whether it works at all is asked: a row or two of each kind will do. */
+bool line_moment(const struct bench *b);
+
+/* How many, for who does not say: fewer than where a round is a moment. */
+size_t line_rounds(const struct bench *b);
+
 /* False: it has been told why. */
 bool line_contest_run(struct bench *b, struct line_contest *c, const char *variant);
 
@@ -28,5 +34,13 @@ enum line_figure {
 };
 /* Medians, and the ratio of the rounds; without variant, target and note. */
 struct bench_row line_contest_row(const struct line_contest *c, enum line_figure figure);
+
+/* The scenarios, by file. */
+void line_run_backlogged(struct bench *b);
+void line_run_record(struct bench *b);
+void line_run_latency(struct bench *b);
+void line_run_fanout(struct bench *b);
+void line_run_cache(struct bench *b);
+void line_run_join(struct bench *b);
 
 #endif

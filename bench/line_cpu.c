@@ -1,8 +1,5 @@
 /* line_cpu.c - what a message costs the gateway, all its threads, beside the straight line. */
 #include "bench/line_contest.h"
-#include "bench/scenarios.h"
-
-#include <stdio.h>
 
 #define N_WARM    4000
 #define PER_WRITE 16
@@ -23,7 +20,10 @@ static uint64_t messages(const struct bench *b)
 static void versus(struct bench *b, struct line_plan plan, const char *variant,
 		   enum bench_target target)
 {
+	/* What the targets are about is worth more rounds. */
+	size_t n = line_rounds(b) * (target == BENCH_TARGET_NONE ? 1 : 3);
 	struct line_contest c = { .ours = plan, .floor = plan };
+	c.n_rounds = n < LINE_MAX_ROUNDS ? n : LINE_MAX_ROUNDS;
 	c.ours.contender = LINE_GATEWAY;
 	c.floor.contender = LINE_FLOOR;
 	if (!line_contest_run(b, &c, variant))
@@ -41,7 +41,7 @@ static void run_cpu(struct bench *b, unsigned per_write, enum bench_target targe
 		size_t n_symbols;
 		const char *words;
 	} rows[] = { { true, 1, "TLS" }, { true, 200, "TLS, 200 symbols" }, { false, 1, "plain" } };
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < (line_moment(b) ? 2 : sizeof rows / sizeof *rows); i++) {
 		struct line_plan plan = { .tls = rows[i].tls,
 					  .per_write = per_write,
 					  .n_warm = N_WARM,
@@ -53,29 +53,12 @@ static void run_cpu(struct bench *b, unsigned per_write, enum bench_target targe
 	}
 }
 
-static void run_backlogged(struct bench *b)
+void line_run_backlogged(struct bench *b)
 {
 	run_cpu(b, PER_WRITE, BENCH_TARGET_LINE_BACKLOGGED);
 }
 
-static void run_record(struct bench *b)
+void line_run_record(struct bench *b)
 {
 	run_cpu(b, 1, BENCH_TARGET_LINE_RECORD);
 }
-
-#define FLOOR "the straight line: SSL_read, frame, scan, encode, zmq_msg_send in one loop"
-#define LEAVES_OUT                                                                              \
-	"reconnecting, pings, fragments, UTF-8 and JSON checks, levels out of order, the book " \
-	"itself, states, silence, welcomes, other channels and exchanges, metrics, REST"
-
-static const struct bench_scenario scenarios[] = {
-	{ "line.cpu-backlogged",
-	  "CPU of the whole gateway a message of 15 levels, 16 in one write: it never waits", FLOOR,
-	  LEAVES_OUT, run_backlogged },
-	{ "line.cpu-record",
-	  "the same with one write, and one TLS record, a message: wakes, reads, publishes each",
-	  FLOOR, LEAVES_OUT, run_record },
-};
-
-const struct bench_group bench_line = { "line", "Frame to subscriber", scenarios,
-					sizeof scenarios / sizeof *scenarios };

@@ -140,7 +140,7 @@ static void listen_library(struct ear *e)
 void ear_main(const struct line_child *c)
 {
 	static struct ear ears[LINE_MAX_EARS];
-	line_pin(0);
+	line_pin(LINE_EARS);
 	for (size_t i = 0; i < c->plan->n_ears; i++)
 		ears[i] = (struct ear){ .child = c, .number = i, .expected = 1 };
 	if (c->plan->ear == LINE_EAR_LIBRARY)

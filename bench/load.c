@@ -298,7 +298,7 @@ void load_main(const struct line_child *c)
 	*l = (struct load){ .child = c, .plan = c->plan, .shared = c->shared };
 	for (size_t i = 0; i < LOAD_MAX_CONNS; i++)
 		l->conns[i].fd = -1;
-	line_pin(0);
+	line_pin(LINE_EXCHANGE);
 	l->face = sim_face_find("upbit");
 	open_market(l);
 	open_listener(l);
