@@ -122,6 +122,8 @@ struct bench_timing {
  */
 bool bench_time(struct bench *b, const struct bench_contender *c, size_t n,
 		struct bench_timing *out);
+/* The same for those who run and time by themselves: room for n contenders, all 0. */
+bool bench_timing_new(struct bench *b, struct bench_timing *t, size_t n);
 void bench_timing_free(struct bench_timing *t);
 
 double bench_median(const struct bench_timing *t, size_t contender);

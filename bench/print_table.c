@@ -50,7 +50,7 @@ static void print_machine(const struct bench *b, FILE *out)
 
 static void print_group(const struct bench_group *group, FILE *out)
 {
-	fprintf(out, "\n%s: %s\n%7s %13s %9s  %-6s %13s %13s\n", group->name, group->title, "ratio",
+	fprintf(out, "\n%s: %s\n%7s %13s %9s  %-6s %14s %14s\n", group->name, group->title, "ratio",
 		"quartiles", "at most", "", "bookcast", "floor");
 }
 
@@ -63,7 +63,7 @@ static void print_line(const struct bench_line *line, FILE *out)
 	     floor[64] = "";
 
 	if (line->skipped) {
-		fprintf(out, "%67s  %s: left out: %s\n", "", r->variant, r->note);
+		fprintf(out, "%69s  %s: left out: %s\n", "", r->variant, r->note);
 		return;
 	}
 	if (r->floor_name != NULL) {
@@ -75,7 +75,7 @@ static void print_line(const struct bench_line *line, FILE *out)
 	}
 	if (p != NULL)
 		number(p->at_most, most);
-	fprintf(out, "%7s %13s %9s  %-6s %13s %13s  %s %s%s%s%s%s\n", ratio, spread, most,
+	fprintf(out, "%7s %13s %9s  %-6s %14s %14s  %s %s%s%s%s%s\n", ratio, spread, most,
 		bench_verdict(r), with_unit(r->value, r->unit, value), floor,
 		scenario != NULL ? scenario + 1 : line->scenario->name, r->variant,
 		r->floor_name != NULL ? " / " : "", r->floor_name != NULL ? r->floor_name : "",

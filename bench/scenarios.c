@@ -2,8 +2,5 @@
 #include "bench/scenarios.h"
 
 const struct bench_group *const bench_groups[] = {
-	&bench_decode,
-	&bench_encode,
-	&bench_line,
-	NULL,
+	&bench_decode, &bench_book, &bench_encode, &bench_publish, &bench_line, NULL,
 };

@@ -46,6 +46,17 @@ static size_t calibrate(const struct bench_contender *c, double ns)
 	return wanted < 1 ? 1 : (size_t)wanted;
 }
 
+bool bench_timing_new(struct bench *b, struct bench_timing *t, size_t n)
+{
+	*t = (struct bench_timing){ .n_rounds = bench_rounds(b) };
+	double *ns = calloc(t->n_rounds * n, sizeof *ns);
+	if (ns == NULL)
+		bench_fail(b, "out of memory");
+	for (size_t i = 0; i < n && ns != NULL; i++)
+		t->ns[i] = ns + i * t->n_rounds;
+	return ns != NULL;
+}
+
 void bench_timing_free(struct bench_timing *t)
 {
 	free(t->ns[0]);
@@ -58,16 +69,10 @@ bool bench_time(struct bench *b, const struct bench_contender *c, size_t n,
 	size_t times[BENCH_MAX_CONTENDERS], rounds = bench_rounds(b);
 	double slice = bench_seconds(b) * 1e9 / (double)(rounds * n);
 
-	*out = (struct bench_timing){ .n_rounds = rounds };
-	double *ns = calloc(rounds * n, sizeof *ns);
-	if (ns == NULL) {
-		bench_fail(b, "out of memory");
+	if (!bench_timing_new(b, out, n))
 		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		out->ns[i] = ns + i * rounds;
+	for (size_t i = 0; i < n; i++)
 		times[i] = calibrate(&c[i], slice);
-	}
 	for (size_t r = 0; r < rounds; r++)
 		for (size_t k = 0; k < n; k++) {
 			size_t i = (r + k) % n;

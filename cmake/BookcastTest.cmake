@@ -8,7 +8,6 @@
 #   bc_add_integration(kill_test TIMEOUT 120)        the programs as processes, tests/integration/kill_test.py
 #   bc_add_simulation(upbit)                         an exchange in simulated time, tests/simulation/
 #   bc_add_fuzz(fuzz_decimal bookcast::proto)        fuzz target; its corpus is replayed as a test
-#   bc_add_bench(bench_hot_path bookcast::proto)     benchmark, run by ctest -L bench in release builds
 set(BOOKCAST_TEST_FAILS "ERROR: (Address|Leak|Thread)Sanitizer;runtime error:")
 
 function(bc_add_test name)
@@ -85,18 +84,6 @@ function(bc_add_fuzz name)
     COMMAND ${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60 LABELS fuzz
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
-endfunction()
-
-# A benchmark prints a table and fails only if what it measures does not work. It is run where it is
-# built with optimization: ctest -L bench
-function(bc_add_bench name)
-  add_executable(${name} ${name}.c)
-  target_link_libraries(${name} PRIVATE ${ARGN} bookcast::flags)
-  if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-    add_test(NAME bench.${name} COMMAND ${name})
-    set_tests_properties(bench.${name} PROPERTIES TIMEOUT 300 LABELS bench RUN_SERIAL ON
-      ENVIRONMENT "BOOKCAST_SOURCE=${PROJECT_SOURCE_DIR};BOOKCAST_BIN=${BOOKCAST_BIN}")
-  endif()
 endfunction()
 
 # Debian's own python3, which has the Debian packages zmq and msgpack. 77: skipped, and says why.
