@@ -12,6 +12,7 @@ struct bc_board *bc_board_new(const struct bc_board_limits *limits)
 	if (board == NULL)
 		return NULL;
 	board->limits = *limits;
+	board->version = 1;
 	if ((board->gateways = bc_gateways_new(BOARD_MAX_GATEWAYS)) == NULL) {
 		free(board);
 		return NULL;
@@ -65,6 +66,9 @@ static void forget_lines(struct bc_board *board, struct board_entry *e, line_tes
 			board->on_forgotten(board->forgotten_self, board_topic(e));
 		board_name_forget(board, e);
 		HASH_DEL(board->entries, e);
+		board->version++;
+		if (board->taken == e)
+			board->taken = NULL;
 		free(e);
 	}
 }
@@ -142,6 +146,7 @@ static struct board_entry *add_entry(struct bc_board *board, bc_str text,
 		free(e);
 		return NULL;
 	}
+	board->version++;
 	return e;
 }
 
@@ -463,12 +468,14 @@ bc_status bc_board_take(struct bc_board *board, bc_str text, bc_str payload, bc_
 			forget_lines(board, e, is_any, NULL);
 		return BC_ERANGE;
 	}
-	*taken = (struct bc_board_taken){ .message = &board->message, .gateway = news.gateway };
+	*taken = (struct bc_board_taken){ .message = &board->message,
+					  .gateway = news.gateway,
+					  .mark = &e->mark };
 	rc = take_line(board, e, line, payload, now, &taken->n_lost);
+	board->taken = rc == BC_OK ? e : NULL;
 	if (rc == BC_OK)
-		taken->answers =
-			e->lines->next == NULL ||
-			board_choose(e, board_find_states(board, &topic), now).line == line;
+		taken->answers = e->lines->next == NULL ||
+				 board_choose(e, board_states(board, e), now).line == line;
 	return rc;
 }
 

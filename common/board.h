@@ -56,12 +56,19 @@ void bc_board_free(struct bc_board **board);
 typedef void bc_board_forgotten_fn(void *self, bc_str topic);
 void bc_board_on_forgotten(struct bc_board *board, bc_board_forgotten_fn *fn, void *self);
 
+/* What the board's user keeps with a topic: zeroed at first, gone with the topic. */
+struct bc_board_mark {
+	void *of;
+	uint64_t version;
+};
+
 /* What came of a message that was kept; valid until the next one. */
 struct bc_board_taken {
 	const struct bc_message *message;
 	const struct bc_gateway *gateway;
-	uint64_t n_lost; /* of this topic and gateway, right before it */
-	bool answers;    /* false: of A/B lines another one is fitter or newer */
+	uint64_t n_lost;            /* of this topic and gateway, right before it */
+	bool answers;               /* false: of A/B lines another one is fitter or newer */
+	struct bc_board_mark *mark; /* of the topic */
 };
 
 /* One message of the bus; taken may be NULL.
@@ -88,6 +95,9 @@ bool bc_board_wants(struct bc_board *board, char prefix[BC_TOPIC_MAX + 1]);
 
 void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
 		  struct bc_board_answer *answer);
+/* The same of the topic whose message was kept by the last bc_board_take(), without looking for
+ * it. Nothing else may have been done with the board since. */
+void bc_board_get_taken(struct bc_board *board, bc_mono_time now, struct bc_board_answer *answer);
 
 /* The number of the newest message kept of a topic from one gateway process; false: none. */
 bool bc_board_last_seq(const struct bc_board *board, bc_str topic, uint64_t epoch, uint64_t *seq);

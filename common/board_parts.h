@@ -37,6 +37,11 @@ struct board_entry {
 	enum bc_channel channel;
 	struct board_line *lines;
 	struct board_name *name; /* of an instrument topic: its unified name, or NULL */
+	/* The symbol's state topic, as it was found when the board had this version of its topics.
+	 */
+	struct board_entry *states;
+	uint64_t states_version;
+	struct bc_board_mark mark;
 };
 
 struct board_name { /* a unified name, from the instrument topics */
@@ -53,6 +58,8 @@ struct bc_board {
 	struct bc_board_stats stats;
 	struct bc_gateways *gateways;
 	struct board_entry *entries;
+	uint64_t version;          /* grows with every topic that comes or goes; from 1 */
+	struct board_entry *taken; /* of the last message that was kept, or NULL */
 	struct board_name *names;
 	size_t n_bytes, n_unlisted;
 	bool behind;
@@ -67,6 +74,8 @@ struct bc_board {
 struct board_entry *board_find(const struct bc_board *board, bc_str topic); /* or NULL */
 /* The entry of the symbol's state topic, or NULL. */
 struct board_entry *board_find_states(const struct bc_board *board, const struct bc_topic *topic);
+/* The same of a topic that is there, mostly without a search. */
+struct board_entry *board_states(const struct bc_board *board, struct board_entry *e);
 
 bc_str board_topic(const struct board_entry *e);
 bc_str board_exchange(const struct board_entry *e);

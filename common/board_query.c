@@ -12,6 +12,17 @@ struct board_entry *board_find_states(const struct bc_board *board, const struct
 	return board_find(board, (bc_str){ text, n });
 }
 
+struct board_entry *board_states(const struct bc_board *board, struct board_entry *e)
+{
+	if (e->states_version != board->version) {
+		const struct bc_topic topic = { .exchange = board_exchange(e),
+						.symbol = board_symbol(e) };
+		e->states = board_find_states(board, &topic);
+		e->states_version = board->version;
+	}
+	return e->states;
+}
+
 /* Does it speak for the symbol: is it on its list, or is it the gateway's own name? */
 static bool speaks_for(const struct bc_gateway *g, const struct bc_topic *topic)
 {
@@ -48,40 +59,48 @@ static void answer_without_line(const struct bc_board *board, const struct bc_to
 	answer->since = view.since;
 }
 
-void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
-		  struct bc_board_answer *answer)
+/* False: no line can answer for it. */
+static bool answer_entry(struct bc_board *board, struct board_entry *e, bc_mono_time now,
+			 struct bc_board_answer *answer)
 {
-	struct bc_topic topic;
 	bc_mono_time proven;
-	*answer = (struct bc_board_answer){ .status = BC_BOARD_NOT_FOUND,
-					    .state = BC_STATE_DOWN,
-					    .since = { BC_TIME_UNKNOWN },
-					    .age_ns = BC_AGE_NEVER,
-					    .proven_ns = BC_AGE_NEVER };
-	if (bc_topic_split(text, &topic) != BC_OK)
-		return;
-	const struct board_entry *e = board_find(board, text);
-	const struct board_entry *states = board_find_states(board, &topic);
-	struct board_view view = { .line = NULL };
-	if (e != NULL)
-		view = board_choose(e, states, now);
-	if (view.line == NULL) {
-		answer_without_line(board, &topic, states, now, answer);
-		return;
-	}
+	const struct board_view view = board_choose(e, board_states(board, e), now);
+	if (view.line == NULL)
+		return false;
 	answer->status = BC_BOARD_OK;
 	answer->state = view.state;
 	answer->reason = view.reason;
 	answer->since = view.since;
 	answer->age_ns = now.ns - view.line->changed.ns;
-	if (board_proven(&view, &proven))
-		answer->proven_ns = now.ns - proven.ns;
+	answer->proven_ns = board_proven(&view, &proven) ? now.ns - proven.ns : BC_AGE_NEVER;
 	answer->payload = (bc_str){ view.line->payload, view.line->n_payload };
 	if (board->behind && bc_state_fit_if_rest(answer->state)) {
 		answer->state = BC_STATE_STALE;
 		answer->reason = BC_REASON_CLOCK;
 		answer->since.ns = BC_TIME_UNKNOWN;
 	}
+	return true;
+}
+
+void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
+		  struct bc_board_answer *answer)
+{
+	struct bc_topic topic;
+	struct board_entry *e = board_find(board, text);
+	if (e != NULL && answer_entry(board, e, now, answer)) /* what is there is a topic */
+		return;
+	*answer = (struct bc_board_answer){ .status = BC_BOARD_NOT_FOUND,
+					    .state = BC_STATE_DOWN,
+					    .since = { BC_TIME_UNKNOWN },
+					    .age_ns = BC_AGE_NEVER,
+					    .proven_ns = BC_AGE_NEVER };
+	if (bc_topic_split(text, &topic) == BC_OK)
+		answer_without_line(board, &topic, board_find_states(board, &topic), now, answer);
+}
+
+void bc_board_get_taken(struct bc_board *board, bc_mono_time now, struct bc_board_answer *answer)
+{
+	answer_entry(board, board->taken, now, answer);
 }
 
 void bc_board_set_behind(struct bc_board *board, bool behind)

@@ -94,6 +94,11 @@ bool bc_utf8_valid(const char *bytes, size_t n)
 				i += sizeof eight;
 				continue;
 			}
+		} else {
+			eight = 0;
+			memcpy(&eight, p + i, n - i);
+			if ((eight & UINT64_C(0x8080808080808080)) == 0)
+				return true;
 		}
 		size_t step = utf8_sequence(p + i, n - i);
 		if (step == 0)

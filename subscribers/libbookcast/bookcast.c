@@ -405,6 +405,28 @@ void bookcast_stats(const bookcast *bus, bookcast_counters *counters, size_t siz
 	memcpy(counters, &all, size < sizeof all ? size : sizeof all);
 }
 
+void bookcast_spin(bookcast *bus, int on)
+{
+	bc_client_spin(bus->client, on != 0);
+}
+
+void bookcast_latency(const bookcast *bus, bookcast_hop *hop, size_t size)
+{
+	struct bc_hop now;
+	bc_client_latency(bus->client, &now);
+	const struct bc_quantiles *q = &now.quantiles;
+	const bookcast_hop all = { .count = q->count,
+				   .negative = q->negative,
+				   .p50_ns = q->p50_ns,
+				   .p90_ns = q->p90_ns,
+				   .p99_ns = q->p99_ns,
+				   .p999_ns = q->p999_ns,
+				   .max_ns = q->max_ns,
+				   .window_ns = now.window_ns };
+	memset(hop, 0, size);
+	memcpy(hop, &all, size < sizeof all ? size : sizeof all);
+}
+
 const char *bookcast_error(const bookcast *bus)
 {
 	return bus == NULL ? "not connected" : bus->error;

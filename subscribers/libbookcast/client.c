@@ -4,6 +4,7 @@
 #include "common/bus_socket.h"
 #include "common/bus_sub.h"
 #include "common/clock.h"
+#include "common/latency.h"
 #include "proto/codec.h"
 #include "subscribers/libbookcast/finder.h"
 #include "subscribers/libbookcast/follow.h"
@@ -12,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_UNWANTED = 1000, MAX_LEVELS = 4096 };
+enum {
+	MAX_UNWANTED = 1000,
+	MAX_LEVELS = 4096,
+	SPINS = 64, /* looks at the stream alone, between two at everything */
+};
 
 #define SCAN_EVERY (20 * BC_NS_PER_MS)
 #define ASK_AGAIN  BC_NS_PER_S
@@ -35,6 +40,8 @@ struct bc_client {
 	bool behind;   /* was away, and what came meanwhile is not read yet */
 	uint64_t gone; /* which gateways were gone, mixed */
 	struct waker waker;
+	bool spins;
+	struct bc_latency latency; /* from publication to handing out */
 	struct bc_message message;
 	bc_level levels[MAX_LEVELS];
 };
@@ -160,6 +167,8 @@ bc_status bc_client_new(struct bc_client **out, const char *cache)
 		return rc;
 	}
 	c->follow.sub = c->sub;
+	c->follow.version = 1;
+	bc_latency_turn(&c->latency, bc_boot_now());
 	waker_watch(&c->waker, 0, bc_sub_socket(c->sub));
 	*out = c;
 	return BC_OK;
@@ -203,16 +212,14 @@ bool bc_client_follows(const struct bc_client *c, bc_str topic)
 
 /* ---- events ---- */
 
-static void describe(struct bc_client *c, bc_mono_time now, struct bc_client_event *event,
+static void describe(struct bc_client_event *event, const struct bc_board_answer *answer,
 		     struct followed *t)
 {
-	struct bc_board_answer answer;
-	bc_board_get(c->board, event->topic, now, &answer);
-	event->state = answer.state;
-	event->reason = answer.reason;
-	event->since = answer.since;
+	event->state = answer->state;
+	event->reason = answer->reason;
+	event->since = answer->since;
 	t->told = true;
-	t->told_fit = bc_state_fit(answer.state);
+	t->told_fit = bc_state_fit(answer->state);
 	t->epoch = event->message->envelope.epoch;
 	t->exchange_seq = event->message->envelope.exchange_seq;
 	t->ts_exchange = event->message->envelope.ts_exchange.ns;
@@ -230,13 +237,14 @@ static bool said_before(const struct followed *t, const struct bc_envelope *e)
 	return false;
 }
 
-static void note_loss(struct bc_client *c, struct followed *t, uint64_t n_lost, int64_t now)
+static void note_loss(struct bc_client *c, struct followed *t, enum bc_channel channel,
+		      uint64_t n_lost, int64_t now)
 {
 	if (!t->streamed || n_lost == 0)
 		return;
 	c->counters.gaps++;
 	c->counters.lost += n_lost;
-	t->gap_open = bc_channel_welcomed(c->message.envelope.channel);
+	t->gap_open = bc_channel_welcomed(channel);
 	if (t->gap_open && t->wanted)
 		follow_ask(&c->follow, t, now);
 }
@@ -248,13 +256,26 @@ static void heed_wants(struct bc_client *c, bc_mono_time now)
 		follow_renew(&c->follow, bc_str_of(prefix), now.ns);
 }
 
+/* The record of the topic whose message was just kept, mostly without a search. */
+static struct followed *taken_topic(const struct bc_client *c, bc_str topic,
+				    struct bc_board_mark *mark)
+{
+	if (mark->version != c->follow.version) {
+		mark->of = follow_wanted(&c->follow, topic);
+		mark->version = c->follow.version;
+	}
+	return mark->of;
+}
+
 /* One message of the bus; true: there is something to hand out. */
 static bool take(struct bc_client *c, bc_str topic, bc_str payload, bc_mono_time now,
 		 struct bc_client_event *event)
 {
 	struct bc_board_taken taken;
+	struct bc_board_answer answer;
 	bc_status rc = bc_board_take(c->board, topic, payload, now, &taken);
-	struct followed *t = follow_wanted(&c->follow, topic);
+	struct followed *t =
+		rc == BC_OK ? taken_topic(c, topic, taken.mark) : follow_wanted(&c->follow, topic);
 	heed_wants(c, now);
 	if (t == NULL || rc != BC_OK)
 		c->dirty = true; /* states, heartbeats, welcomes of what was in doubt */
@@ -265,19 +286,23 @@ static bool take(struct bc_client *c, bc_str topic, bc_str payload, bc_mono_time
 		c->counters.duplicates += rc == BC_EDUPLICATE;
 		return false;
 	}
-	c->message = *taken.message;
+	const struct bc_envelope *e = &taken.message->envelope;
 	uint64_t n_lost = t->streamed ? taken.n_lost : 0;
-	note_loss(c, t, n_lost, now.ns);
+	note_loss(c, t, e->channel, n_lost, now.ns);
 	t->streamed = true;
 	t->fresh = false;
-	if (!taken.answers || said_before(t, &c->message.envelope)) {
+	if ((e->flags & BC_FLAG_WELCOME) == 0)
+		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
+	if (!taken.answers || said_before(t, e)) {
 		c->counters.duplicates++;
 		return false;
 	}
-	*event = (struct bc_client_event){
-		.source = BC_FROM_GATEWAY, .topic = topic, .message = &c->message, .n_lost = n_lost
-	};
-	describe(c, now, event, t);
+	*event = (struct bc_client_event){ .source = BC_FROM_GATEWAY,
+					   .topic = topic,
+					   .message = taken.message,
+					   .n_lost = n_lost };
+	bc_board_get_taken(c->board, now, &answer);
+	describe(event, &answer, t);
 	return true;
 }
 
@@ -304,7 +329,7 @@ static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *
 						  .n_lost = t->fresh ? t->n_lost : 0 };
 		t->fresh = false;
 		t->n_lost = 0;
-		describe(c, now, event, t);
+		describe(event, &answer, t);
 		return true;
 	}
 	return false;
@@ -381,6 +406,7 @@ static void look(struct bc_client *c, bc_mono_time now)
 	if (c->looked.ns != 0 && now.ns - c->looked.ns > AWAY && !c->behind)
 		set_behind(c, true);
 	c->looked = now;
+	bc_latency_turn(&c->latency, now);
 }
 
 /* Everything has been read; more may be on its way, libzmq's own thread was stopped, too. */
@@ -423,21 +449,40 @@ bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 
 bc_status bc_client_wait(struct bc_client *c, int64_t timeout_ns, struct bc_client_event *event)
 {
-	int64_t end = timeout_ns < 0 ? INT64_MAX : bc_boot_now().ns + timeout_ns;
+	int64_t end = timeout_ns < 0 ? INT64_MAX : -1; /* -1: the clock has not been asked */
 	for (;;) {
 		bc_status rc = bc_client_next(c, event);
-		if (rc != BC_EAGAIN)
+		if (rc != BC_EAGAIN || timeout_ns == 0)
 			return rc;
 		bc_mono_time now = bc_boot_now();
+		if (end < 0)
+			end = now.ns + timeout_ns;
 		int64_t left = end - now.ns;
 		if (left <= 0)
 			return BC_EAGAIN;
 		int64_t slice = left < LOOK_EVERY ? left : LOOK_EVERY;
+		if (c->spins) {
+			for (int i = 0; i < SPINS && !bc_sub_has_input(c->sub); i++)
+				continue;
+			continue;
+		}
 		/* After a signal the caller may want to stop. */
 		rc = waker_wait(&c->waker, slice);
 		if (rc != BC_OK && (rc != BC_EAGAIN || bc_boot_now().ns < now.ns + slice))
 			return rc;
 	}
+}
+
+void bc_client_spin(struct bc_client *c, bool on)
+{
+	c->spins = on;
+}
+
+void bc_client_latency(const struct bc_client *c, struct bc_hop *out)
+{
+	struct bc_tally recent = { .count = 0 };
+	out->window_ns = bc_latency_recent(&c->latency, bc_boot_now(), &recent);
+	out->quantiles = bc_tally_quantiles(&recent);
 }
 
 int bc_client_fd(const struct bc_client *c)

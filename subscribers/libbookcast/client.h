@@ -10,6 +10,7 @@
 
 #include "common/board.h"
 #include "common/bus_rpc.h"
+#include "common/latency.h"
 
 struct bc_client;
 
@@ -48,6 +49,14 @@ bool bc_client_follows(const struct bc_client *client, bc_str topic);
 bc_status bc_client_next(struct bc_client *client, struct bc_client_event *event);
 bc_status bc_client_wait(struct bc_client *client, int64_t timeout_ns,
 			 struct bc_client_event *event);
+
+/* On: bc_client_wait() does not sleep but looks until its time is over, and a signal does not end
+ * it. */
+void bc_client_spin(struct bc_client *client, bool on);
+
+/* From the publication of a message to its being taken from the bus, in the last minute. Messages
+ * of topics that are followed; no welcomes. */
+void bc_client_latency(const struct bc_client *client, struct bc_hop *out);
 
 /* Readable when bc_client_next() may have something; it has been drained when that said
  * BC_EAGAIN. */

@@ -140,6 +140,7 @@ bc_status follow_add(struct follow *f, bc_str topic)
 	if ((t = need(f, topic)) == NULL)
 		return BC_ENOMEM;
 	t->wanted = true;
+	f->version++;
 	follow_ask(f, t, 1);
 	if (t->n_uses == 0 && (rc = bc_sub_topic_add(f->sub, topic)) != BC_OK)
 		return rc;
@@ -156,6 +157,7 @@ bc_status follow_remove(struct follow *f, bc_str topic)
 		return BC_ENOTFOUND;
 	/* The state topic may be this one, so it goes first. */
 	t->wanted = false;
+	f->version++;
 	if (t->n_uses == 0)
 		bc_sub_topic_remove(f->sub, topic);
 	t->told = t->streamed = t->gap_open = t->fresh = false;

@@ -42,6 +42,7 @@ struct follow {
 	} exchanges[FOLLOW_MAX_EXCHANGES];
 	size_t n_exchanges;
 	size_t n_asks;
+	uint64_t version; /* another one when a topic has begun or ceased to be wanted; from 1 */
 };
 
 void follow_free(struct follow *f);

@@ -40,7 +40,7 @@ def frame(name="book-plain", topic=None, body=None, **changes):
     """A vector's frame with another topic, body or fields of the envelope."""
     own_topic, payload = vector(name).split(b"\0", 1)
     outer = msgpack.unpackb(payload)
-    places = {"epoch": 1, "seq": 2, "ts_exchange": 4, "state": 7, "reason": 8, "since": 9,
+    places = {"epoch": 1, "seq": 2, "ts_exchange": 4, "ts_publish": 6, "state": 7, "reason": 8, "since": 9,
               "flags": 10}
     for key, value in changes.items():
         outer[1][places[key]] = value
@@ -275,6 +275,38 @@ class OnTheBus(unittest.TestCase):
         self.gateway.publish(frame(seq=5), frame(seq=5, flags=2), frame(seq=4), frame(seq=6))
         self.assertEqual([self.received().seq, self.received().seq], [5, 6])
         self.assertEqual(self.bus.counters["duplicates"], 2)
+
+    def test_latency_counts_from_the_publication(self):
+        self.follow_book()
+        self.assertEqual(self.bus.latency()["count"], 0)
+        ago = [5_000_000] * 90 + [700_000_000] * 10 + [-60_000_000_000]
+        for seq, ns in enumerate(ago, 1):
+            self.gateway.publish(frame(seq=seq, ts_publish=time.time_ns() - ns))
+            self.assertEqual(self.received().seq, seq)
+        self.gateway.publish(frame(seq=200, flags=2))
+        self.assertEqual(self.received().seq, 200)
+        told = self.bus.latency()
+        self.assertEqual((told["count"], told["negative"]), (100, 1))
+        values = [told[key] for key in ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")]
+        self.assertEqual(values, sorted(values))
+        self.assertTrue(5_000_000 <= told["p50_ns"] < 700_000_000, told)
+        self.assertTrue(700_000_000 <= told["p99_ns"] <= told["max_ns"], told)
+        self.assertGreater(told["window_ns"], 0)
+
+    def test_latency_is_of_the_last_minute_and_its_quantiles_are_near(self):
+        delays = bookcast._Delays(0.0)
+        values = [i * i * 37 % 1_000_003 for i in range(1, 2001)]
+        for ns in values:
+            delays.record(ns, 1.0)
+        told = delays.told(1.0)
+        values.sort()
+        for name, at in (("p50_ns", 1000), ("p90_ns", 1800), ("p99_ns", 1980), ("p999_ns", 1998)):
+            self.assertTrue(values[at - 1] <= told[name] <= values[at - 1] * 1.033, (name, told))
+        self.assertEqual(told["max_ns"], values[-1])
+        delays.record(5, 31.0)
+        self.assertEqual(delays.told(31.0)["count"], 2001)
+        delays.record(7, 62.0)
+        self.assertEqual((delays.told(62.0)["count"], delays.told(62.0)["max_ns"]), (2, 7))
 
     def test_rubbish_is_counted_and_costs_nothing_else(self):
         self.follow_book()

@@ -624,6 +624,107 @@ BUS_TEST(who_stood_still_is_told_nothing_of_the_past_as_fit)
 	cr_expect_geq(n_past, 19, "what came meanwhile is received all the same");
 }
 
+static void state_of_symbol(struct gateway *g, uint64_t seq)
+{
+	struct bc_message m = { .envelope = bus_envelope(g->epoch, seq, BC_STATE_LIVE) };
+	m.envelope.since.ns = (int64_t)seq;
+	publish(g, "upbit.KRW-BTC.state", m, TO_ALL);
+}
+
+/* The state topic still comes, because the book needs it; it is only handed out while wanted. */
+BUS_TEST(what_is_unsubscribed_is_not_handed_out_though_it_comes)
+{
+	struct gateway *g = begin();
+	const bookcast_message *m;
+	uint64_t before;
+	subscribe("KRW-BTC", "state");
+	state_of_symbol(g, 1);
+	do
+		cr_assert((m = next(5)) != NULL);
+	while (m->channel != BOOKCAST_STATE);
+	cr_assert_eq(bookcast_unsubscribe(bus, "upbit", "KRW-BTC", "state"), BOOKCAST_OK);
+	before = count().messages;
+	state_of_symbol(g, 2);
+	book(g, 2);
+	do {
+		cr_assert((m = next(5)) != NULL);
+		cr_assert_eq(m->channel, BOOKCAST_BOOK);
+	} while (m->seq < 2);
+	cr_expect_geq(count().messages, before + 2, "both came");
+	subscribe("KRW-BTC", "state");
+	state_of_symbol(g, 3);
+	do
+		cr_assert((m = next(5)) != NULL, "it is wanted again");
+	while (m->channel != BOOKCAST_STATE || m->seq < 3);
+}
+
+static void book_published(struct gateway *g, uint64_t seq, int64_t ago_ns, uint32_t flags)
+{
+	bc_level levels[2];
+	struct bc_envelope e = bus_envelope(g->epoch, seq, BC_STATE_LIVE);
+	e.ts_publish.ns = bc_wall_now().ns - ago_ns;
+	e.flags = flags;
+	publish(g, "upbit.KRW-BTC.book", bus_book(e, (int64_t)seq, levels), TO_ALL);
+}
+
+BUS_TEST(it_tells_how_long_messages_took)
+{
+	struct gateway *g = open_gateway(&gateways[0], "0", 100);
+	bookcast_hop hop;
+	struct {
+		uint64_t count, negative, after;
+	} part = { 7, 7, 7 };
+	static const int64_t ago[] = { 5 * BC_NS_PER_MS, 700 * BC_NS_PER_MS, -60 * BC_NS_PER_S,
+				       3600 * BC_NS_PER_S };
+	bookcast_latency(bus, &hop, sizeof hop);
+	cr_expect_eq(hop.count, 0);
+	cr_expect_eq(hop.max_ns, 0);
+	subscribe("KRW-BTC", "book");
+	for (uint64_t i = 0; i < sizeof ago / sizeof *ago; i++) {
+		book_published(g, i + 1, ago[i], i == 3 ? BC_FLAG_WELCOME : 0);
+		const bookcast_message *m = next(5);
+		cr_assert(m != NULL, "%d", (int)i);
+		cr_assert_eq(m->source, BOOKCAST_FROM_GATEWAY);
+	}
+	bookcast_latency(bus, &hop, sizeof hop);
+	cr_expect_eq(hop.count, 2, "%d", (int)hop.count);
+	cr_expect_eq(hop.negative, 1, "from a clock that is ahead");
+	cr_expect_geq(hop.p50_ns, ago[0]);
+	cr_expect_geq(hop.p99_ns, ago[1]);
+	cr_expect_geq(hop.max_ns, hop.p99_ns);
+	cr_expect_lt(hop.max_ns, ago[3], "what is welcomed is old");
+	cr_expect(hop.p50_ns <= hop.p90_ns && hop.p90_ns <= hop.p99_ns &&
+		  hop.p99_ns <= hop.p999_ns);
+	cr_expect_gt(hop.window_ns, 0);
+	bookcast_latency(bus, (bookcast_hop *)&part, 2 * sizeof(uint64_t));
+	cr_expect_eq(part.count, 2, "an older program knows less of it");
+	cr_expect_eq(part.after, 7);
+}
+
+BUS_TEST(who_spins_hears_and_notices_the_same)
+{
+	struct gateway *g = begin();
+	const bookcast_message *m;
+	bookcast_spin(bus, 1);
+	for (uint64_t seq = 2; seq <= 20; seq++) {
+		book(g, seq);
+		m = next(5);
+		cr_assert(m != NULL && m->seq == seq, "%lu", (unsigned long)seq);
+	}
+	int64_t begun = test_now_ns();
+	cr_expect_eq(bookcast_recv(bus, 0, &m), BOOKCAST_OK);
+	cr_expect_eq(bookcast_recv(bus, 20, &m), BOOKCAST_OK, "nothing comes");
+	cr_expect_geq(test_now_ns() - begun, 20 * BC_NS_PER_MS);
+	/* The world stands still within one call: three heartbeats are missed in it. */
+	cr_assert_eq(bookcast_recv(bus, 5000, &m), BOOKCAST_MESSAGE);
+	cr_expect_eq(m->state, BOOKCAST_STALE);
+	cr_expect_eq(m->reason, BOOKCAST_REASON_GATEWAY);
+	bookcast_spin(bus, 0);
+	m = next(5);
+	cr_assert(m != NULL, "that it is back");
+	cr_expect_eq(m->state, BOOKCAST_LIVE);
+}
+
 Test(libbookcast, decimals_are_exact_and_doubles_the_nearest)
 {
 	char text[BOOKCAST_DECIMAL_MAX];
