@@ -2,5 +2,5 @@
 #include "bench/scenarios.h"
 
 const struct bench_group *const bench_groups[] = {
-	&bench_decode, &bench_book, &bench_encode, &bench_publish, &bench_line, NULL,
+	&bench_decode, &bench_book, &bench_encode, &bench_publish, &bench_latest, &bench_line, NULL,
 };

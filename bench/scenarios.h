@@ -9,5 +9,6 @@ extern const struct bench_group bench_book;
 extern const struct bench_group bench_encode;
 extern const struct bench_group bench_publish;
 extern const struct bench_group bench_line;
+extern const struct bench_group bench_latest;
 
 #endif

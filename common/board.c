@@ -277,7 +277,7 @@ static void apply_news(struct bc_board *board, const struct bc_gateway_news *new
 /* Its message has just said so; never back in time, since an answer of a cache is a bit old. */
 static void prove(struct board_line *line, bc_mono_time now)
 {
-	if (!bc_state_fit_if_rest(line->state))
+	if (!bc_state_fit_if_rest(line->word.state))
 		return;
 	if (!line->was_proven || now.ns > line->proven.ns)
 		line->proven = now;
@@ -286,11 +286,9 @@ static void prove(struct board_line *line, bc_mono_time now)
 
 static void note_state(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
 {
-	if (bc_state_fit(line->state) && !bc_state_fit(env->state))
+	if (bc_state_fit(line->word.state) && !bc_state_fit(env->state))
 		board_freeze(line, line->gateway->heard);
-	line->state = env->state;
-	line->reason = env->reason;
-	line->since = env->since;
+	line->word = (struct bc_word){ env->state, env->reason, env->since };
 	line->doubted = false;
 	prove(line, now);
 }
@@ -298,36 +296,35 @@ static void note_state(struct board_line *line, const struct bc_envelope *env, b
 static void note_data(struct board_line *line, const struct bc_message *m)
 {
 	const struct bc_envelope *env = &m->envelope;
-	line->exchange_seq = env->exchange_seq;
-	line->ts_exchange = env->ts_exchange;
-	line->ts_recv = env->ts_recv;
+	line->at = (struct bc_place_in_time){ env->exchange_seq, env->ts_exchange, env->ts_recv };
 	if (env->channel == BC_CHANNEL_CANDLE)
 		line->ts_open = m->body.candle.ts_open;
 }
 
-/* Trades of one and the same time. */
-static bool has_higher_id(const struct board_line *line, bc_str id)
+/* The id of the trade that is kept, which points into its payload. */
+static bc_str kept_id(const struct board_line *line)
 {
 	struct bc_message kept;
 	bc_str payload = { line->payload, line->n_payload };
-	return bc_message_decode(payload, &kept, NULL, 0) != BC_OK ||
-	       bc_trade_id_compare(id, kept.body.trade.trade_id) > 0;
+	if (bc_message_decode(payload, &kept, NULL, 0) != BC_OK)
+		return BC_STR("");
+	return kept.body.trade.trade_id;
 }
 
-/* A trade or candle fetched by REST that happened before the one that is kept, or is the very
- * trade. */
 static bool is_history(const struct board_line *line, const struct bc_message *m)
 {
 	const struct bc_envelope *env = &m->envelope;
+	struct bc_happened one = { .ts_exchange = env->ts_exchange };
+	struct bc_happened kept = { .ts_exchange = line->at.ts_exchange, .ts_open = line->ts_open };
 	if (line->n_payload == 0 || (env->flags & BC_FLAG_REST) == 0)
 		return false;
 	if (env->channel == BC_CHANNEL_CANDLE)
-		return m->body.candle.ts_open.ns < line->ts_open.ns;
-	if (env->channel != BC_CHANNEL_TRADE || !bc_wall_known(env->ts_exchange))
-		return false;
-	if (env->ts_exchange.ns == line->ts_exchange.ns)
-		return !has_higher_id(line, m->body.trade.trade_id);
-	return env->ts_exchange.ns < line->ts_exchange.ns;
+		one.ts_open = m->body.candle.ts_open;
+	if (env->channel == BC_CHANNEL_TRADE) {
+		one.trade_id = m->body.trade.trade_id;
+		kept.trade_id = kept_id(line);
+	}
+	return bc_is_history(env->channel, env->flags, &one, &kept);
 }
 
 /* Seen before: it still proves what it says. */

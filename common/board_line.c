@@ -15,23 +15,6 @@ bc_str board_symbol(const struct board_entry *e)
 	return (bc_str){ e->topic + e->n_exchange + 1, e->n_symbol };
 }
 
-/* Gateways publish these again when their symbol enters or leaves the fit states. */
-static bool carries_fitness(enum bc_channel channel)
-{
-	return channel == BC_CHANNEL_BOOK || channel == BC_CHANNEL_BBO ||
-	       channel == BC_CHANNEL_TICKER || channel == BC_CHANNEL_STATE ||
-	       channel == BC_CHANNEL_HEARTBEAT;
-}
-
-static int rank(enum bc_state state)
-{
-	if (bc_state_fit(state))
-		return 3;
-	if (bc_state_fit_if_rest(state))
-		return 2;
-	return state == BC_STATE_DOWN ? 0 : 1;
-}
-
 static const struct board_line *line_of(const struct board_entry *e,
 					const struct bc_gateway *gateway)
 {
@@ -39,20 +22,6 @@ static const struct board_line *line_of(const struct board_entry *e,
 	while (line != NULL && line->gateway != gateway)
 		line = line->next;
 	return line;
-}
-
-/* Who has the word about the line's state: the line's own message, or the symbol's state topic if
- * that is newer. It cannot make a message better that is unfit by its own word: when the data are
- * fit again they are published again. */
-static const struct board_line *speaker(const struct board_entry *e, const struct board_line *line,
-					const struct board_line *symbol)
-{
-	if (symbol == NULL || symbol->since.ns < line->since.ns)
-		return line;
-	if (carries_fitness(e->channel) && !bc_state_fit(line->state) &&
-	    rank(symbol->state) > rank(line->state))
-		return line;
-	return symbol;
 }
 
 static void override(struct board_view *view, enum bc_state state, enum bc_reason reason)
@@ -66,7 +35,8 @@ static struct board_view look(const struct board_entry *e, struct board_line *li
 			      const struct board_entry *states, bc_mono_time now)
 {
 	const struct board_line *symbol = line_of(states, line->gateway);
-	const struct board_line *by = speaker(e, line, symbol);
+	bool theirs = symbol != NULL && bc_symbol_has_word(e->channel, &line->word, &symbol->word);
+	const struct bc_word *by = theirs ? &symbol->word : &line->word;
 	/* Nobody is welcomed with trades: there the symbol's state is what came again. */
 	bool own = bc_channel_welcomed(e->channel) || symbol == NULL;
 	struct board_view view = { .line = line,
@@ -83,26 +53,16 @@ static struct board_view look(const struct board_entry *e, struct board_line *li
 	return view;
 }
 
-/* Of two equally fit ones: the newest exchange sequence, then time. */
-static bool is_newer(const struct board_line *a, const struct board_line *b)
-{
-	if (a->exchange_seq != BC_SEQ_NONE && b->exchange_seq != BC_SEQ_NONE &&
-	    a->exchange_seq != b->exchange_seq)
-		return a->exchange_seq > b->exchange_seq;
-	if (bc_wall_known(a->ts_exchange) && bc_wall_known(b->ts_exchange) &&
-	    a->ts_exchange.ns != b->ts_exchange.ns)
-		return a->ts_exchange.ns > b->ts_exchange.ns;
-	return a->ts_recv.ns > b->ts_recv.ns;
-}
-
 struct board_view board_choose(const struct board_entry *e, const struct board_entry *states,
 			       bc_mono_time now)
 {
 	struct board_view best = { .line = NULL, .state = BC_STATE_DOWN };
 	for (struct board_line *line = e->lines; line != NULL; line = line->next) {
 		struct board_view view = look(e, line, states, now);
-		int order = best.line == NULL ? 1 : rank(view.state) - rank(best.state);
-		if (order > 0 || (order == 0 && is_newer(line, best.line)))
+		int order = best.line == NULL
+				    ? 1
+				    : bc_state_rank(view.state) - bc_state_rank(best.state);
+		if (order > 0 || (order == 0 && bc_is_newer(&line->at, &best.line->at)))
 			best = view;
 	}
 	return best;
@@ -122,7 +82,7 @@ bool board_proven(const struct board_view *view, bc_mono_time *when)
 
 void board_freeze(struct board_line *line, bc_mono_time heard)
 {
-	if (line->doubted || line->is_unlisted || !bc_state_fit(line->state))
+	if (line->doubted || line->is_unlisted || !bc_state_fit(line->word.state))
 		return;
 	if (!line->was_proven || heard.ns > line->proven.ns)
 		line->proven = heard;

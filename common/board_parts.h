@@ -6,6 +6,7 @@
 
 #include "common/board.h"
 #include "common/sequence.h"
+#include "common/standing.h"
 
 #include <uthash.h>
 
@@ -15,11 +16,8 @@ struct board_line {
 	struct bc_gateway *gateway;
 	struct bc_sequence sequence;
 	/* of the newest message */
-	enum bc_state state;
-	enum bc_reason reason;
-	bc_wall_time since;
-	uint64_t exchange_seq;
-	bc_wall_time ts_exchange, ts_recv;
+	struct bc_word word;
+	struct bc_place_in_time at;
 	bc_wall_time ts_open;  /* of a candle */
 	bc_mono_time changed;  /* when its data last changed */
 	bc_mono_time proven;   /* when a message or a frozen heartbeat last said it was true */

@@ -1,5 +1,6 @@
 #include "common/gateways.h"
 
+#include "common/standing.h"
 #include "proto/codec.h"
 
 #include <stdlib.h>
@@ -54,7 +55,7 @@ struct bc_gateway *bc_gateways_at(const struct bc_gateways *set, size_t i)
 bool bc_gateway_gone(const struct bc_gateway *g, bc_mono_time now)
 {
 	return g->replaced || g->state == BC_STATE_DOWN ||
-	       now.ns - g->heard.ns > BC_MISSED_HEARTBEATS * g->interval_ns;
+	       bc_heartbeats_missed(g->heard, g->interval_ns, now);
 }
 
 bool bc_gateway_same_instance(const struct bc_gateway *a, const struct bc_gateway *b)

@@ -191,6 +191,7 @@ void gateway_run(struct gateway *g)
 	while (!g->stopping)
 		uv_run(&g->loop, UV_RUN_DEFAULT);
 	outlet_shut_down(g->outlet, bc_mono_now());
+	gateway_latest_down(g);
 	gateway_heartbeat(g);
 }
 
@@ -242,6 +243,7 @@ bool gateway_close(struct gateway **gateway)
 	control_close(g);
 	gateway_feed_close(g);
 	outlet_free(&g->outlet);
+	gateway_latest_close(g);
 	gateway_bus_close(g); /* waits for its queues, for LINGER at most */
 	if (!loop_close(g))
 		return false; /* the thread will still tell the loop, so it stays where it is */

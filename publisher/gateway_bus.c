@@ -16,12 +16,16 @@
 static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
 {
 	struct gateway *g = self;
-	return bc_filters_topic_open(bc_pub_filters(g->pub), topic, out);
+	bc_status rc = bc_filters_topic_open(bc_pub_filters(g->pub), topic, out);
+	if (rc == BC_OK)
+		gateway_latest_add(g, *out, topic);
+	return rc;
 }
 
 static void topic_close(void *self, uint32_t topic)
 {
 	struct gateway *g = self;
+	gateway_latest_remove(g, topic);
 	bc_filters_topic_close(bc_pub_filters(g->pub), topic);
 }
 
@@ -47,8 +51,16 @@ static bc_wall_time wall_now(void *self)
 bc_status gateway_outlet_open(struct gateway *g)
 {
 	struct outlet_options options = g->settings->outlet;
-	struct outlet_sender sender = { g,          topic_open, topic_close, topic_wanted,
-					topic_send, wall_now };
+	gateway_latest_open(g);
+	const struct outlet_sender sender = {
+		.self = g,
+		.open = topic_open,
+		.close = topic_close,
+		.wanted = topic_wanted,
+		.send = topic_send,
+		.now = wall_now,
+		.said = g->latest == NULL ? NULL : gateway_latest_said,
+	};
 	options.epoch = g->epoch;
 	bc_status rc = outlet_new(&g->outlet, &options, &sender);
 	if (rc != BC_OK)

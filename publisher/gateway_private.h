@@ -8,6 +8,7 @@
 #include "common/bus_pub.h"
 #include "common/bus_rpc.h"
 #include "common/clock.h"
+#include "common/latest.h"
 #include "common/metrics.h"
 #include "common/run_dir.h"
 #include "publisher/resolve.h"
@@ -74,6 +75,10 @@ struct gateway {
 	int ctl_lock;
 	uint64_t ctl_requests;
 
+	struct bc_latest_writer *latest; /* NULL: off, or it could not be */
+	int64_t boot_ahead_ns; /* bc_boot_now() less bc_mono_now(), as of the last heartbeat */
+	bool latest_told;
+
 	struct bc_metrics metrics;
 	struct bc_metrics_server *metrics_server;
 	bool told_systemd;
@@ -96,6 +101,17 @@ void gateway_feed_free(struct gateway *g); /* when the loop has ended */
 bc_status gateway_bus_open(struct gateway *g);
 bc_status gateway_outlet_open(struct gateway *g);
 void gateway_bus_close(struct gateway *g);
+
+/* gateway_latest.c: the newest messages in shared memory; each does nothing where that is off, but
+ * for said(), which is then not to be called */
+void gateway_latest_open(struct gateway *g);
+void gateway_latest_add(struct gateway *g, uint32_t number, bc_str topic);
+void gateway_latest_remove(struct gateway *g, uint32_t number);
+void gateway_latest_said(void *self, bc_mono_time now, uint32_t number,
+			 const struct outlet_said *said);
+void gateway_latest_beat(struct gateway *g);
+void gateway_latest_down(struct gateway *g);
+void gateway_latest_close(struct gateway *g);
 
 /* gateway_status.c */
 bc_status gateway_status_open(struct gateway *g);

@@ -299,6 +299,7 @@ void gateway_heartbeat(struct gateway *g)
 	add_rest(g, &h);
 	add_hops(g, &h, names);
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
+	gateway_latest_beat(g);
 	g->heartbeats++;
 	tell_refused(g);
 	gateway_status_update(g);

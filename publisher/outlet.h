@@ -19,6 +19,14 @@
 
 struct outlet;
 
+/* What a topic has just said. */
+struct outlet_said {
+	const struct bc_envelope *envelope;
+	bc_str trade_id;      /* of a trade */
+	bc_wall_time ts_open; /* of a candle */
+	bc_str payload;       /* empty: nobody wanted it encoded */
+};
+
 struct outlet_sender {
 	void *self;
 	/* A number for a topic, small and unique among those open. BC_ENOMEM, BC_ERANGE. */
@@ -27,6 +35,9 @@ struct outlet_sender {
 	bool (*wanted)(void *self, uint32_t topic); /* does anybody listen? */
 	bc_status (*send)(void *self, uint32_t topic, bc_str payload);
 	bc_wall_time (*now)(void *self); /* for ts_publish */
+	/* Told of each message of a symbol when it has been sent, or was due and not wanted; NULL:
+	 * nobody is. */
+	void (*said)(void *self, bc_mono_time now, uint32_t topic, const struct outlet_said *said);
 };
 
 struct outlet_options {
@@ -37,6 +48,7 @@ struct outlet_options {
 	uint32_t levels;     /* a side */
 	bool own_bbo;        /* the exchange has a bbo channel; else it is the top of the book */
 	int64_t interval_ns; /* between two books (bbos, tickers) of a symbol; 0: every change */
+	bool encode_all;     /* also what nobody wants: for said() */
 };
 
 /* BC_EINVAL: exchange or instance make no topic. The caller owns *out. */

@@ -107,10 +107,9 @@ static void on_trade(struct outlet *o, bc_mono_time now, struct subject *subject
 	struct slot *slot = slot_of(subject, BC_CHANNEL_TRADE, 0);
 	if (slot == NULL)
 		return;
-	(void)now; /* trades are never conflated */
 	struct value value = { .body.trade = event->body.trade };
 	take_envelope(&value, event, received);
-	slot_say(o, slot, &value);
+	slot_say(o, slot, &value, now); /* trades are never conflated */
 }
 
 static void on_ticker(struct outlet *o, bc_mono_time now, struct subject *subject,
@@ -135,12 +134,12 @@ static bool is_past(const struct slot *slot, const struct bc_event *event)
 
 /* It goes out as what it is, and is not kept. The newest one follows in this turn, once however
  * many past ones there are, so that it stays what the topic said last. */
-static void say_past(struct outlet *o, struct slot *slot, const struct bc_event *event,
-		     bc_wall_time received)
+static void say_past(struct outlet *o, bc_mono_time now, struct slot *slot,
+		     const struct bc_event *event, bc_wall_time received)
 {
 	struct value value = { .body.candle = event->body.candle };
 	take_envelope(&value, event, received);
-	slot_say(o, slot, &value);
+	slot_say(o, slot, &value, now);
 	if (!slot->overtaken.in)
 		list_append(&o->overtaken, slot);
 }
@@ -154,7 +153,7 @@ static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subjec
 	if (slot == NULL)
 		return;
 	if (is_past(slot, event)) {
-		say_past(o, slot, event, received);
+		say_past(o, now, slot, event, received);
 		return;
 	}
 	if (slot->pending &&

@@ -125,9 +125,10 @@ struct slot *slot_of(struct subject *subject, enum bc_channel channel, enum bc_i
 struct value *slot_next(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now);
-void slot_say(struct outlet *o, struct slot *slot, struct value *value);
+void slot_say(struct outlet *o, struct slot *slot, struct value *value, bc_mono_time now);
 void slot_repeat(struct outlet *o, struct slot *slot, bc_mono_time now);
-void slot_send(struct outlet *o, struct slot *slot, const struct value *value, uint32_t flags);
+void slot_send(struct outlet *o, struct slot *slot, const struct value *value, bc_mono_time now,
+	       uint32_t flags);
 void overtaken_turn(struct outlet *o, bc_mono_time now);
 void paced_turn(struct outlet *o, bc_mono_time now);
 bc_mono_time paced_deadline(const struct outlet *o);

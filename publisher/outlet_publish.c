@@ -31,7 +31,21 @@ bc_status buffer_reserve(struct outlet *o)
 
 /* ------------------------------------------------------------------ on to the bus */
 
-void slot_send(struct outlet *o, struct slot *slot, const struct value *value, uint32_t flags)
+static void tell(struct outlet *o, bc_mono_time now, const struct slot *slot,
+		 const struct bc_envelope *envelope, const struct value *value, bc_str payload)
+{
+	struct outlet_said said = { .envelope = envelope, .payload = payload };
+	if (o->out.said == NULL || slot->subject == &o->gateway)
+		return;
+	if (slot->channel == BC_CHANNEL_TRADE)
+		said.trade_id = value->body.trade.trade_id;
+	else if (slot->channel == BC_CHANNEL_CANDLE)
+		said.ts_open = value->body.candle.ts_open;
+	o->out.said(o->out.self, now, slot->topic, &said);
+}
+
+void slot_send(struct outlet *o, struct slot *slot, const struct value *value, bc_mono_time now,
+	       uint32_t flags)
 {
 	struct bc_message *m = &o->scratch;
 	size_t n;
@@ -40,16 +54,20 @@ void slot_send(struct outlet *o, struct slot *slot, const struct value *value, u
 	memcpy(&m->body, &value->body, sizeof value->body);
 	if (bc_message_encode(m, o->buffer, o->buffer_cap, &n) != BC_OK) {
 		o->count.encode_failures++;
+		tell(o, now, slot, &m->envelope, value, BC_STR(""));
 		return;
 	}
 	o->count.encoded++;
 	o->count.bytes += n;
-	if (o->out.send(o->out.self, slot->topic, (bc_str){ (const char *)o->buffer, n }) != BC_OK)
+	const bc_str payload = { (const char *)o->buffer, n };
+	if (o->out.send(o->out.self, slot->topic, payload) != BC_OK)
 		o->count.send_failures++;
+	tell(o, now, slot, &m->envelope, value, payload);
 }
 
 /* Gives the value its number and the state its subject has now, and sends it if wanted. */
-static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *value)
+static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *value,
+			   bc_mono_time now)
 {
 	const struct subject *subject = slot->subject;
 	struct bc_envelope *e = &value->envelope;
@@ -67,14 +85,16 @@ static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *va
 	if (!value->said)
 		outlet_hop_published(&o->hops, e);
 	value->said = true;
-	if (o->out.wanted(o->out.self, slot->topic))
-		slot_send(o, slot, value, 0);
+	if (o->opt.encode_all || o->out.wanted(o->out.self, slot->topic))
+		slot_send(o, slot, value, now, 0);
+	else
+		tell(o, now, slot, e, value, BC_STR(""));
 }
 
 /* A message that is not kept: a trade. */
-void slot_say(struct outlet *o, struct slot *slot, struct value *value)
+void slot_say(struct outlet *o, struct slot *slot, struct value *value, bc_mono_time now)
 {
-	stamp_and_send(o, slot, value);
+	stamp_and_send(o, slot, value, now);
 }
 
 static bool is_paced(const struct outlet *o, const struct slot *slot)
@@ -92,7 +112,7 @@ void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now)
 	slot->has = true;
 	welcome_forget(o, slot);
 	list_remove(&o->overtaken, slot);
-	stamp_and_send(o, slot, &slot->values[slot->shown]);
+	stamp_and_send(o, slot, &slot->values[slot->shown], now);
 	slot->published_at = now;
 	if (is_paced(o, slot)) {
 		list_remove(&o->paced, slot);

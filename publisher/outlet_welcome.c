@@ -30,7 +30,7 @@ static void welcome(struct outlet *o, struct slot *slot, bc_mono_time now)
 	if (!o->out.wanted(o->out.self, slot->topic))
 		return; /* gone again */
 	o->count.welcomes++;
-	slot_send(o, slot, &slot->values[slot->shown], BC_FLAG_WELCOME);
+	slot_send(o, slot, &slot->values[slot->shown], now, BC_FLAG_WELCOME);
 }
 
 bool welcome_turn(struct outlet *o, bc_mono_time now)

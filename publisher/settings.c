@@ -351,5 +351,10 @@ void settings_read(const struct bc_config *c, struct settings *out)
 	read_url(c, BC_KEY_WS_URL, x->ws_url, BC_URL_WS, &out->ws);
 	read_url(c, BC_KEY_REST_URL, x->rest_url, BC_URL_HTTP, &out->rest);
 	snprintf(out->pub_name, sizeof out->pub_name, "%s.%s.pub", x->id, out->outlet.instance);
+	const char *latest = bc_config_text(c, BC_KEY_LATEST);
+	out->latest = strcmp(latest, "off") != 0;
+	out->outlet.encode_all = strcmp(latest, "all") == 0;
+	snprintf(out->latest_name, sizeof out->latest_name, "%s.%s.latest", x->id,
+		 out->outlet.instance);
 	snprintf(out->ctl_name, sizeof out->ctl_name, "%s.%s.ctl", x->id, out->outlet.instance);
 }

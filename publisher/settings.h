@@ -25,7 +25,9 @@ struct settings {
 	const char *ca_file;      /* NULL: the system's store */
 	size_t max_message_bytes; /* 0: the line's own */
 	bool compression;
+	bool latest; /* is the file of that name to be written? */
 	char pub_name[SETTINGS_NAME_MAX], ctl_name[SETTINGS_NAME_MAX];
+	char latest_name[SETTINGS_NAME_MAX];
 };
 
 /* The gateway's rules beyond type and range; for bc_config_load(). */

@@ -7,6 +7,7 @@
 #include "common/version.h"
 #include "proto/codec.h"
 #include "subscribers/libbookcast/client.h"
+#include "subscribers/libbookcast/latest.h"
 #include "subscribers/libbookcast/present.h"
 
 #include <assert.h>
@@ -24,11 +25,16 @@ static_assert(BOOKCAST_UNKNOWN == BC_TIME_UNKNOWN && BOOKCAST_NEVER == BC_AGE_NE
 static_assert(BOOKCAST_STATE == (int)BC_CHANNEL_STATE && BOOKCAST_DOWN == (int)BC_STATE_DOWN &&
 		      BOOKCAST_REASON_GATEWAY == (int)BC_REASON_GATEWAY &&
 		      BOOKCAST_FLAG_LOCKED == (int)BC_FLAG_LOCKED &&
-		      BOOKCAST_SELL == (int)BC_SIDE_SELL && BOOKCAST_FROM_HERE == (int)BC_FROM_HERE,
+		      BOOKCAST_SELL == (int)BC_SIDE_SELL &&
+		      BOOKCAST_FROM_HERE == (int)BC_FROM_HERE &&
+		      BOOKCAST_FROM_MEMORY == (int)BC_FROM_MEMORY,
 	      "the numbers of the wire");
 
 struct bookcast {
 	struct bc_client *client;
+	struct latest *latest; /* NULL: the cache, and so the gateways, may be elsewhere */
+	uint64_t n_from_memory;
+	bc_mono_time silent_until; /* the cache has just not answered */
 	struct presentation presentation;
 	char error[256];
 	struct bc_message message; /* of an answer of the cache */
@@ -76,6 +82,22 @@ static bc_status default_cache(char *out, size_t cap)
 	return n > 0 && (size_t)n < cap ? BC_OK : BC_EINVAL;
 }
 
+/* "ipc:///run/bookcast/cache.rpc": the gateways of that run directory are on this machine. */
+static bc_status open_latest(bookcast *bus, const char *cache)
+{
+	static const char scheme[] = "ipc://";
+	const char *off = getenv("BOOKCAST_LATEST");
+	const char *path = cache + sizeof scheme - 1, *end;
+	char dir[BC_PATH_MAX];
+	if (strncmp(cache, scheme, sizeof scheme - 1) != 0 || (end = strrchr(path, '/')) == NULL ||
+	    end == path || (size_t)(end - path) >= sizeof dir ||
+	    (off != NULL && strcmp(off, "off") == 0))
+		return BC_OK;
+	memcpy(dir, path, (size_t)(end - path));
+	dir[end - path] = '\0';
+	return latest_new(&bus->latest, dir);
+}
+
 bookcast *bookcast_connect(const char *cache)
 {
 	char endpoint[256];
@@ -88,8 +110,10 @@ bookcast *bookcast_connect(const char *cache)
 	if (rc == BC_OK)
 		rc = bc_client_new(&bus->client, cache);
 	if (rc == BC_OK)
+		rc = open_latest(bus, cache);
+	if (rc == BC_OK)
 		return bus;
-	free(bus);
+	bookcast_close(&bus);
 	errno = rc == BC_ENOMEM ? ENOMEM : EINVAL;
 	return NULL;
 }
@@ -98,7 +122,9 @@ void bookcast_close(bookcast **bus)
 {
 	if (bus == NULL || *bus == NULL)
 		return;
-	bc_client_free(&(*bus)->client);
+	if ((*bus)->client != NULL)
+		bc_client_free(&(*bus)->client);
+	latest_free(&(*bus)->latest);
 	present_free(&(*bus)->presentation);
 	for (size_t i = 0; i < (*bus)->cap_events; i++)
 		present_free(&(*bus)->events[i]);
@@ -201,40 +227,112 @@ static int fail_status(bookcast *bus, enum bc_board_status status, const char *t
 	return fail(bus, BOOKCAST_ENODATA, "%s has no data yet", topic);
 }
 
+/* ---- what is in the gateways' memory ---- */
+
+/* The topic, if it can be one in memory: a symbol in the exchange's own spelling. What is found
+ * there is a good topic, so nothing else needs to be checked. */
+static bool plain_topic(const char *exchange, const char *symbol, const char *channel,
+			char out[BC_TOPIC_MAX + 1], bc_str *topic, bc_str *of)
+{
+	if (exchange == NULL || symbol == NULL || channel == NULL)
+		return false;
+	size_t n_exchange = strlen(exchange), n_symbol = strlen(symbol),
+	       n_channel = strlen(channel);
+	if (n_exchange > BC_TOPIC_MAX || n_symbol > BC_TOPIC_MAX || n_channel > BC_TOPIC_MAX ||
+	    n_exchange + n_symbol + n_channel + 2 > BC_TOPIC_MAX ||
+	    memchr(exchange, '.', n_exchange) != NULL || memchr(channel, '.', n_channel) != NULL ||
+	    memchr(symbol, '/', n_symbol) != NULL)
+		return false;
+	char *p = out;
+	memcpy(p, exchange, n_exchange);
+	p += n_exchange;
+	*p++ = '.';
+	memcpy(p, symbol, n_symbol);
+	p += n_symbol;
+	*p++ = '.';
+	memcpy(p, channel, n_channel + 1);
+	*topic = (bc_str){ out, n_exchange + n_symbol + n_channel + 2 };
+	*of = (bc_str){ out, n_exchange };
+	return true;
+}
+
+/* BC_OK: the answer is there; BC_EAGAIN: to be given if the cache is silent. */
+static bc_status read_memory(bookcast *bus, const char *exchange, const char *symbol,
+			     const char *channel, char text[BC_TOPIC_MAX + 1], bc_str *topic,
+			     struct bc_board_answer *answer)
+{
+	bc_str of;
+	if (bus->latest == NULL || !plain_topic(exchange, symbol, channel, text, topic, &of) ||
+	    bc_client_follows(bus->client, *topic))
+		return BC_ENOTFOUND;
+	bc_mono_time now = bc_boot_now();
+	bc_status rc = latest_get(bus->latest, of, *topic, now, answer);
+	if (rc == BC_EAGAIN && now.ns < bus->silent_until.ns)
+		rc = BC_OK;
+	bus->n_from_memory += rc == BC_OK;
+	return rc;
+}
+
+/* The cache was asked and did not answer: what memory says, though it is not fit. */
+static int instead_of_cache(bookcast *bus)
+{
+	bus->silent_until.ns = bc_boot_now().ns + ASK_WITHIN;
+	bus->n_from_memory++;
+	return BOOKCAST_OK;
+}
+
+/* ---- the newest message of a topic ---- */
+
 typedef bc_status ask_fn(struct bc_client *client, bc_str topic, int64_t timeout_ns,
 			 struct bc_board_answer *answer);
 
-static int find(bookcast *bus, ask_fn *ask, const char *exchange, const char *symbol,
-		const char *channel, char text[BC_TOPIC_MAX + 1], bc_str *topic,
-		struct bc_board_answer *answer)
+struct asked {
+	char text[BC_TOPIC_MAX + 1];
+	bc_str topic;
+	struct bc_board_answer answer;
+	enum bc_client_source source;
+};
+
+static int find(bookcast *bus, ask_fn *ask, bool payload, const char *exchange, const char *symbol,
+		const char *channel, struct asked *a)
 {
-	int result = topic_of(bus, exchange, symbol, channel, text, topic);
+	a->source = BC_FROM_MEMORY;
+	a->answer.payload.n = 0;
+	bc_status here =
+		read_memory(bus, exchange, symbol, channel, a->text, &a->topic, &a->answer);
+	bool enough = here != BC_ENOTFOUND && (!payload || a->answer.payload.n > 0);
+	if (here == BC_OK && enough)
+		return BOOKCAST_OK;
+	int result = topic_of(bus, exchange, symbol, channel, a->text, &a->topic);
 	if (result != BOOKCAST_OK)
 		return result;
-	bc_status rc = ask(bus->client, *topic, ASK_WITHIN, answer);
+	const struct bc_board_answer memory = a->answer;
+	bc_status rc = ask(bus->client, a->topic, ASK_WITHIN, &a->answer);
+	if (rc != BC_OK && enough) {
+		a->answer = memory;
+		return instead_of_cache(bus);
+	}
 	if (rc != BC_OK)
 		return fail_as(bus, rc);
-	return answer->status == BC_BOARD_OK ? BOOKCAST_OK : fail_status(bus, answer->status, text);
+	a->source = bc_client_follows(bus->client, a->topic) ? BC_FROM_GATEWAY : BC_FROM_CACHE;
+	return a->answer.status == BC_BOARD_OK ? BOOKCAST_OK
+					       : fail_status(bus, a->answer.status, a->text);
 }
 
 int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
 		    const bookcast_message **message)
 {
-	char text[BC_TOPIC_MAX + 1];
-	bc_str topic;
-	struct bc_board_answer answer;
-	int result = find(bus, bc_client_get, exchange, symbol, channel, text, &topic, &answer);
+	struct asked a;
+	int result = find(bus, bc_client_get, true, exchange, symbol, channel, &a);
 	if (result != BOOKCAST_OK)
 		return result;
-	bc_status rc = bc_message_decode(answer.payload, &bus->message, bus->levels, MAX_LEVELS);
-	struct bc_client_event event = { .source = bc_client_follows(bus->client, topic)
-							   ? BC_FROM_GATEWAY
-							   : BC_FROM_CACHE,
-					 .topic = topic,
+	bc_status rc = bc_message_decode(a.answer.payload, &bus->message, bus->levels, MAX_LEVELS);
+	struct bc_client_event event = { .source = a.source,
+					 .topic = a.topic,
 					 .message = &bus->message,
-					 .state = answer.state,
-					 .reason = answer.reason,
-					 .since = answer.since };
+					 .state = a.answer.state,
+					 .reason = a.answer.reason,
+					 .since = a.answer.since };
 	if (rc == BC_OK)
 		rc = present(&bus->presentation, &event);
 	if (rc != BC_OK)
@@ -246,14 +344,12 @@ int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol, con
 int bookcast_state(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
 		   bookcast_condition *condition)
 {
-	char text[BC_TOPIC_MAX + 1];
-	bc_str topic;
-	struct bc_board_answer answer;
-	int result = find(bus, bc_client_state, exchange, symbol, channel, text, &topic, &answer);
+	struct asked a;
+	int result = find(bus, bc_client_state, false, exchange, symbol, channel, &a);
 	if (result != BOOKCAST_OK)
 		return result;
-	*condition = (bookcast_condition){ (int)answer.state, (int)answer.reason, answer.since.ns,
-					   answer.age_ns, answer.proven_ns };
+	*condition = (bookcast_condition){ (int)a.answer.state, (int)a.answer.reason,
+					   a.answer.since.ns, a.answer.age_ns, a.answer.proven_ns };
 	return BOOKCAST_OK;
 }
 
@@ -394,7 +490,8 @@ void bookcast_stats(const bookcast *bus, bookcast_counters *counters, size_t siz
 				  .duplicates = c->duplicates,
 				  .unreadable = s->bad,
 				  .questions = c->questions,
-				  .unanswered = c->unanswered };
+				  .unanswered = c->unanswered,
+				  .from_memory = bus->n_from_memory };
 	bc_mono_time now = bc_boot_now();
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);

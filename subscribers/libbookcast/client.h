@@ -16,8 +16,9 @@ struct bc_client;
 
 enum bc_client_source {
 	BC_FROM_GATEWAY,
-	BC_FROM_CACHE, /* a repair, or the first one of a late joiner */
-	BC_FROM_HERE,  /* what is known of the topic once more: its fitness has changed since */
+	BC_FROM_CACHE,  /* a repair, or the first one of a late joiner */
+	BC_FROM_HERE,   /* what is known of the topic once more: its fitness has changed since */
+	BC_FROM_MEMORY, /* read in the gateway's memory, latest.h; never an event of the client's */
 };
 
 struct bc_client_event {

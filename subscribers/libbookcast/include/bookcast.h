@@ -98,7 +98,8 @@ enum { BOOKCAST_BUY = 1, BOOKCAST_SELL = 2 }; /* sides of a trade, the taker's; 
 enum { /* where a message came from */
        BOOKCAST_FROM_GATEWAY = 0,
        BOOKCAST_FROM_CACHE = 1, /* a repair, or the first one of a late joiner */
-       BOOKCAST_FROM_HERE = 2   /* the message before once more: its state has changed since */
+       BOOKCAST_FROM_HERE = 2,  /* the message before once more: its state has changed since */
+       BOOKCAST_FROM_MEMORY = 3 /* bookcast_latest() found it in the gateway's memory */
 };
 
 typedef struct bookcast_decimal {
@@ -181,6 +182,8 @@ typedef struct bookcast_counters {
 	uint64_t unreadable;
 	uint64_t gateways, gone;        /* known now; of them without heartbeats */
 	uint64_t questions, unanswered; /* to the cache */
+	uint64_t from_memory; /* bookcast_latest(), _state(), _fit() that found it in the gateway's
+			       */
 } bookcast_counters;
 
 typedef struct bookcast bookcast; /* a connection to the bus */
@@ -209,8 +212,14 @@ BOOKCAST_API int bookcast_unsubscribe(bookcast *bus, const char *exchange, const
  * been received. */
 BOOKCAST_API int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **message);
 
-/* The newest message of a topic. What is not subscribed is asked of the cache (at most 1 s):
- * BOOKCAST_ENOTFOUND, BOOKCAST_ENODATA, BOOKCAST_ENOANSWER. */
+/* The newest message of a topic. What is not subscribed is read in the memory of its gateway, if
+ * that is on this machine (the cache's endpoint is ipc://<run-dir>/cache.rpc), keeps it (its key
+ * `latest`; "listened", the default, leaves out what nobody has subscribed to, the cache included)
+ * and it is fit: less than a microsecond, without a system call. Otherwise the cache is asked (at
+ * most 1 s), which answers the same where both know: BOOKCAST_ENOTFOUND, BOOKCAST_ENODATA,
+ * BOOKCAST_ENOANSWER; what a gateway left and is not fit is given where the cache is silent. A
+ * unified name always costs a question. BOOKCAST_LATEST=off in the environment: always the cache.
+ * The run directory's owner is trusted: he could end us by cutting the mapped file short. */
 BOOKCAST_API int bookcast_latest(bookcast *bus, const char *exchange, const char *symbol,
 				 const char *channel, const bookcast_message **message);
 
