@@ -27,6 +27,10 @@ static const struct bench_scenario scenarios[] = {
 	  "finding a topic, its state, ages, checking the request", line_run_cache },
 	{ "line.late-join", "from connecting until all books are held, while nothing is published",
 	  NULL, NULL, line_run_join },
+	{ "line.ccxt", "CPU of the whole gateway a message, beside ccxt pro on the same frames",
+	  "node and ccxt's watchOrderBook(), the version of tests/bench/ccxt/package-lock.json",
+	  "exact numbers, checks, a bus: its caller, in process, is its only subscriber",
+	  line_run_ccxt },
 };
 
 const struct bench_group bench_line = { "line", "Frame to subscriber", scenarios,

@@ -41,9 +41,10 @@ int64_t line_mark_of(bc_decimal quantity); /* 0: it is none */
 /* ------------------------------------------------------------------ what is asked for */
 
 enum line_contender {
-	LINE_GATEWAY, /* bookcast-gateway beside this program, or BOOKCAST_BENCH_GATEWAY */
-	LINE_FLOOR,   /* floor_gateway.c */
-	LINE_BARE_PUB /* a PUB socket that sends ready messages; there is no exchange */
+	LINE_GATEWAY,  /* bookcast-gateway beside this program, or BOOKCAST_BENCH_GATEWAY */
+	LINE_FLOOR,    /* floor_gateway.c */
+	LINE_BARE_PUB, /* a PUB socket that sends ready messages; there is no exchange */
+	LINE_CCXT      /* tests/bench/ccxt/watch.js; there are no ears */
 };
 
 enum line_ear {
@@ -157,8 +158,8 @@ pid_t line_fork(const char *name, void (*fn)(const struct line_child *),
 		const struct line_child *c);
 /* Removes the directory when *hold is closed, or this process and all its children are gone. */
 pid_t line_janitor(const char *dir, int *hold);
-/* Starts a program beside this one. Its stdout up to the first newline goes to line[cap] (NULL: do
- * not wait), its stderr to a file in dir. -1: why says what it said. */
+/* Starts a program beside this one, or of a path. Its stdout up to the first newline goes to
+ * line[cap] (NULL: do not wait), its stderr to a file in dir. -1: why says what it said. */
 pid_t line_exec(const char *const *argv, const char *dir, char *line, size_t cap, char *why);
 void line_stop(pid_t *pid); /* SIGTERM, then SIGKILL after a second; 0 is fine */
 bool line_alive(pid_t pid);

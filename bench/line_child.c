@@ -118,10 +118,13 @@ pid_t line_exec(const char *const *argv, const char *dir, char *line, size_t cap
 	char path[LINE_PATH_MAX], errors[LINE_PATH_MAX + 16];
 	int out[2];
 	pid_t parent = getpid();
-	bench_program(argv[0], path, sizeof path);
+	if (strchr(argv[0], '/') != NULL)
+		snprintf(path, sizeof path, "%s", argv[0]);
+	else
+		bench_program(argv[0], path, sizeof path);
 	if (other != NULL && strcmp(argv[0], "bookcast-gateway") == 0)
 		snprintf(path, sizeof path, "%s", other);
-	snprintf(errors, sizeof errors, "%s/%s.stderr", dir, argv[0]);
+	snprintf(errors, sizeof errors, "%s/%s.stderr", dir, basename(argv[0]));
 	if (pipe2(out, O_CLOEXEC) != 0) {
 		snprintf(why, LINE_WHY_MAX, "no pipe: %s", strerror(errno));
 		return -1;

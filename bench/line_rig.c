@@ -124,6 +124,45 @@ static bool start_floor(struct line_rig *r)
 	return true;
 }
 
+/* Its result will be in this file. */
+void line_ccxt_result(const struct line_rig *r, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s/ccxt.json", r->dir);
+}
+
+static bool start_ccxt(struct line_rig *r)
+{
+	const char *home = getenv(LINE_CCXT_HOME);
+	char url[64], warm[32], n[32], script[LINE_PATH_MAX], result[LINE_PATH_MAX], ready[64];
+	char modules[LINE_PATH_MAX];
+	snprintf(url, sizeof url, "%s://localhost:%d/websocket/v1", r->plan->tls ? "wss" : "ws",
+		 r->shared->port);
+	snprintf(warm, sizeof warm, "%llu", (unsigned long long)r->plan->n_warm);
+	snprintf(n, sizeof n, "%llu", (unsigned long long)r->plan->n);
+	snprintf(script, sizeof script, "%s/watch.js", home);
+	snprintf(modules, sizeof modules, "%s/node_modules", home);
+	line_ccxt_result(r, result, sizeof result);
+	setenv("NODE_PATH", modules, 1);
+	setenv("NODE_EXTRA_CA_CERTS", r->shared->ca_file, 1);
+	const char *argv[] = { "/usr/bin/env", "node", script, url, warm, n, result, NULL };
+	r->contender = line_exec(argv, r->dir, ready, sizeof ready, r->why);
+	return r->contender > 0;
+}
+
+static bool start_contender(struct line_rig *r)
+{
+	switch (r->plan->contender) {
+	case LINE_GATEWAY:
+		return start_gateway(r);
+	case LINE_CCXT:
+		return start_ccxt(r);
+	case LINE_FLOOR:
+	case LINE_BARE_PUB:
+		return start_floor(r);
+	}
+	return false;
+}
+
 static bool start(struct line_rig *r)
 {
 	const struct timespec moment = { 0, 200000 };
@@ -134,11 +173,12 @@ static bool start(struct line_rig *r)
 			if (r->shared->failed || line_now() > end)
 				return line_rig_failed(r, "the exchange does not start");
 	}
-	if (!(r->plan->contender == LINE_GATEWAY ? start_gateway(r) : start_floor(r)))
+	if (!start_contender(r))
 		return false;
 	if (r->plan->ear == LINE_EAR_LIBRARY)
 		r->directory = line_fork("bench-directory", directory_main, &r->child);
-	r->ears = line_fork("bench-ears", ear_main, &r->child);
+	if (r->plan->n_ears > 0)
+		r->ears = line_fork("bench-ears", ear_main, &r->child);
 	return r->plan->contender == LINE_BARE_PUB ||
 	       line_rig_wait(r, &r->shared->subscribed,
 			     "the exchange was not asked for all symbols");

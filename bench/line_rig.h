@@ -26,4 +26,8 @@ bool line_rig_warm_up(struct line_rig *r);
 bool line_rig_wait(struct line_rig *r, const _Atomic bool *condition, const char *what);
 bool line_rig_failed(struct line_rig *r, const char *what); /* keeps the first reason; false */
 
+/* Environment: the directory of tests/bench/ccxt/install, with watch.js beside node_modules. */
+#define LINE_CCXT_HOME "BOOKCAST_BENCH_CCXT"
+void line_ccxt_result(const struct line_rig *r, char *out, size_t cap); /* a file, once it ends */
+
 #endif

@@ -52,6 +52,8 @@ class LineTest(unittest.TestCase):
         rows = [line for line in lines if line["type"] == "row"]
         self.assertEqual({row["scenario"] for row in rows}, names)
         for row in rows:
+            if row["note"] and row["value"] is None:  # left out, and the note says why
+                continue
             self.assertGreater(row["value"], 0, row)
             if row["floor_name"] is not None:
                 self.assertGreater(row["floor"], 0, row)
