@@ -202,31 +202,6 @@ static size_t escape_length(const char *p, const char *end)
 	return unicode_escape(p + 2, end, &n) < 0 ? 0 : 2 + n;
 }
 
-/* Bytes at p that stand for themselves: no quote, backslash, control character, nor above ASCII.
- * Eight at a time; the carry of a borrow only spoils bytes after the first that is found. */
-static const char *skip_plain(const char *p, const char *end)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-
-	while (end - p >= 8) {
-		uint64_t bytes, quote, backslash, special;
-		memcpy(&bytes, p, sizeof bytes);
-		quote = bytes ^ ones * '"';
-		backslash = bytes ^ ones * '\\';
-		special = ((bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes) &
-			  ones * 0x80;
-		if (special != 0)
-			return p + ((unsigned)__builtin_ctzll(special) >> 3);
-		p += 8;
-	}
-#endif
-	while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
-	       (unsigned char)*p < 0x80)
-		p++;
-	return p;
-}
-
 bool bc_cursor_string(struct bc_cursor *j, bc_str *raw)
 {
 	const char *p, *begin;
@@ -237,7 +212,8 @@ bool bc_cursor_string(struct bc_cursor *j, bc_str *raw)
 		return false;
 	begin = j->p + 1;
 	j->escaped = false;
-	for (p = skip_plain(begin, j->end); p == j->end || *p != '"'; p = skip_plain(p, j->end)) {
+	for (p = bc_json_plain_text(begin, j->end); p == j->end || *p != '"';
+	     p = bc_json_plain_text(p, j->end)) {
 		size_t n = 1;
 		if (p == j->end)
 			return fail(j, p, "string cut off");
@@ -429,14 +405,17 @@ static bool plain_decimal(struct bc_cursor *j, bc_decimal *out)
 
 bc_status bc_cursor_decimal(struct bc_cursor *j, bc_decimal *out, bc_str *token)
 {
+	bc_decimal plain;
 	bc_str text;
-
 	const char *after;
 
 	skip_space(j);
 	text.p = j->p;
-	after = bc_json_plain_at(j->p, j->end, out);
-	if (after != NULL && *after != '.' && (*after | 0x20) != 'e') {
+	after = bc_json_plain_at(j->p, j->end, &plain);
+	if (after != NULL && (*after | 0x20) == 'e')
+		after = bc_json_exponent_at(after, j->end, &plain);
+	if (after != NULL && *after != '.') {
+		*out = plain;
 		j->p = after;
 		if (token != NULL)
 			*token = (bc_str){ text.p, (size_t)(after - text.p) };

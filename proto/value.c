@@ -39,20 +39,6 @@ bool bc_str_starts(bc_str a, bc_str prefix)
 	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
-char bc_ascii_lower(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c - 'A' + 'a');
-	return c;
-}
-
-char bc_ascii_upper(char c)
-{
-	if (c >= 'a' && c <= 'z')
-		return (char)(c - 'a' + 'A');
-	return c;
-}
-
 /* Length of the UTF-8 sequence at p, 0 if there is none within `left` bytes (RFC 3629, section 4:
  * no overlong form, no surrogate, nothing above U+10FFFF). */
 static size_t utf8_sequence(const unsigned char *p, size_t left)

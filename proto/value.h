@@ -48,8 +48,15 @@ bool bc_str_equal(bc_str a, bc_str b);
 bool bc_str_is(bc_str a, const char *text);
 bool bc_str_starts(bc_str a, bc_str prefix);
 bool bc_utf8_valid(const char *bytes, size_t n); /* RFC 3629; NUL is valid UTF-8 */
-char bc_ascii_lower(char c); /* in any locale; of A to Z alone, so UTF-8 stays what it is */
-char bc_ascii_upper(char c);
+/* In any locale; of A to Z alone, so UTF-8 stays what it is. */
+static inline char bc_ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+static inline char bc_ascii_upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
 
 /* value = mantissa * 10^exponent. Never a double, never rounded.
  * A normal decimal has no trailing zeros in its mantissa; zero is 0 * 10^0. Mantissas lie in

@@ -14,6 +14,7 @@
 #ifndef BC_BINANCE_H
 #define BC_BINANCE_H
 
+#include "common/json_scan.h"
 #include "publisher/exchanges/fields.h"
 
 /* Levels a side of one message: twice the deepest snapshot; a change of 856 was the largest seen.
@@ -84,10 +85,12 @@ struct binance {
 	bool aggregated, partial;
 	const struct binance_speed *speed;
 
+	bool (*read_usual)(struct binance *b, const char *bytes, size_t n); /* see below */
 	struct bc_reader reader;
 	const struct binance_kind *kind; /* of the object being read */
 	bc_str stream;                   /* of the frame being read; empty: it has none */
 	struct binance_message m;
+	char pad[BC_SCAN_PAD];
 	char stream_text[2 * BC_TEXT_MAX], symbol_text[BC_TEXT_MAX];
 	char unified[3 * BC_TEXT_MAX + 16];
 	bc_level bids[BINANCE_MAX_LEVELS], asks[BINANCE_MAX_LEVELS];
@@ -105,6 +108,7 @@ struct binance_kind {
 /* What a stream carries, by its name, and what an object is by its `e`; NULL: unknown. A kind whose
  * object is BINANCE_NONE is known and not ours. */
 const struct binance_kind *binance_stream_kind(bc_str stream);
+const struct binance_kind *binance_kind_of(bc_str word, bc_str tail); /* of a split name */
 const struct binance_kind *binance_event_kind(bc_str event);
 extern const struct binance_kind binance_control_kind, binance_bare_bbo_kind,
 	binance_aggregated_kind;
@@ -128,6 +132,11 @@ bc_status binance_take_back(void *state, const struct bc_subscription *gone, siz
 bc_status binance_rest_path(void *state, const struct bc_rest_query *query, char *out, size_t cap,
 			    size_t *len);
 bc_status binance_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink);
+
+/* Reads a combined frame in its usual spelling: sets stream, kind and what the kind's tell() looks
+ * at, but for a symbol the stream alone names. False: anything else; what was set means nothing. */
+bool binance_read_usual(struct binance *b, const char *bytes, size_t n);
+bool binance_read_usual_wide(struct binance *b, const char *bytes, size_t n); /* if it runs here */
 
 /* A symbol is upper case without separators; digits may come first, and beyond ASCII anything may
  * be in it. `more`: characters a market allows besides. */

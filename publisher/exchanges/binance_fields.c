@@ -7,13 +7,13 @@
  * too close to the end of the text, or is wrong. */
 static inline const char *usual_level(const char *p, const char *end, bc_level *out)
 {
-	if (end - p < 2 || p[0] != '[' || p[1] != '"')
+	if (end - p < 4 || p[0] != '[' || p[1] != '"')
 		return NULL;
 	p = bc_json_plain_at(p + 2, end, &out->price);
-	if (p == NULL || p[0] != '"' || p[1] != ',' || p[2] != '"')
+	if (p == NULL || end - p < 4 || memcmp(p, "\",\"", 3) != 0)
 		return NULL;
 	p = bc_json_plain_at(p + 3, end, &out->quantity);
-	return p != NULL && p[0] == '"' && p[1] == ']' ? p + 2 : NULL;
+	return p != NULL && end - p > 2 && memcmp(p, "\"]", 2) == 0 ? p + 2 : NULL;
 }
 
 struct side_words {

@@ -124,6 +124,19 @@ static bc_status read_usual(struct binance *b, const struct bc_input *in,
 						: bc_reader_reject_text(&b->reader, sink);
 }
 
+/* What was read in one go. False: not told, there is something to refuse. */
+static bool tell_usual(struct binance *b, const struct bc_input *in,
+		       const struct bc_feed_sink *sink)
+{
+	if (b->m.symbol.n == 0) {
+		b->m.symbol = stream_symbol(b);
+		if (b->m.symbol.n == 0)
+			return false;
+	}
+	b->kind->tell(b, in, sink);
+	return !b->reader.refused;
+}
+
 /* ------------------------------------------------------------------ any other text */
 
 /* The keys that tell what an object is; of two the first one of this list does. */
@@ -403,6 +416,8 @@ bc_status binance_on_input(void *state, const struct bc_input *in, const struct 
 		return BC_OK; /* a connection has no memory here */
 	bc_reader_open(&b->reader, in->bytes, in->n_bytes, b);
 	if (in->kind != BC_INPUT_REST) {
+		if (b->read_usual(b, in->bytes, in->n_bytes) && tell_usual(b, in, sink))
+			return BC_OK;
 		forget_message(b);
 		if (enter_usual(b))
 			return read_usual(b, in, sink);

@@ -338,9 +338,11 @@ const struct binance_kind binance_body_kinds[BC_N_REST_KINDS] = {
 
 static bool is_stream(bc_str word, bc_str name)
 {
-	if (name.n > 0 && name.p[name.n - 1] == '_')
-		return bc_str_starts(word, name);
-	return name.n > 0 && bc_str_equal(word, name);
+	if (name.n == 0 || word.n < name.n || word.p[0] != name.p[0])
+		return false;
+	if (word.n > name.n && name.p[name.n - 1] != '_')
+		return false;
+	return memcmp(word.p, name.p, name.n) == 0;
 }
 
 bool binance_split_stream(bc_str stream, bc_str *symbol, bc_str *word, bc_str *tail)
@@ -359,12 +361,8 @@ bool binance_split_stream(bc_str stream, bc_str *symbol, bc_str *word, bc_str *t
 	return true;
 }
 
-const struct binance_kind *binance_stream_kind(bc_str stream)
+const struct binance_kind *binance_kind_of(bc_str word, bc_str tail)
 {
-	bc_str symbol, word, tail;
-
-	if (!binance_split_stream(stream, &symbol, &word, &tail))
-		return NULL;
 	for (size_t i = 0; i < N_KINDS; i++) {
 		if (!is_stream(word, kinds[i].stream))
 			continue;
@@ -372,6 +370,15 @@ const struct binance_kind *binance_stream_kind(bc_str stream)
 		return kinds[i].object == BINANCE_KLINE && tail.n > 0 ? &other_zone : &kinds[i];
 	}
 	return NULL;
+}
+
+const struct binance_kind *binance_stream_kind(bc_str stream)
+{
+	bc_str symbol, word, tail;
+
+	if (!binance_split_stream(stream, &symbol, &word, &tail))
+		return NULL;
+	return binance_kind_of(word, tail);
 }
 
 const struct binance_kind *binance_event_kind(bc_str event)

@@ -29,6 +29,7 @@ bc_status binance_start(struct binance *b, const struct binance_market *market,
 			const struct bc_feed_options *options, const char **why)
 {
 	b->market = market;
+	b->read_usual = bc_json_is_wide() ? binance_read_usual_wide : binance_read_usual;
 	b->partial = options->book_partial;
 	b->aggregated = options->trades == BC_TRADES_DEFAULT
 				? market->aggregated

@@ -24,7 +24,11 @@ void bc_reader_refuse(struct bc_reader *r, bc_status why, bc_str what, bc_str va
 		return;
 	r->refused = true;
 	r->problem = (struct bc_reject){ .why = why, .what = what, .value = value };
-	r->problem.offset = (size_t)((value.n > 0 ? value.p : r->j.p) - r->j.start);
+	/* A value whose escapes were resolved does not stand in the input. */
+	if (value.n == 0 || (uintptr_t)value.p < (uintptr_t)r->j.start ||
+	    (uintptr_t)value.p > (uintptr_t)r->j.end)
+		value.p = r->j.p;
+	r->problem.offset = (size_t)(value.p - r->j.start);
 }
 
 void bc_reader_refuse_words(struct bc_reader *r, const char *first, const char *second)
@@ -62,16 +66,28 @@ bc_status bc_reader_reject_text(struct bc_reader *r, const struct bc_feed_sink *
 
 /* ------------------------------------------------------------------ the table walk */
 
-static size_t find_row(const struct bc_fields *fields, unsigned dialect, bc_str key)
+static bool is_name(const struct bc_json_name *name, bc_str key, bool escaped)
 {
-	size_t i = 0;
+	bc_str word = { name->quoted + 1, name->n - 3u };
 
-	for (; i < fields->n_rows; i++) {
-		const struct bc_json_name *name = &fields->rows[i].name[dialect];
-		if (bc_cursor_is(key, (bc_str){ name->quoted + 1, name->n - 3u }))
-			break;
-	}
-	return i;
+	if (escaped)
+		return bc_cursor_is(key, word);
+	return key.n == word.n && key.p[0] == word.p[0] && memcmp(key.p, word.p, word.n) == 0;
+}
+
+/* The row of a key: most stand behind the row before, some rows further. */
+static size_t find_row(const struct bc_fields *fields, unsigned dialect, size_t next, bc_str key,
+		       bool escaped)
+{
+	if (key.n == 0)
+		return fields->n_rows;
+	for (size_t i = next; i < fields->n_rows; i++)
+		if (is_name(&fields->rows[i].name[dialect], key, escaped))
+			return i;
+	for (size_t i = 0; i < next; i++)
+		if (is_name(&fields->rows[i].name[dialect], key, escaped))
+			return i;
+	return fields->n_rows;
 }
 
 static bool is_required(const struct bc_field *row, unsigned dialect)
@@ -112,7 +128,7 @@ void bc_fields_read(struct bc_reader *r, const struct bc_fields *fields, unsigne
 			bc_str key;
 			if (!bc_cursor_key(&r->j, &key))
 				break;
-			i = find_row(fields, dialect, key);
+			i = find_row(fields, dialect, next, key, r->j.escaped);
 			if (i == fields->n_rows) {
 				bc_cursor_skip(&r->j, NULL);
 				continue;
@@ -250,27 +266,12 @@ bc_status bc_read_statistic(struct bc_reader *r, void *slot)
 /* Takes at most 16 plain digits, as sequences and times usually are; false: something else. */
 static bool plain_number(struct bc_cursor *j, uint64_t *out)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	struct bc_digits high, low = { 0, 0 };
-	const char *q;
+	const char *after = bc_json_whole_at(j->p, j->end, out);
 
-	if (j->end - j->p < 24)
+	if (after == NULL || (*after != ',' && *after != '}'))
 		return false;
-	high = bc_digits_at(j->p);
-	if (high.n == 8)
-		low = bc_digits_at(j->p + 8);
-	q = j->p + high.n + low.n;
-	if (high.n == 0 || *j->p == '0' || (*q != ',' && *q != '}'))
-		return false;
-	*out = bc_digits_value(high.bytes, high.n);
-	if (low.n > 0)
-		*out = *out * bc_power_of_ten[low.n] + bc_digits_value(low.bytes, low.n);
-	j->p = q;
+	j->p = after;
 	return true;
-#else
-	(void)j, (void)out;
-	return false;
-#endif
 }
 
 /* A whole number however it is spelt: 17732400590950000 or 1.773240059095E16. */

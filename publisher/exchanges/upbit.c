@@ -30,6 +30,7 @@ static bc_status start(void *state, const struct bc_feed_options *options, const
 		options->format != NULL && *options->format != '\0' ? options->format : "SIMPLE";
 
 	u->format = NULL;
+	u->read_usual = bc_json_is_wide() ? upbit_read_usual_wide : upbit_read_usual;
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
 		if (strcmp(formats[i], wanted) == 0)
 			u->format = formats[i];

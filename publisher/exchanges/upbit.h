@@ -9,6 +9,7 @@
 #ifndef BC_UPBIT_H
 #define BC_UPBIT_H
 
+#include "common/json_scan.h"
 #include "publisher/exchanges/fields.h"
 
 #define UPBIT_MAX_UNITS 200 /* pairs of a book; the exchange sends 30 */
@@ -57,6 +58,8 @@ struct upbit_channel; /* upbit_messages.c */
 struct upbit {
 	const char *format; /* what we ask for */
 	bc_decimal group_by;
+	enum upbit_object (*read_usual)(struct upbit *u, const char *bytes, size_t n); /* below */
+	char pad[BC_SCAN_PAD];
 
 	struct bc_reader reader;
 	const struct upbit_channel *channel; /* of the object being read */
@@ -72,5 +75,22 @@ bool upbit_split_code(bc_str code, bc_str *quote, bc_str *base);
 
 /* The adapter's on_input. */
 bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink);
+
+/* Reads a book or a trade in its usual spelling: sets what telling it looks at. UPBIT_N_OBJECTS:
+ * anything else; what was set means nothing. */
+enum upbit_object upbit_read_usual(struct upbit *u, const char *bytes, size_t n);
+enum upbit_object upbit_read_usual_wide(struct upbit *u, const char *bytes,
+					size_t n); /* if it runs here */
+
+/* Is price a above price b? Both are normal and not below zero. */
+static inline bool upbit_is_above(bc_decimal a, bc_decimal b)
+{
+	int32_t apart = a.exponent - b.exponent;
+	int32_t up = apart > 0 ? apart : 0, down = apart < 0 ? -apart : 0;
+
+	if (up > 8 || down > 8 || (uint64_t)(a.mantissa | b.mantissa) >> 36 != 0)
+		return bc_decimal_compare(a, b) > 0;
+	return (uint64_t)a.mantissa * bc_json_tens[up] > (uint64_t)b.mantissa * bc_json_tens[down];
+}
 
 #endif

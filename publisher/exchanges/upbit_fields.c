@@ -107,20 +107,6 @@ static bool read_unit(struct bc_reader *r, enum upbit_dialect dialect, bc_decima
 	return !r->refused && r->j.error == NULL;
 }
 
-/* Is price a above price b? Neighbours have the same exponent, or nearly. */
-static inline bool is_above(bc_decimal a, bc_decimal b)
-{
-	int32_t d = a.exponent - b.exponent;
-
-	if (d == 0)
-		return a.mantissa > b.mantissa;
-	if (d > 0 && d <= 8 && a.mantissa < INT64_MAX / 100000000)
-		return a.mantissa * (int64_t)bc_power_of_ten[d] > b.mantissa;
-	if (d < 0 && d >= -8 && b.mantissa < INT64_MAX / 100000000)
-		return a.mantissa > b.mantissa * (int64_t)bc_power_of_ten[-d];
-	return bc_decimal_compare(a, b) > 0;
-}
-
 /* Adds a level unless it is padding. */
 static inline bool add_level(bc_level *side, uint32_t *n, bc_decimal price, bc_decimal quantity)
 {
@@ -158,10 +144,10 @@ static bc_status read_units(struct bc_reader *r, void *slot)
 		ask = &u->asks[u->n_asks];
 		bid = &u->bids[u->n_bids];
 		if (add_level(u->asks, &u->n_asks, v[ASK_PRICE], v[ASK_SIZE]) && ask > u->asks &&
-		    !is_above(ask->price, ask[-1].price))
+		    !upbit_is_above(ask->price, ask[-1].price))
 			bc_reader_refuse_words(r, part_words[ASK_PRICE], " is not in order");
 		if (add_level(u->bids, &u->n_bids, v[BID_PRICE], v[BID_SIZE]) && bid > u->bids &&
-		    !is_above(bid[-1].price, bid->price))
+		    !upbit_is_above(bid[-1].price, bid->price))
 			bc_reader_refuse_words(r, part_words[BID_PRICE], " is not in order");
 	}
 	return BC_OK;

@@ -365,6 +365,29 @@ static bc_status read_text(struct upbit *u, const struct bc_input *in,
 	return read_object(u, in, sink); /* of REST, an error */
 }
 
+static bool tell_usual(struct upbit *u, const struct bc_input *in, const struct bc_feed_sink *sink)
+{
+	switch (u->read_usual(u, in->bytes, in->n_bytes)) {
+	case UPBIT_BOOK:
+		tell_book(u, in, sink);
+		return true;
+	case UPBIT_TRADE:
+		tell_trade(u, in, sink);
+		return true;
+	case UPBIT_TICKER:
+	case UPBIT_CANDLE:
+	case UPBIT_MARKET:
+	case UPBIT_TICK:
+	case UPBIT_STATUS:
+	case UPBIT_SUBSCRIPTIONS:
+	case UPBIT_ERROR:
+	case UPBIT_OTHER:
+	case UPBIT_N_OBJECTS:
+	default:
+		return false;
+	}
+}
+
 bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink)
 {
 	struct upbit *u = state;
@@ -373,6 +396,8 @@ bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc
 	switch (in->kind) {
 	case BC_INPUT_TEXT:
 	case BC_INPUT_BINARY:
+		if (tell_usual(u, in, sink))
+			return BC_OK;
 		if (bc_str_equal(text, BC_STR("UP")) || bc_str_equal(text, BC_STR("\"UP\""))) {
 			forget_message(u);
 			u->m.name = BC_STR("UP");
