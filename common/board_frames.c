@@ -1,5 +1,7 @@
 #include "common/board_frames.h"
 
+#include "common/text.h"
+
 static bool read_number(bc_str text, int64_t *out)
 {
 	int64_t value = 0;
@@ -45,6 +47,43 @@ bc_status bc_board_read_state(const bc_str *f, struct bc_board_answer *out)
 		return BC_EPARSE;
 	out->reason = reason < 0 ? (enum bc_reason)BC_N_REASONS : (enum bc_reason)reason;
 	return BC_OK;
+}
+
+size_t bc_board_write_latest(const struct bc_board_answer *a, char head[BC_LATEST_HEAD_MAX])
+{
+	struct bc_text t = bc_text_on(head, BC_LATEST_HEAD_MAX);
+	bc_text_add_int(&t, (int64_t)a->status);
+	bc_text_add(&t, BC_STR(" "));
+	bc_text_add(&t, bc_str_of(bc_state_word(a->state)));
+	bc_text_add(&t, BC_STR(" "));
+	bc_text_add(&t, bc_str_of(bc_reason_word(a->reason)));
+	bc_text_add(&t, BC_STR(" "));
+	if (a->since.ns >= 0) /* known, and no nonsense of a gateway; else nothing stands there */
+		bc_text_add_int(&t, a->since.ns);
+	bc_text_add(&t, BC_STR(" "));
+	bc_text_add_int(&t, a->age_ns);
+	bc_text_add(&t, BC_STR(" "));
+	bc_text_add_int(&t, a->proven_ns);
+	bc_text_add(&t, BC_STR("\n"));
+	return t.n;
+}
+
+bc_status bc_board_read_latest(bc_str frame, struct bc_board_answer *out)
+{
+	bc_str fields[BC_STATE_FRAMES];
+	size_t at = 0;
+	for (size_t i = 0; i < BC_STATE_FRAMES; i++) {
+		const char ends = i + 1 < BC_STATE_FRAMES ? ' ' : '\n';
+		const size_t begin = at;
+		while (at < frame.n && frame.p[at] != ends)
+			at++;
+		if (at == frame.n)
+			return BC_EPARSE;
+		fields[i] = (bc_str){ frame.p + begin, at++ - begin };
+	}
+	bc_status rc = bc_board_read_state(fields, out);
+	out->payload = (bc_str){ frame.p + at, frame.n - at };
+	return rc;
 }
 
 void bc_board_explain(struct bc_board_answer *get, const struct bc_board_answer *state,

@@ -83,6 +83,8 @@ bc_status bc_rpc_receive(struct bc_rpc_server *server, struct bc_rpc_request *re
  * the asker has gone) the rest is swallowed and bc_rpc_reply_end() tells. */
 void bc_rpc_reply_begin(struct bc_rpc_server *server, int status);
 void bc_rpc_reply_frame(struct bc_rpc_server *server, bc_str frame);
+/* A frame of two pieces. */
+void bc_rpc_reply_joined(struct bc_rpc_server *server, bc_str head, bc_str tail);
 void bc_rpc_reply_number(struct bc_rpc_server *server, int64_t number);
 bc_status bc_rpc_reply_end(struct bc_rpc_server *server);
 /* All of it for one frame: a 400 with its reason, a JSON text. */

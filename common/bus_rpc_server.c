@@ -1,10 +1,9 @@
 #include "common/bus_rpc.h"
 
 #include "common/bus_socket.h"
+#include "common/text.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
@@ -222,15 +221,24 @@ static void send_held(struct bc_rpc_server *s, int more)
  * at a boundary; its reader sees a reply that is too short. */
 void bc_rpc_reply_frame(struct bc_rpc_server *s, bc_str frame)
 {
+	bc_rpc_reply_joined(s, frame, BC_STR(""));
+}
+
+void bc_rpc_reply_joined(struct bc_rpc_server *s, bc_str head, bc_str tail)
+{
 	if (s->holds && !s->failed)
 		send_held(s, ZMQ_SNDMORE);
 	if (s->failed)
 		return;
-	if (zmq_msg_init_size(&s->held, frame.n) != 0) {
+	if (zmq_msg_init_size(&s->held, head.n + tail.n) != 0) {
 		zmq_msg_init(&s->held);
 		s->failed = true;
-	} else if (frame.n > 0) {
-		memcpy(zmq_msg_data(&s->held), frame.p, frame.n);
+	} else {
+		char *to = zmq_msg_data(&s->held);
+		if (head.n > 0)
+			memcpy(to, head.p, head.n);
+		if (tail.n > 0)
+			memcpy(to + head.n, tail.p, tail.n);
 	}
 	s->holds = true;
 }
@@ -238,8 +246,9 @@ void bc_rpc_reply_frame(struct bc_rpc_server *s, bc_str frame)
 void bc_rpc_reply_number(struct bc_rpc_server *s, int64_t number)
 {
 	char text[24];
-	int n = snprintf(text, sizeof text, "%" PRId64, number);
-	bc_rpc_reply_frame(s, (bc_str){ text, (size_t)n });
+	struct bc_text t = bc_text_on(text, sizeof text);
+	bc_text_add_int(&t, number); /* four of them a topic: printf is an eighth of a GET */
+	bc_rpc_reply_frame(s, (bc_str){ t.p, t.n });
 }
 
 void bc_rpc_reply_begin(struct bc_rpc_server *s, int status)

@@ -58,6 +58,27 @@ static size_t printable(bc_str s)
 	return n;
 }
 
+/* Two digits a division. */
+void bc_text_add_int(struct bc_text *t, int64_t number)
+{
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+				    "2021222324252627282930313233343536373839"
+				    "4041424344454647484950515253545556575859"
+				    "6061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
+	char digits[24], *end = digits + sizeof digits, *p = end;
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	for (; rest >= 10; rest /= 100) {
+		p -= 2;
+		memcpy(p, &pairs[2 * (rest % 100)], 2);
+	}
+	if (rest > 0 || p == end)
+		*--p = (char)('0' + rest);
+	if (number < 0)
+		*--p = '-';
+	bc_text_add(t, (bc_str){ p, (size_t)(end - p) });
+}
+
 void bc_text_add_escaped(struct bc_text *t, bc_str s, size_t max)
 {
 	static const char named[] = "\"\\\n\r\t", names[] = "\"\\nrt";

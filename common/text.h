@@ -20,6 +20,9 @@ struct bc_text bc_text_on(char *buffer, size_t cap); /* cap >= 1 */
 void bc_text_add(struct bc_text *t, bc_str s);
 void bc_text_addf(struct bc_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A number in decimal, without printf. */
+void bc_text_add_int(struct bc_text *t, int64_t number);
+
 /* Adds foreign bytes so that they can do no harm on a terminal or in a line of a log: control
  * characters, '"', '\' and what is not UTF-8 as \n \r \t \" \\ \xNN. At most max bytes are taken;
  * "..." says that there were more. */

@@ -20,6 +20,7 @@ enum {
 };
 
 #define SCAN_EVERY (20 * BC_NS_PER_MS)
+#define SCAN_SOON  10000 /* topics; so many are looked at without a pause after an answer */
 #define ASK_AGAIN  BC_NS_PER_S
 #define AWAY       (2 * BC_NS_PER_S)    /* who did not look for so long reads of the past first */
 #define LOOK_EVERY BC_NS_PER_S          /* so a longer time between two looks was no waiting */
@@ -111,27 +112,26 @@ static bool is_needed(struct bc_client *c, struct followed *t, bc_str topic,
 	return ours.status != BC_BOARD_OK || !bc_state_fit(ours.state);
 }
 
-static void take_answer(void *self, bc_mono_time now, bc_str topic, int status, bc_str state,
-			int64_t proven_ns, bc_str payload)
+static void take_answer(void *self, bc_mono_time now, bc_str topic,
+			const struct bc_board_answer *answer)
 {
 	struct bc_client *c = self;
 	struct bc_board_taken taken;
 	struct followed *t = follow_find(&c->follow, topic);
-	int word = bc_state_of(state);
 	if (t == NULL || !t->wanted)
 		return;
 	if (t->asking)
 		follow_ask(&c->follow, t, 0);
 	/* An answer that is stale itself helps nobody: what is here says so, too. */
-	if (status != BC_BOARD_OK || word < 0 || !bc_state_fit_if_rest((unsigned)word) ||
-	    proven_ns > now.ns ||
-	    bc_message_decode(payload, &c->message, c->levels, MAX_LEVELS) != BC_OK ||
+	if (answer->status != BC_BOARD_OK || !bc_state_fit_if_rest(answer->state) ||
+	    answer->proven_ns > now.ns ||
+	    bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) != BC_OK ||
 	    !bc_channel_welcomed(c->message.envelope.channel))
 		return;
 	if (!is_needed(c, t, topic, &c->message.envelope, now))
 		return;
-	now.ns -= proven_ns;
-	if (bc_board_take(c->board, topic, payload, now, &taken) == BC_OK) {
+	now.ns -= answer->proven_ns;
+	if (bc_board_take(c->board, topic, answer->payload, now, &taken) == BC_OK) {
 		if (t->streamed && taken.n_lost > 0) {
 			c->counters.gaps++;
 			c->counters.lost += taken.n_lost;
@@ -140,6 +140,9 @@ static void take_answer(void *self, bc_mono_time now, bc_str topic, int status, 
 		}
 		confirm(c, t);
 		t->fresh = true;
+		/* Who joins late waits for this, and a scan that was just done had not seen it. */
+		if (HASH_COUNT(c->follow.topics) <= SCAN_SOON)
+			c->scanned.ns = 0;
 	}
 	c->dirty = true;
 }
@@ -539,23 +542,17 @@ bc_status bc_client_state(struct bc_client *c, bc_str topic, int64_t timeout_ns,
 bc_status bc_client_get(struct bc_client *c, bc_str topic, int64_t timeout_ns,
 			struct bc_board_answer *answer)
 {
-	struct bc_board_answer state;
-	const bc_str *frames;
-	int64_t end = bc_boot_now().ns + timeout_ns;
+	const bc_str *frame;
 	if (heard(c, topic, answer))
 		return BC_OK;
-	bc_status rc = ask_state(c, topic, timeout_ns, &state);
+	bc_status rc = ask_topic(c, BC_STR("LATEST"), topic, timeout_ns, 1, &frame);
 	if (rc == BC_OK)
-		rc = ask_topic(c, BC_STR("GET"), topic, end - bc_boot_now().ns, BC_GET_FRAMES,
-			       &frames);
-	if (rc == BC_OK)
-		rc = bc_board_read_get(frames, answer);
+		rc = bc_board_read_latest(*frame, answer);
 	if (rc != BC_OK || answer->status != BC_BOARD_OK)
 		return rc;
-	if (bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
-		return BC_EPARSE;
-	bc_board_explain(answer, &state, &c->message.envelope);
-	return BC_OK;
+	return bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) == BC_OK
+		       ? BC_OK
+		       : BC_EPARSE;
 }
 
 const struct bc_board *bc_client_board(const struct bc_client *c)

@@ -9,7 +9,6 @@
 enum {
 	MAX_GATEWAYS = 256,
 	MAX_TOPICS = 500, /* a question */
-	FRAMES_A_TOPIC = 5,
 	FORGET_AFTER = 6, /* lists that no longer have it */
 };
 
@@ -148,7 +147,7 @@ static void take_gateways(struct finder *f, bc_str json)
 	drop_unseen(f);
 }
 
-/* ---- GET ---- */
+/* ---- LATEST ---- */
 
 /* The topics are copied: they may change while the answer is on its way. */
 static bool copy_topics(struct finder *f)
@@ -171,31 +170,14 @@ static bool copy_topics(struct finder *f)
 	return true;
 }
 
-static int64_t number_of(bc_str text)
-{
-	int64_t value = 0;
-	if (text.n == 0 || text.n > 19)
-		return INT64_MAX;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return INT64_MAX;
-		int digit = text.p[i] - '0';
-		if (value > (INT64_MAX - digit) / 10)
-			return INT64_MAX;
-		value = 10 * value + digit;
-	}
-	return value;
-}
-
 static void take_topics(struct finder *f, bc_mono_time now, const struct bc_rpc_reply *reply)
 {
-	if (reply->n_answers != f->n_topics * FRAMES_A_TOPIC)
+	struct bc_board_answer answer;
+	if (reply->n_answers != f->n_topics)
 		return;
-	for (size_t i = 0; i < f->n_topics; i++) {
-		const bc_str *a = &reply->answers[i * FRAMES_A_TOPIC];
-		f->ops->answer(f->self, now, f->topics[i], (int)number_of(a[0]), a[1],
-			       number_of(a[3]), a[4]);
-	}
+	for (size_t i = 0; i < f->n_topics; i++)
+		if (bc_board_read_latest(reply->answers[i], &answer) == BC_OK)
+			f->ops->answer(f->self, now, f->topics[i], &answer);
 }
 
 /* ---- */
@@ -211,7 +193,8 @@ static bool send(struct finder *f, bc_mono_time now, enum asked what)
 	if (what == GATEWAYS)
 		rc = bc_rpc_send(f->rpc, BC_STR("GATEWAYS"), NULL, 0, now, ANSWER_WITHIN);
 	else
-		rc = bc_rpc_send(f->rpc, BC_STR("GET"), f->topics, f->n_topics, now, ANSWER_WITHIN);
+		rc = bc_rpc_send(f->rpc, BC_STR("LATEST"), f->topics, f->n_topics, now,
+				 ANSWER_WITHIN);
 	f->counters.questions++;
 	if (rc == BC_OK)
 		f->asked = what;

@@ -5,6 +5,7 @@
 #ifndef LIBBOOKCAST_FINDER_H
 #define LIBBOOKCAST_FINDER_H
 
+#include "common/board_frames.h"
 #include "common/bus_rpc.h"
 #include "common/bus_sub.h"
 
@@ -18,8 +19,8 @@ struct finder_ops {
 	 * named again. */
 	size_t (*topics_to_ask)(void *self, bc_mono_time now, bc_str *topics, size_t max);
 	/* The cache's answer for one of the above. */
-	void (*answer)(void *self, bc_mono_time now, bc_str topic, int status, bc_str state,
-		       int64_t proven_ns, bc_str payload);
+	void (*answer)(void *self, bc_mono_time now, bc_str topic,
+		       const struct bc_board_answer *answer);
 };
 
 struct finder_counters {

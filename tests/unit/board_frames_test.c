@@ -60,6 +60,59 @@ Test(board_frames, the_five_of_get_are_read_or_refused)
 	cr_expect_eq(bc_board_read_get(frames, &a), BC_EPARSE);
 }
 
+static const struct {
+	const char *frame;
+	bc_status rc;
+	const char *payload;
+} latest[] = {
+	{ "200 stale gap 7 8 9\nbytes", BC_OK, "bytes" },
+	{ "200 stale gap  8 9\nby\ntes x", BC_OK, "by\ntes x" }, /* nobody said since when */
+	{ "503 connecting none  1 2\n", BC_OK, "" },
+	{ "200 stale gap 7 8 9", BC_EPARSE, "" },
+	{ "200 stale gap 7 8\n9 \n", BC_EPARSE, "" },
+	{ "200 stale gap 7 8 9 10\nbytes", BC_EPARSE, "" },
+	{ "200  stale gap 7 8 9\nbytes", BC_EPARSE, "" },
+	{ "2e2 stale gap 7 8 9\nbytes", BC_EPARSE, "" },
+	{ "200 stale gap 7 -8 9\nbytes", BC_EPARSE, "" },
+	{ "200 stale gap 7 8 9223372036854775808\n", BC_EPARSE, "" },
+	{ "", BC_EPARSE, "" },
+	{ " ", BC_EPARSE, "" },
+	{ "\n\n\n\n\n\n", BC_EPARSE, "" },
+};
+
+Test(board_frames, a_latest_is_read_or_refused)
+{
+	for (size_t i = 0; i < sizeof latest / sizeof *latest; i++) {
+		struct bc_board_answer a;
+		bc_str frame = bc_str_of(latest[i].frame);
+		cr_assert_eq(bc_board_read_latest(frame, &a), latest[i].rc, "row %zu", i);
+		if (latest[i].rc != BC_OK)
+			continue;
+		cr_expect(bc_str_is(a.payload, latest[i].payload), "row %zu", i);
+	}
+}
+
+Test(board_frames, the_longest_latest_has_room_and_comes_back)
+{
+	char head[BC_LATEST_HEAD_MAX];
+	for (unsigned state = 0; state < BC_N_STATES; state++)
+		for (unsigned reason = 0; reason < BC_N_REASONS; reason++) {
+			const struct bc_board_answer a = { .status = BC_BOARD_NO_DATA,
+							   .state = (enum bc_state)state,
+							   .reason = (enum bc_reason)reason,
+							   .since = { INT64_MAX },
+							   .age_ns = BC_AGE_NEVER,
+							   .proven_ns = BC_AGE_NEVER };
+			struct bc_board_answer back;
+			size_t n = bc_board_write_latest(&a, head);
+			cr_assert_lt(n, BC_LATEST_HEAD_MAX - 1);
+			cr_assert_eq(bc_board_read_latest((bc_str){ head, n }, &back), BC_OK);
+			cr_expect_eq(back.state, a.state);
+			cr_expect_eq(back.reason, a.reason);
+			cr_expect_eq(back.since.ns, a.since.ns);
+		}
+}
+
 /* GET says stale; what STATE and the message say beside. */
 static const struct {
 	enum bc_state state, message;

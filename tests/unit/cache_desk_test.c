@@ -1,4 +1,5 @@
 /* Requests as they come over a socket, answered from a board; client and desk in one thread. */
+#include "common/board_frames.h"
 #include "common/bus_socket.h"
 #include "common/clock.h"
 #include "subscribers/cache/desk.h"
@@ -201,8 +202,9 @@ DESK_TEST(match_and_list_are_sorted)
 	cr_expect(bc_str_is(reply.answers[2], "404"));
 }
 
-#define UNKNOWN_VERB \
-	"unknown verb: GET MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS LATENCY"
+#define UNKNOWN_VERB                                                                              \
+	"unknown verb: GET LATEST MATCH STATE LIST RESOLVE TRADES CANDLES GATEWAYS HEALTH STATS " \
+	"LATENCY"
 
 static const struct {
 	const char *words, *reason;
@@ -490,6 +492,36 @@ DESK_TEST(a_gateway_that_said_goodbye_is_not_missed_while_another_serves)
 	say_goodbye("b", 200);
 	cr_expect_not(healthy(&gateways));
 	cr_expect_eq(gateways, 0);
+}
+
+/* LATEST says in one frame what GET and STATE say in eleven. */
+DESK_TEST(latest_is_get_and_state_in_one_frame)
+{
+	static const char *const topics[] = { "upbit.KRW-BTC.book",  "upbit.KRW-ETH.book",
+					      "upbit.KRW-ETH.state", "upbit.KRW-XRP.book",
+					      "upbit.@0.heartbeat",  "nonsense" };
+	char words[64];
+	struct bc_rpc_reply reply;
+	fill();
+	now.ns += 412;
+	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+		struct bc_board_answer want, got;
+		bc_board_get(board, bc_str_of(topics[i]), now, &want);
+		snprintf(words, sizeof words, "LATEST %s upbit.KRW-BTC.state", topics[i]);
+		ask(words, &reply);
+		cr_assert_eq(reply.status, 200);
+		cr_assert_eq(reply.n_answers, 2);
+		cr_assert_eq(bc_board_read_latest(reply.answers[0], &got), BC_OK, "%s", topics[i]);
+		cr_expect_eq(got.status, want.status, "%s", topics[i]);
+		cr_expect_eq(got.state, want.state, "%s", topics[i]);
+		cr_expect_eq(got.reason, want.reason, "%s", topics[i]);
+		cr_expect_eq(got.since.ns, want.since.ns, "%s", topics[i]);
+		cr_expect_eq(got.age_ns, want.age_ns, "%s", topics[i]);
+		cr_expect_eq(got.proven_ns, want.proven_ns, "%s", topics[i]);
+		cr_expect(bc_str_equal(got.payload, want.payload), "%s", topics[i]);
+	}
+	cr_expect(bc_str_starts(reply.answers[0], BC_STR("404 down none  9223372036854775807 "
+							 "9223372036854775807\n")));
 }
 
 /* The gateway's own hops are what its heartbeat said, the last one is measured here. */

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -170,4 +171,28 @@ Test(text, the_nearest_word_is_named_only_when_it_is_near)
 	memset(longest, 'x', sizeof longest);
 	longest[299] = '\0';
 	cr_expect_null(bc_text_nearest(longest, known, COUNT(known)));
+}
+
+Test(text, integers_are_what_printf_makes_of_them)
+{
+	static const int64_t more[] = { 0, -1, INT64_MIN, INT64_MIN + 1, INT64_MAX, INT64_MAX - 1 };
+	char got[32], want[32];
+	for (int64_t power = 1; power < INT64_MAX / 10; power *= 10)
+		for (int64_t k = 1; k < 100; k++)
+			for (int64_t off = -1; off <= 1; off++) {
+				if (k > INT64_MAX / power - 1)
+					continue;
+				int64_t n = k * power + off;
+				struct bc_text t = bc_text_on(got, sizeof got);
+				bc_text_add_int(&t, n % 2 ? n : -n);
+				snprintf(want, sizeof want, "%lld", (long long)(n % 2 ? n : -n));
+				cr_assert_str_eq(got, want);
+				cr_assert_eq(t.n, strlen(want));
+			}
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+		struct bc_text t = bc_text_on(got, sizeof got);
+		bc_text_add_int(&t, more[i]);
+		snprintf(want, sizeof want, "%lld", (long long)more[i]);
+		cr_expect_str_eq(got, want);
+	}
 }
