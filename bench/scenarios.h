@@ -8,6 +8,7 @@ extern const struct bench_group bench_decode;
 extern const struct bench_group bench_book;
 extern const struct bench_group bench_encode;
 extern const struct bench_group bench_publish;
+extern const struct bench_group bench_path;
 extern const struct bench_group bench_line;
 extern const struct bench_group bench_latest;
 
