@@ -7,47 +7,29 @@
 
 /* ------------------------------------------------------------------ lists of slots */
 
-static struct link *link_of(const struct list *l, struct slot *slot)
-{
-	return (struct link *)(void *)((char *)slot + l->link);
-}
-
 void list_append(struct list *l, struct slot *slot)
 {
-	struct link *link = link_of(l, slot);
-	*link = (struct link){ .prev = l->last, .in = true };
+	slot->links[l->id] = (struct link){ .prev = l->last };
+	slot->lists |= (uint8_t)(1u << l->id);
 	if (l->last == NULL)
 		l->first = slot;
 	else
-		link_of(l, l->last)->next = slot;
+		l->last->links[l->id].next = slot;
 	l->last = slot;
 }
 
-void list_remove(struct list *l, struct slot *slot)
+void list_take_out(struct list *l, struct slot *slot)
 {
-	struct link *link = link_of(l, slot);
-	if (!link->in)
-		return;
-	if (link->prev == NULL)
-		l->first = link->next;
+	const struct link link = slot->links[l->id];
+	if (link.prev == NULL)
+		l->first = link.next;
 	else
-		link_of(l, link->prev)->next = link->next;
-	if (link->next == NULL)
-		l->last = link->prev;
+		link.prev->links[l->id].next = link.next;
+	if (link.next == NULL)
+		l->last = link.prev;
 	else
-		link_of(l, link->next)->prev = link->prev;
-	*link = (struct link){ 0 };
-}
-
-struct slot *slot_of(struct subject *subject, enum bc_channel channel, enum bc_interval interval)
-{
-	for (uint32_t i = 0; i < subject->n_slots; i++) {
-		struct slot *slot = &subject->slots[i];
-		if (slot->channel == channel &&
-		    (channel != BC_CHANNEL_CANDLE || slot->interval == interval))
-			return slot;
-	}
-	return NULL;
+		link.next->links[l->id].prev = link.prev;
+	slot->lists &= (uint8_t) ~(1u << l->id);
 }
 
 /* ------------------------------------------------------------------ life */
@@ -65,10 +47,18 @@ static void make_plan(struct outlet *o)
 		if ((o->opt.channels & BC_CHANNEL_BIT(BC_CHANNEL_CANDLE)) != 0 &&
 		    (o->opt.intervals & 1u << i) != 0)
 			o->plan[o->n_plan++] =
-				(struct plan){ BC_CHANNEL_CANDLE, (enum bc_interval)i };
+				(struct plan){ BC_CHANNEL_CANDLE, (enum bc_interval)i, 0 };
 	}
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		o->plan[o->n_plan++].channel = always[i];
+	o->subject_bytes = plan_layout(o, o->plan, o->n_plan);
+	for (uint32_t i = 0; i < o->n_plan; i++) {
+		const struct plan *p = &o->plan[i];
+		if (p->channel == BC_CHANNEL_CANDLE)
+			o->candle_place[p->interval] = p->at;
+		else
+			o->place[p->channel] = p->at;
+	}
 }
 
 bc_status outlet_new(struct outlet **out, const struct outlet_options *options,
@@ -79,10 +69,10 @@ bc_status outlet_new(struct outlet **out, const struct outlet_options *options,
 		return BC_ENOMEM;
 	o->opt = *options;
 	o->out = *sender;
-	o->paced.link = offsetof(struct slot, paced);
-	o->queued.link = offsetof(struct slot, queued);
-	o->recent.link = offsetof(struct slot, recent);
-	o->overtaken.link = offsetof(struct slot, overtaken);
+	o->paced.id = LIST_PACED;
+	o->queued.id = LIST_QUEUED;
+	o->recent.id = LIST_RECENT;
+	o->overtaken.id = LIST_OVERTAKEN;
 	make_plan(o);
 	bc_status rc = buffer_reserve(o);
 	if (rc == BC_OK)
@@ -95,10 +85,11 @@ bc_status outlet_new(struct outlet **out, const struct outlet_options *options,
 	return BC_OK;
 }
 
-static void slots_free(struct outlet *o, struct subject *subject)
+static void subject_free(struct outlet *o, struct subject **subject)
 {
-	for (uint32_t i = 0; i < subject->n_slots; i++) {
-		struct slot *slot = &subject->slots[i];
+	if (*subject == NULL)
+		return;
+	for (struct slot *slot = (*subject)->slots; slot != NULL; slot = slot->next) {
 		list_remove(&o->paced, slot);
 		list_remove(&o->queued, slot);
 		list_remove(&o->recent, slot);
@@ -106,11 +97,9 @@ static void slots_free(struct outlet *o, struct subject *subject)
 		o->by_topic[slot->topic] = NULL;
 		o->out.close(o->out.self, slot->topic);
 		o->n_topics--;
-		free(slot->levels[0]);
-		free(slot->levels[1]);
 	}
-	free(subject->slots);
-	free((char *)subject->name.p);
+	free(*subject);
+	*subject = NULL;
 }
 
 void outlet_free(struct outlet **outlet)
@@ -118,13 +107,9 @@ void outlet_free(struct outlet **outlet)
 	struct outlet *o = *outlet;
 	if (o == NULL)
 		return;
-	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
-		if (o->symbols[i] == NULL)
-			continue;
-		slots_free(o, o->symbols[i]);
-		free(o->symbols[i]);
-	}
-	slots_free(o, &o->gateway);
+	for (uint32_t i = 0; i < o->symbol_capacity; i++)
+		subject_free(o, &o->symbols[i]);
+	subject_free(o, &o->gateway);
 	free(o->symbols);
 	free(o->by_topic);
 	free(o->names);
@@ -159,59 +144,107 @@ static size_t levels_in(const struct outlet *o, enum bc_channel channel)
 	return channel == BC_CHANNEL_BBO ? 2 : 0;
 }
 
-static bc_status slot_open(struct outlet *o, struct subject *subject, struct plan plan)
+/* Trades and heartbeats are said and forgotten; states and instruments never wait. */
+static unsigned n_values(const struct outlet *o, enum bc_channel channel)
 {
-	struct slot *slot = &subject->slots[subject->n_slots];
+	if (channel == BC_CHANNEL_TRADE || channel == BC_CHANNEL_HEARTBEAT)
+		return 0;
+	bool waits = channel != BC_CHANNEL_STATE && channel != BC_CHANNEL_INSTRUMENT;
+	return waits && o->opt.interval_ns > 0 ? 2 : 1;
+}
+
+size_t value_bytes(enum bc_channel channel)
+{
+	static const size_t bodies[BC_N_CHANNELS] = {
+		[BC_CHANNEL_BOOK] = sizeof(struct bc_book),
+		[BC_CHANNEL_BBO] = sizeof(struct bc_book),
+		[BC_CHANNEL_TRADE] = sizeof(struct bc_trade),
+		[BC_CHANNEL_TICKER] = sizeof(struct bc_ticker),
+		[BC_CHANNEL_CANDLE] = sizeof(struct bc_candle),
+		[BC_CHANNEL_INSTRUMENT] = sizeof(struct bc_instrument),
+		[BC_CHANNEL_STATE] = sizeof(struct bc_state_change),
+	};
+	return offsetof(struct value, body) + bodies[channel];
+}
+
+static size_t whole_lines(size_t bytes)
+{
+	return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n)
+{
+	size_t at = whole_lines(sizeof(struct subject));
+	for (uint32_t i = 0; i < n; i++) {
+		size_t each = value_bytes(plan[i].channel) +
+			      levels_in(o, plan[i].channel) * sizeof(bc_level);
+		plan[i].at = at;
+		at += whole_lines(sizeof(struct slot) + n_values(o, plan[i].channel) * each);
+	}
+	return at;
+}
+
+static void slot_init(const struct outlet *o, struct subject *subject, const struct plan *plan)
+{
+	struct slot *slot = (struct slot *)(void *)((char *)subject + plan->at);
+	char *next = (char *)(slot + 1);
+	*slot = (struct slot){ .subject = subject,
+			       .channel = (uint8_t)plan->channel,
+			       .interval = (uint8_t)plan->interval,
+			       .published_at = { INT64_MIN / 2 } };
+	for (unsigned i = 0; i < n_values(o, plan->channel); i++) {
+		slot->values[i] = (struct value *)(void *)next;
+		next += value_bytes(plan->channel);
+	}
+	for (unsigned i = 0; i < n_values(o, plan->channel); i++) {
+		slot->levels[i] = (bc_level *)(void *)next;
+		next += levels_in(o, plan->channel) * sizeof(bc_level);
+	}
+}
+
+static bc_status slot_open(struct outlet *o, struct subject *subject, const struct plan *plan)
+{
+	struct slot *slot = (struct slot *)(void *)((char *)subject + plan->at);
 	char topic[BC_TOPIC_MAX + 1];
 	size_t n;
-	bc_status rc = bc_topic_make(bc_str_of(o->opt.exchange), subject->name, plan.channel,
-				     plan.interval, topic, &n);
+	slot_init(o, subject, plan);
+	bc_status rc = bc_topic_make(bc_str_of(o->opt.exchange), subject->name, plan->channel,
+				     plan->interval, topic, &n);
+	if (rc == BC_OK)
+		rc = o->out.open(o->out.self, (bc_str){ topic, n }, &slot->topic);
 	if (rc != BC_OK)
 		return rc;
-	*slot = (struct slot){ .subject = subject,
-			       .channel = plan.channel,
-			       .interval = plan.interval,
-			       .published_at = { INT64_MIN / 2 } };
-	size_t levels = levels_in(o, plan.channel);
-	for (size_t i = 0; levels > 0 && i < (o->opt.interval_ns > 0 ? 2 : 1); i++)
-		slot->levels[i] = malloc(levels * sizeof(bc_level));
-	if (levels > 0 &&
-	    (slot->levels[0] == NULL || (o->opt.interval_ns > 0 && slot->levels[1] == NULL)))
-		rc = BC_ENOMEM;
-	if (rc != BC_OK ||
-	    (rc = o->out.open(o->out.self, (bc_str){ topic, n }, &slot->topic)) != BC_OK) {
-		free(slot->levels[0]);
-		free(slot->levels[1]);
-		return rc;
-	}
 	if ((rc = topic_reserve(o, slot->topic)) != BC_OK) {
 		o->out.close(o->out.self, slot->topic);
-		free(slot->levels[0]);
-		free(slot->levels[1]);
 		return rc;
 	}
 	o->by_topic[slot->topic] = slot;
 	o->n_topics++;
-	subject->n_slots++;
+	slot->next = subject->slots;
+	subject->slots = slot;
 	return BC_OK;
 }
 
-bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
-		       const struct plan *plan, uint32_t n)
+bc_status subject_new(struct outlet *o, struct subject **out, bc_str name, const struct plan *plan,
+		      uint32_t n, size_t bytes)
 {
-	char *copy = malloc(name.n + 1);
-	*subject = (struct subject){ .name = { copy, name.n },
-				     .slots = calloc(n, sizeof *subject->slots),
-				     .since = o->out.now(o->out.self) };
-	if (copy == NULL || subject->slots == NULL)
+	struct subject *subject = aligned_alloc(CACHE_LINE, whole_lines(bytes + name.n + 1));
+	*out = NULL;
+	if (subject == NULL)
 		return BC_ENOMEM;
+	memset(subject, 0, bytes);
+	char *copy = (char *)subject + bytes;
 	memcpy(copy, name.p, name.n);
 	copy[name.n] = '\0';
+	*subject = (struct subject){ .name = { copy, name.n }, .since = o->out.now(o->out.self) };
 	for (uint32_t i = 0; i < n; i++) {
-		bc_status rc = slot_open(o, subject, plan[i]);
-		if (rc != BC_OK)
+		bc_status rc = slot_open(o, subject, &plan[i]);
+		if (rc != BC_OK) {
+			subject_free(o, &subject);
 			return rc;
+		}
 	}
+	*out = subject;
 	return BC_OK;
 }
 
@@ -240,20 +273,18 @@ static bc_status symbol_reserve(struct outlet *o, uint32_t symbol)
 
 bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol, bc_str name)
 {
+	struct subject *subject = NULL;
 	bc_status rc = symbol_reserve(o, symbol);
-	struct subject *subject = rc == BC_OK ? malloc(sizeof *subject) : NULL;
-	if (subject == NULL)
-		return BC_ENOMEM;
-	rc = subject_open(o, subject, name, o->plan, o->n_plan);
+	if (rc == BC_OK)
+		rc = subject_new(o, &subject, name, o->plan, o->n_plan, o->subject_bytes);
+	if (rc != BC_OK)
+		return rc;
 	o->names_bytes += name.n;
 	o->n_symbols++;
-	if (rc == BC_OK)
-		rc = buffer_reserve(o);
-	if (rc != BC_OK) {
+	if ((rc = buffer_reserve(o)) != BC_OK) {
 		o->names_bytes -= name.n;
 		o->n_symbols--;
-		slots_free(o, subject);
-		free(subject);
+		subject_free(o, &subject);
 		return rc;
 	}
 	subject->symbol = symbol;
@@ -266,12 +297,9 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 
 void outlet_symbol_remove(struct outlet *o, uint32_t symbol)
 {
-	struct subject *subject = o->symbols[symbol];
-	o->names_bytes -= subject->name.n;
+	o->names_bytes -= o->symbols[symbol]->name.n;
 	o->n_symbols--;
-	slots_free(o, subject);
-	free(subject);
-	o->symbols[symbol] = NULL;
+	subject_free(o, &o->symbols[symbol]);
 	o->symbols_version++;
 	o->list_due = true;
 }
@@ -305,9 +333,10 @@ const struct outlet_counters *outlet_counters(const struct outlet *o)
 bool outlet_topic(const struct outlet *o, uint32_t topic, struct outlet_topic *out)
 {
 	const struct slot *slot = topic < o->topic_capacity ? o->by_topic[topic] : NULL;
-	if (slot == NULL || slot->subject == &o->gateway)
+	if (slot == NULL || slot->subject == o->gateway)
 		return false;
-	*out = (struct outlet_topic){ slot->subject->symbol, slot->channel, slot->interval };
+	*out = (struct outlet_topic){ slot->subject->symbol, (enum bc_channel)slot->channel,
+				      (enum bc_interval)slot->interval };
 	return true;
 }
 
@@ -315,7 +344,7 @@ bool outlet_listened(const struct outlet *o, uint32_t symbol, enum bc_channel ch
 		     enum bc_interval interval)
 {
 	struct subject *subject = symbol < o->symbol_capacity ? o->symbols[symbol] : NULL;
-	const struct slot *slot = subject == NULL ? NULL : slot_of(subject, channel, interval);
+	const struct slot *slot = subject == NULL ? NULL : slot_of(o, subject, channel, interval);
 	return slot != NULL && o->out.wanted(o->out.self, slot->topic);
 }
 

@@ -15,7 +15,7 @@ static void take_envelope(struct value *value, const struct bc_event *event, bc_
 static void take_book(struct slot *slot, struct value *value, const struct bc_book *book,
 		      uint32_t max)
 {
-	bc_level *levels = slot->levels[value == &slot->values[0] ? 0 : 1];
+	bc_level *levels = slot->levels[value == slot->values[0] ? 0 : 1];
 	uint32_t n_bids = book->n_bids < max ? book->n_bids : max;
 	uint32_t n_asks = book->n_asks < max ? book->n_asks : max;
 	if (n_bids > 0)
@@ -51,10 +51,10 @@ static bool same_top(const struct bc_book *a, const struct bc_book *b)
 static void bbo_from_book(struct outlet *o, bc_mono_time now, struct subject *subject,
 			  const struct bc_event *event, bc_wall_time received)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_BBO, 0);
 	if (slot == NULL)
 		return;
-	const struct value *last = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	const struct value *last = slot_newest(slot);
 	if (slot->has && !slot->outdated && !slot->state_due &&
 	    same_top(&last->body.book, &event->body.book))
 		return;
@@ -66,11 +66,11 @@ static void bbo_from_book(struct outlet *o, bc_mono_time now, struct subject *su
 static void bbo_proven(struct outlet *o, bc_mono_time now, struct subject *subject,
 		       const struct bc_event *event)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_BBO, 0);
 	if (slot == NULL || !slot->has || !slot->outdated || slot->pending ||
 	    !bc_state_fit(subject->state))
 		return;
-	const struct value *last = &slot->values[slot->shown];
+	const struct value *last = slot_shown(slot);
 	if (last->envelope.exchange_seq == BC_SEQ_NONE || event->exchange_seq == BC_SEQ_NONE ||
 	    last->envelope.exchange_seq > event->exchange_seq ||
 	    !same_top(&last->body.book, &event->body.book))
@@ -84,7 +84,7 @@ static void bbo_proven(struct outlet *o, bc_mono_time now, struct subject *subje
 static void on_book(struct outlet *o, bc_mono_time now, struct subject *subject,
 		    const struct bc_event *event, bc_wall_time received)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_BOOK, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_BOOK, 0);
 	if (slot != NULL)
 		book_into(o, now, slot, event, received, o->opt.levels);
 	if (o->opt.own_bbo)
@@ -96,7 +96,7 @@ static void on_book(struct outlet *o, bc_mono_time now, struct subject *subject,
 static void on_bbo(struct outlet *o, bc_mono_time now, struct subject *subject,
 		   const struct bc_event *event, bc_wall_time received)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_BBO, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_BBO, 0);
 	if (slot != NULL && o->opt.own_bbo)
 		book_into(o, now, slot, event, received, 1);
 }
@@ -104,7 +104,7 @@ static void on_bbo(struct outlet *o, bc_mono_time now, struct subject *subject,
 static void on_trade(struct outlet *o, bc_mono_time now, struct subject *subject,
 		     const struct bc_event *event, bc_wall_time received)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_TRADE, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_TRADE, 0);
 	if (slot == NULL)
 		return;
 	struct value value = { .body.trade = event->body.trade };
@@ -115,7 +115,7 @@ static void on_trade(struct outlet *o, bc_mono_time now, struct subject *subject
 static void on_ticker(struct outlet *o, bc_mono_time now, struct subject *subject,
 		      const struct bc_event *event, bc_wall_time received)
 {
-	struct slot *slot = slot_of(subject, BC_CHANNEL_TICKER, 0);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_TICKER, 0);
 	if (slot == NULL)
 		return;
 	struct value *value = slot_next(o, slot, now);
@@ -127,7 +127,7 @@ static void on_ticker(struct outlet *o, bc_mono_time now, struct subject *subjec
 /* A candle from before the one we have. */
 static bool is_past(const struct slot *slot, const struct bc_event *event)
 {
-	const struct value *newest = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	const struct value *newest = slot_newest(slot);
 	return (event->flags & BC_FLAG_REST) != 0 && (slot->has || slot->pending) &&
 	       event->body.candle.ts_open.ns < newest->body.candle.ts_open.ns;
 }
@@ -140,7 +140,7 @@ static void say_past(struct outlet *o, bc_mono_time now, struct slot *slot,
 	struct value value = { .body.candle = event->body.candle };
 	take_envelope(&value, event, received);
 	slot_say(o, slot, &value, now);
-	if (!slot->overtaken.in)
+	if (!is_in(&o->overtaken, slot))
 		list_append(&o->overtaken, slot);
 }
 
@@ -149,7 +149,7 @@ static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subjec
 		      const struct bc_event *event, bc_wall_time received)
 {
 	const struct bc_candle *candle = &event->body.candle;
-	struct slot *slot = slot_of(subject, BC_CHANNEL_CANDLE, candle->interval);
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_CANDLE, candle->interval);
 	if (slot == NULL)
 		return;
 	if (is_past(slot, event)) {
@@ -157,7 +157,7 @@ static void on_candle(struct outlet *o, bc_mono_time now, struct subject *subjec
 		return;
 	}
 	if (slot->pending &&
-	    slot->values[!slot->shown].body.candle.ts_open.ns != candle->ts_open.ns)
+	    slot->values[!slot->shown]->body.candle.ts_open.ns != candle->ts_open.ns)
 		slot_publish(o, slot, now);
 	struct value *value = slot_next(o, slot, now);
 	take_envelope(value, event, received);
@@ -193,8 +193,8 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 			  const struct bc_event *event, bc_wall_time received)
 {
 	const struct bc_instrument *in = &event->body.instrument;
-	struct slot *slot = slot_of(subject, BC_CHANNEL_INSTRUMENT, 0);
-	struct value *value = &slot->values[slot->shown];
+	struct slot *slot = slot_of(o, subject, BC_CHANNEL_INSTRUMENT, 0);
+	struct value *value = slot_shown(slot);
 	struct bc_instrument *kept = &value->body.instrument;
 	if (!slot->has)
 		*kept = (struct bc_instrument){ .tick = BC_DECIMAL_NONE,

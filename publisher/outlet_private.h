@@ -19,9 +19,11 @@
 #define INSTRUMENT_TEXT    64 /* longest base, quote or unified name that is kept */
 #define MAX_PLAN           (BC_N_CHANNELS + BC_N_INTERVALS)
 
-/* What a topic last said, or will say next. Levels and strings are the slot's. */
+/* What a topic last said, or will say next. Levels and strings are the slot's. A kept one is as
+ * long as its channel needs, see value_bytes(). */
 struct value {
 	struct bc_envelope envelope;
+	bool said; /* it was published once: what follows is a repetition */
 	union {
 		struct bc_book book;
 		struct bc_trade trade;
@@ -30,57 +32,66 @@ struct value {
 		struct bc_instrument instrument;
 		struct bc_state_change state;
 	} body;
-	bool said; /* it was published once: what follows is a repetition */
 };
 
-struct link { /* of an intrusive list; both NULL: in none */
+struct link { /* of an intrusive list; both NULL: in none, or alone */
 	struct slot *prev, *next;
-	bool in;
+};
+
+enum list_id {
+	LIST_PACED,     /* published less than interval_ns ago, oldest first */
+	LIST_QUEUED,    /* waits to be welcomed */
+	LIST_RECENT,    /* welcomed less than 100 ms ago, oldest first */
+	LIST_OVERTAKEN, /* has said something older than its last value */
+	N_LISTS
 };
 
 struct list {
 	struct slot *first, *last;
-	size_t link; /* offset of the struct link in struct slot */
+	enum list_id id;
 };
 
-/* One topic. Two values, for conflation alone: what was published stays as it was, for those who
- * come later, while the newer one waits. */
+#define CACHE_LINE 64
+
+/* One topic. Two values where there is conflation: what was published stays as it was, for those
+ * who come later, while the newer one waits. What every message touches stands first, in one cache
+ * line; the values and their levels follow in memory. */
 struct slot {
 	struct subject *subject;
-	enum bc_channel channel;
-	enum bc_interval interval;
-	uint32_t topic; /* the sender's number */
 	uint64_t seq;
-	struct value values[2];
+	bc_mono_time published_at;
+	struct value *values[2];
+	uint32_t topic; /* the sender's number */
+	uint8_t channel, interval;
+	uint8_t shown;        /* index of the published one */
+	uint8_t lists;        /* 1u << enum list_id, of those it is in */
+	bool has : 1;         /* something was published */
+	bool pending : 1;     /* values[!shown] waits for its time */
+	bool outdated : 1;    /* what it says is from before a loss */
+	bool state_due : 1;   /* the next one carries a new state */
+	bool asked_again : 1; /* while it may not be welcomed yet */
+	struct slot *next;    /* of its subject */
+	struct link links[N_LISTS];
 	bc_level *levels[2];
-	unsigned shown;   /* index of the published one */
-	bool has;         /* something was published */
-	bool pending;     /* values[!shown] waits for its time */
-	bool outdated;    /* what it says is from before a loss */
-	bool state_due;   /* the next one carries a new state */
-	bool asked_again; /* while it may not be welcomed yet */
-	bc_mono_time published_at, welcomed_at;
-	struct link paced;     /* published less than interval_ns ago, oldest first */
-	struct link queued;    /* waits to be welcomed */
-	struct link recent;    /* welcomed less than 100 ms ago, oldest first */
-	struct link overtaken; /* has said something older than its last value */
+	bc_mono_time welcomed_at;
 };
 
-/* Who a topic speaks of: a symbol, or the gateway. */
+/* Who a topic speaks of: a symbol, or the gateway. It lies in one piece with its slots, their
+ * values, levels and its name, each slot at the beginning of a cache line. */
 struct subject {
-	bc_str name;     /* owned */
-	uint32_t symbol; /* its number; not of the gateway */
+	bc_str name;
+	struct slot *slots; /* the opened ones, the newest first */
+	bc_wall_time since;
 	enum bc_state state;
 	enum bc_reason reason;
-	bc_wall_time since;
-	uint32_t n_slots;
-	struct slot *slots;
+	uint32_t symbol;               /* its number; not of the gateway */
 	char text[3][INSTRUMENT_TEXT]; /* base, quote, unified */
 };
 
 struct plan { /* the topics of every symbol */
 	enum bc_channel channel;
 	enum bc_interval interval;
+	size_t at; /* bytes from the beginning of the subject to the slot */
 };
 
 struct outlet {
@@ -88,12 +99,15 @@ struct outlet {
 	struct outlet_sender out;
 	struct plan plan[MAX_PLAN];
 	uint32_t n_plan;
-	struct subject **symbols; /* by number; NULL: free */
+	size_t subject_bytes;                /* of a symbol, without its name */
+	size_t place[BC_N_CHANNELS];         /* of the channel's slot, see struct plan; 0: none */
+	size_t candle_place[BC_N_INTERVALS]; /* the same */
+	struct subject **symbols;            /* by number; NULL: free */
 	uint32_t symbol_capacity, n_symbols;
 	struct slot **by_topic; /* by the sender's number */
 	uint32_t topic_capacity, n_topics;
 
-	struct subject gateway; /* "@<instance>": state and heartbeat */
+	struct subject *gateway; /* "@<instance>": state and heartbeat */
 	struct slot *gateway_state, *heartbeat;
 	uint64_t symbols_version;
 	bool list_due;   /* the symbol list has changed */
@@ -114,12 +128,45 @@ static inline bool is_empty(const struct list *l)
 	return l->first == NULL;
 }
 
+static inline bool is_in(const struct list *l, const struct slot *slot)
+{
+	return (slot->lists & 1u << l->id) != 0;
+}
+
+/* The slot of a symbol for this topic; NULL: it is not published. */
+static inline struct slot *slot_of(const struct outlet *o, struct subject *subject,
+				   enum bc_channel channel, enum bc_interval interval)
+{
+	size_t at = channel == BC_CHANNEL_CANDLE ? o->candle_place[interval] : o->place[channel];
+	return at == 0 ? NULL : (struct slot *)(void *)((char *)subject + at);
+}
+
+static inline struct value *slot_shown(const struct slot *slot)
+{
+	return slot->values[slot->shown];
+}
+
+/* The one that waits, where one does. */
+static inline struct value *slot_newest(const struct slot *slot)
+{
+	return slot->values[slot->pending ? !slot->shown : slot->shown];
+}
+
 /* outlet.c */
 void list_append(struct list *l, struct slot *slot);
-void list_remove(struct list *l, struct slot *slot);
-bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
-		       const struct plan *plan, uint32_t n);
-struct slot *slot_of(struct subject *subject, enum bc_channel channel, enum bc_interval interval);
+void list_take_out(struct list *l, struct slot *slot); /* of who is in it */
+/* Where the slots of a subject go. Returns the bytes of it all, without the name. */
+size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n);
+/* BC_ENOMEM, BC_ERANGE, BC_EPARSE: *out is NULL. */
+bc_status subject_new(struct outlet *o, struct subject **out, bc_str name, const struct plan *plan,
+		      uint32_t n, size_t bytes);
+size_t value_bytes(enum bc_channel channel);
+
+static inline void list_remove(struct list *l, struct slot *slot)
+{
+	if (is_in(l, slot))
+		list_take_out(l, slot);
+}
 
 /* outlet_publish.c */
 struct value *slot_next(struct outlet *o, struct slot *slot, bc_mono_time now);

@@ -1,6 +1,7 @@
 /* outlet_publish.c - numbers, envelopes, encoding, conflation. */
 #include "publisher/outlet_private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static void tell(struct outlet *o, bc_mono_time now, const struct slot *slot,
 		 const struct bc_envelope *envelope, const struct value *value, bc_str payload)
 {
 	struct outlet_said said = { .envelope = envelope, .payload = payload };
-	if (o->out.said == NULL || slot->subject == &o->gateway)
+	if (o->out.said == NULL || slot->subject == o->gateway)
 		return;
 	if (slot->channel == BC_CHANNEL_TRADE)
 		said.trade_id = value->body.trade.trade_id;
@@ -51,7 +52,8 @@ void slot_send(struct outlet *o, struct slot *slot, const struct value *value, b
 	size_t n;
 	m->envelope = value->envelope;
 	m->envelope.flags |= flags;
-	memcpy(&m->body, &value->body, sizeof value->body);
+	memcpy(&m->body, &value->body,
+	       value_bytes((enum bc_channel)slot->channel) - offsetof(struct value, body));
 	if (bc_message_encode(m, o->buffer, o->buffer_cap, &n) != BC_OK) {
 		o->count.encode_failures++;
 		tell(o, now, slot, &m->envelope, value, BC_STR(""));
@@ -71,7 +73,7 @@ static void stamp_and_send(struct outlet *o, struct slot *slot, struct value *va
 {
 	const struct subject *subject = slot->subject;
 	struct bc_envelope *e = &value->envelope;
-	e->channel = slot->channel;
+	e->channel = (enum bc_channel)slot->channel;
 	e->epoch = o->opt.epoch;
 	e->seq = ++slot->seq;
 	e->state = subject->state;
@@ -112,7 +114,7 @@ void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now)
 	slot->has = true;
 	welcome_forget(o, slot);
 	list_remove(&o->overtaken, slot);
-	stamp_and_send(o, slot, &slot->values[slot->shown], now);
+	stamp_and_send(o, slot, slot_shown(slot), now);
 	slot->published_at = now;
 	if (is_paced(o, slot)) {
 		list_remove(&o->paced, slot);
@@ -161,15 +163,14 @@ struct value *slot_next(struct outlet *o, struct slot *slot, bc_mono_time now)
 		o->count.conflated += slot->pending;
 		slot->pending = true;
 	}
-	struct value *value = &slot->values[slot->pending ? !slot->shown : slot->shown];
+	struct value *value = slot_newest(slot);
 	value->envelope.flags = 0;
 	return value;
 }
 
 void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now)
 {
-	slot->outdated =
-		in_doubt(o, slot, &slot->values[slot->pending ? !slot->shown : slot->shown]);
+	slot->outdated = in_doubt(o, slot, slot_newest(slot));
 	if (!slot->pending || !too_early(o, slot, now))
 		slot_publish(o, slot, now);
 }

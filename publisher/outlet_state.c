@@ -8,7 +8,7 @@
 
 static void say_state(struct outlet *o, bc_mono_time now, struct slot *slot, enum bc_state previous)
 {
-	struct value *value = &slot->values[slot->shown];
+	struct value *value = slot_shown(slot);
 	value->envelope = (struct bc_envelope){ .exchange_seq = BC_SEQ_NONE,
 						.ts_exchange = { BC_TIME_UNKNOWN },
 						.ts_recv = o->out.now(o->out.self) };
@@ -26,8 +26,7 @@ static void take_state(struct subject *subject, const struct session_change *cha
 /* What is in doubt may not come back as fit by itself: only new data of that topic does. */
 static void doubt(struct subject *subject, enum session_scope scope)
 {
-	for (uint32_t i = 0; i < subject->n_slots; i++) {
-		struct slot *slot = &subject->slots[i];
+	for (struct slot *slot = subject->slots; slot != NULL; slot = slot->next) {
 		bool book = slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO;
 		if (book || scope == SESSION_ALL_CHANNELS)
 			slot->outdated = true;
@@ -39,7 +38,7 @@ static void repeat_data(struct outlet *o, bc_mono_time now, struct subject *subj
 	static const enum bc_channel repeated[] = { BC_CHANNEL_BOOK, BC_CHANNEL_BBO,
 						    BC_CHANNEL_TICKER };
 	for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
-		struct slot *slot = slot_of(subject, repeated[i], 0);
+		struct slot *slot = slot_of(o, subject, repeated[i], 0);
 		if (slot == NULL)
 			continue;
 		if (fit && slot->outdated)
@@ -57,14 +56,14 @@ static void symbol_state(struct outlet *o, bc_mono_time now, struct subject *sub
 	take_state(subject, change);
 	if (!fit)
 		doubt(subject, change->scope);
-	say_state(o, now, slot_of(subject, BC_CHANNEL_STATE, 0), previous);
+	say_state(o, now, slot_of(o, subject, BC_CHANNEL_STATE, 0), previous);
 	if (fit != was_fit)
 		repeat_data(o, now, subject, fit);
 }
 
 void state_first(struct outlet *o, bc_mono_time now, struct subject *subject)
 {
-	say_state(o, now, slot_of(subject, BC_CHANNEL_STATE, 0), subject->state);
+	say_state(o, now, slot_of(o, subject, BC_CHANNEL_STATE, 0), subject->state);
 }
 
 void outlet_symbol_state(struct outlet *o, bc_mono_time now, uint32_t symbol,
@@ -77,25 +76,25 @@ void outlet_symbol_state(struct outlet *o, bc_mono_time now, uint32_t symbol,
 
 bc_status gateway_new(struct outlet *o)
 {
-	static const struct plan plan[] = { { .channel = BC_CHANNEL_STATE },
-					    { .channel = BC_CHANNEL_HEARTBEAT } };
+	struct plan plan[] = { { .channel = BC_CHANNEL_STATE },
+			       { .channel = BC_CHANNEL_HEARTBEAT } };
 	char name[BC_TOPIC_MAX];
 	int n = snprintf(name, sizeof name, "@%s", o->opt.instance);
 	if (n < 2 || (size_t)n >= sizeof name)
 		return BC_EINVAL;
-	bc_status rc = subject_open(o, &o->gateway, (bc_str){ name, (size_t)n }, plan, 2);
+	size_t bytes = plan_layout(o, plan, 2);
+	bc_status rc = subject_new(o, &o->gateway, (bc_str){ name, (size_t)n }, plan, 2, bytes);
 	if (rc != BC_OK)
 		return rc == BC_ENOMEM ? rc : BC_EINVAL;
-	o->gateway_state = &o->gateway.slots[0];
-	o->heartbeat = &o->gateway.slots[1];
+	o->gateway_state = (struct slot *)(void *)((char *)o->gateway + plan[0].at);
+	o->heartbeat = (struct slot *)(void *)((char *)o->gateway + plan[1].at);
 	o->list_due = true;
 	return BC_OK;
 }
 
 static void write_list(struct outlet *o)
 {
-	struct bc_state_change *body =
-		&o->gateway_state->values[o->gateway_state->shown].body.state;
+	struct bc_state_change *body = &slot_shown(o->gateway_state)->body.state;
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
 		if (o->symbols[i] != NULL)
@@ -116,8 +115,8 @@ static void say_gateway(struct outlet *o, bc_mono_time now, enum bc_state previo
 
 void outlet_feed_state(struct outlet *o, bc_mono_time now, const struct session_change *change)
 {
-	enum bc_state previous = o->gateway.state;
-	take_state(&o->gateway, change);
+	enum bc_state previous = o->gateway->state;
+	take_state(o->gateway, change);
 	say_gateway(o, now, previous);
 }
 
@@ -125,7 +124,7 @@ void outlet_feed_state(struct outlet *o, bc_mono_time now, const struct session_
 void gateway_turn(struct outlet *o, bc_mono_time now)
 {
 	if (o->list_due)
-		say_gateway(o, now, o->gateway.state);
+		say_gateway(o, now, o->gateway->state);
 }
 
 void outlet_shut_down(struct outlet *o, bc_mono_time now)
@@ -157,9 +156,9 @@ void outlet_heartbeat(struct outlet *o, bc_mono_time now, struct bc_heartbeat *h
 					    .ts_exchange = { BC_TIME_UNKNOWN },
 					    .ts_recv = wall,
 					    .ts_publish = wall,
-					    .state = o->gateway.state,
-					    .reason = o->gateway.reason,
-					    .since = o->gateway.since };
+					    .state = o->gateway->state,
+					    .reason = o->gateway->reason,
+					    .since = o->gateway->since };
 	m->body.heartbeat = *heartbeat;
 	o->count.published++;
 	if (!o->out.wanted(o->out.self, slot->topic))

@@ -14,9 +14,10 @@ void outlet_subscribed(struct outlet *o, bc_mono_time now, uint32_t topic)
 {
 	struct slot *slot = topic < o->topic_capacity ? o->by_topic[topic] : NULL;
 	(void)now;
-	if (slot == NULL || !slot->has || !bc_channel_welcomed(slot->channel) || slot->queued.in)
+	if (slot == NULL || !slot->has || !bc_channel_welcomed(slot->channel) ||
+	    is_in(&o->queued, slot))
 		return;
-	if (slot->recent.in)
+	if (is_in(&o->recent, slot))
 		slot->asked_again = true;
 	else
 		list_append(&o->queued, slot);
@@ -30,7 +31,7 @@ static void welcome(struct outlet *o, struct slot *slot, bc_mono_time now)
 	if (!o->out.wanted(o->out.self, slot->topic))
 		return; /* gone again */
 	o->count.welcomes++;
-	slot_send(o, slot, &slot->values[slot->shown], now, BC_FLAG_WELCOME);
+	slot_send(o, slot, slot_shown(slot), now, BC_FLAG_WELCOME);
 }
 
 bool welcome_turn(struct outlet *o, bc_mono_time now)
