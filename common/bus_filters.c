@@ -7,8 +7,7 @@
 #include <string.h>
 
 struct topic {
-	bc_str frame;       /* owned: the topic and its NUL; .p NULL: the number is free */
-	uint32_t n_filters; /* that match it */
+	bc_str frame; /* owned: the topic and its NUL; .p NULL: the number is free */
 	uint32_t next_free;
 };
 
@@ -19,6 +18,7 @@ struct filter {
 
 struct bc_filters {
 	struct topic *topics;
+	uint32_t *matching; /* filters that match the topic; apart, as every message asks for it */
 	struct filter *filters;
 	uint32_t n_topics, topic_capacity, free_topic; /* n: numbers given, free ones included */
 	uint32_t n_filters, filter_capacity, free_filter;
@@ -50,6 +50,7 @@ void bc_filters_free(struct bc_filters **filters)
 	bc_name_free(&f->by_topic);
 	bc_name_free(&f->by_filter);
 	free(f->topics);
+	free(f->matching);
 	free(f->filters);
 	free(f);
 	*filters = NULL;
@@ -82,6 +83,10 @@ static bc_status topic_number(struct bc_filters *f, uint32_t *out)
 		if (topics == NULL)
 			return BC_ENOMEM;
 		f->topics = topics;
+		uint32_t *matching = realloc(f->matching, room * sizeof *matching);
+		if (matching == NULL)
+			return BC_ENOMEM;
+		f->matching = matching;
 		f->topic_capacity = room;
 	}
 	*out = f->n_topics++;
@@ -117,7 +122,8 @@ bc_status bc_filters_topic_open(struct bc_filters *f, bc_str topic, uint32_t *ou
 		free(copy);
 		return rc;
 	}
-	f->topics[id] = (struct topic){ .frame = frame, .n_filters = matching_filters(f, frame) };
+	f->topics[id] = (struct topic){ .frame = frame };
+	f->matching[id] = matching_filters(f, frame);
 	*out = id;
 	return BC_OK;
 }
@@ -138,7 +144,10 @@ bc_str bc_filters_topic(const struct bc_filters *f, uint32_t topic)
 
 bool bc_filters_wanted(const struct bc_filters *f, uint32_t topic)
 {
-	return f->topics[topic].n_filters > 0 || f->overflowed;
+	bool wanted = f->matching[topic] > 0 || f->overflowed;
+	if (wanted) /* its frame is what a message will begin with, once it is encoded */
+		__builtin_prefetch(f->topics[topic].frame.p);
+	return wanted;
 }
 
 /* ------------------------------------------------------------------ filters */
@@ -153,10 +162,10 @@ static void for_matches(struct bc_filters *f, bc_str filter, int change, bc_topi
 		end = first == BC_NAME_NONE ? first : first + 1;
 	}
 	for (uint32_t i = first; i < end; i++) {
-		struct topic *t = &f->topics[i];
+		const struct topic *t = &f->topics[i];
 		if (t->frame.p == NULL || !bc_str_starts(t->frame, filter))
 			continue;
-		t->n_filters += (uint32_t)change;
+		f->matching[i] += (uint32_t)change;
 		if (match != NULL)
 			match(self, i);
 	}

@@ -20,7 +20,8 @@ static uint32_t place_of(const struct bc_name_index *index, bc_str name, uint32_
 	uint32_t at = hash & mask;
 	for (;; at = (at + 1) & mask) {
 		const struct bc_name_entry *e = &index->entries[at];
-		if (e->id == BC_NAME_NONE || (e->hash == hash && bc_str_equal(e->name, name)))
+		if (e->id == BC_NAME_NONE ||
+		    (e->hash == hash && bc_str_equal(index->names[at], name)))
 			return at;
 	}
 }
@@ -29,17 +30,23 @@ static bc_status grow(struct bc_name_index *index)
 {
 	struct bc_name_index larger = { .n = index->n };
 	larger.capacity = index->capacity == 0 ? FIRST_CAPACITY : index->capacity * 2;
-	larger.entries = calloc(larger.capacity, sizeof *larger.entries);
-	if (larger.entries == NULL)
+	larger.entries = malloc(larger.capacity * sizeof *larger.entries);
+	larger.names = calloc(larger.capacity, sizeof *larger.names);
+	if (larger.entries == NULL || larger.names == NULL) {
+		bc_name_free(&larger);
 		return BC_ENOMEM;
+	}
 	for (uint32_t i = 0; i < larger.capacity; i++)
-		larger.entries[i].id = BC_NAME_NONE;
+		larger.entries[i] = (struct bc_name_entry){ .id = BC_NAME_NONE };
 	for (uint32_t i = 0; i < index->capacity; i++) {
 		const struct bc_name_entry *e = &index->entries[i];
-		if (e->id != BC_NAME_NONE)
-			larger.entries[place_of(&larger, e->name, e->hash)] = *e;
+		if (e->id == BC_NAME_NONE)
+			continue;
+		uint32_t at = place_of(&larger, index->names[i], e->hash);
+		larger.entries[at] = *e;
+		larger.names[at] = index->names[i];
 	}
-	free(index->entries);
+	bc_name_free(index);
 	*index = larger;
 	return BC_OK;
 }
@@ -51,11 +58,11 @@ bc_status bc_name_put(struct bc_name_index *index, bc_str name, uint32_t id)
 		if (rc != BC_OK)
 			return rc;
 	}
-	uint32_t hash = hash_of(name);
-	struct bc_name_entry *e = &index->entries[place_of(index, name, hash)];
-	if (e->id != BC_NAME_NONE)
+	uint32_t hash = hash_of(name), at = place_of(index, name, hash);
+	if (index->entries[at].id != BC_NAME_NONE)
 		return BC_EDUPLICATE;
-	*e = (struct bc_name_entry){ .name = name, .hash = hash, .id = id };
+	index->entries[at] = (struct bc_name_entry){ .hash = hash, .id = id };
+	index->names[at] = name;
 	index->n++;
 	return BC_OK;
 }
@@ -65,6 +72,16 @@ uint32_t bc_name_find(const struct bc_name_index *index, bc_str name)
 	if (index->n == 0)
 		return BC_NAME_NONE;
 	return index->entries[place_of(index, name, hash_of(name))].id;
+}
+
+uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name)
+{
+	if (index->n == 0)
+		return BC_NAME_NONE;
+	uint32_t mask = index->capacity - 1, hash = hash_of(name), at = hash & mask;
+	while (index->entries[at].id != BC_NAME_NONE && index->entries[at].hash != hash)
+		at = (at + 1) & mask;
+	return index->entries[at].id;
 }
 
 void bc_name_remove(struct bc_name_index *index, bc_str name)
@@ -79,6 +96,7 @@ void bc_name_remove(struct bc_name_index *index, bc_str name)
 		if (((at - home) & mask) < ((at - hole) & mask))
 			continue; /* moving it back would put it before its home */
 		index->entries[hole] = index->entries[at];
+		index->names[hole] = index->names[at];
 		hole = at;
 	}
 	index->entries[hole] = (struct bc_name_entry){ .id = BC_NAME_NONE };
@@ -88,5 +106,6 @@ void bc_name_remove(struct bc_name_index *index, bc_str name)
 void bc_name_free(struct bc_name_index *index)
 {
 	free(index->entries);
+	free(index->names);
 	*index = (struct bc_name_index){ 0 };
 }

@@ -10,13 +10,13 @@
 #define BC_NAME_NONE UINT32_MAX
 
 struct bc_name_entry {
-	bc_str name;
 	uint32_t hash;
 	uint32_t id; /* BC_NAME_NONE: the place is free */
 };
 
 struct bc_name_index { /* all zero: empty */
 	struct bc_name_entry *entries;
+	bc_str *names; /* by place; apart, because most places that are looked at differ by hash */
 	uint32_t capacity; /* a power of two, at least twice n */
 	uint32_t n;
 };
@@ -24,7 +24,10 @@ struct bc_name_index { /* all zero: empty */
 /* BC_EDUPLICATE: the name is there already. BC_ENOMEM. */
 bc_status bc_name_put(struct bc_name_index *index, bc_str name, uint32_t id);
 uint32_t bc_name_find(const struct bc_name_index *index, bc_str name); /* BC_NAME_NONE: no */
-void bc_name_remove(struct bc_name_index *index, bc_str name);         /* fine if it is not there */
+/* Probably the number of this name, by its hash alone; no name is looked at. Another's, or
+ * BC_NAME_NONE, where it is not there. */
+uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name);
+void bc_name_remove(struct bc_name_index *index, bc_str name); /* fine if it is not there */
 void bc_name_free(struct bc_name_index *index);
 
 #endif

@@ -221,6 +221,12 @@ static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
 	outlet_event(g->outlet, g->now.mono, symbol, event, received);
 }
 
+static void act_soon(void *self, uint32_t symbol)
+{
+	const struct gateway *g = self;
+	outlet_soon(g->outlet, symbol);
+}
+
 static bool act_listened(void *self, uint32_t symbol, enum bc_channel channel,
 			 enum bc_interval interval)
 {
@@ -251,7 +257,7 @@ static bc_status session_open(struct gateway *g)
 	struct session_actions actions = {
 		g,         act_connect, act_disconnect, act_send,         act_ping,
 		act_get,   act_added,   act_removed,    act_symbol_state, act_feed_state,
-		act_event, act_log,     act_listened
+		act_event, act_log,     act_listened,   act_soon
 	};
 	char why[320];
 	if (getrandom(&options.seed, sizeof options.seed, GRND_NONBLOCK) < 0)

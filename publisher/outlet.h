@@ -67,6 +67,9 @@ void outlet_feed_state(struct outlet *o, bc_mono_time now, const struct session_
 void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const struct bc_event *event,
 		  bc_wall_time received);
 
+/* An event of this symbol probably follows: fetches what it will touch into the cache. */
+void outlet_soon(const struct outlet *o, uint32_t symbol);
+
 /* The gateway goes: every symbol, and the gateway itself, are down (shutdown). */
 void outlet_shut_down(struct outlet *o, bc_mono_time now);
 

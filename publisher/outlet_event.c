@@ -221,6 +221,18 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 	slot_publish(o, slot, now);
 }
 
+/* The subject and its first topics, books and bbos, as far as a message reads what is there. */
+#define WARM_BYTES 320
+
+void outlet_soon(const struct outlet *o, uint32_t symbol)
+{
+	const char *subject = (const char *)o->symbols[symbol];
+	__builtin_prefetch(subject);
+	for (uint32_t i = 0; i < o->n_plan && i < 2; i++)
+		for (size_t at = 0; at < WARM_BYTES; at += CACHE_LINE)
+			__builtin_prefetch(subject + o->plan[i].at + at, 1);
+}
+
 void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const struct bc_event *event,
 		  bc_wall_time received)
 {

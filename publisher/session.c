@@ -65,7 +65,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->act = *actions;
 	s->x = x;
 	s->random = options->seed;
-	s->current = NOBODY;
+	s->current = s->about = NOBODY;
 	s->no_connect_before = BUDGET_NOW;
 	for (int i = 0; i < N_WAITS; i++)
 		s->waits[i] = (struct wait_queue){ NOBODY, NOBODY };
@@ -183,6 +183,7 @@ void session_message(struct session *s, struct session_now now, uint32_t connect
 	s->count.bytes += bytes.n;
 	s->count.last_message = received;
 	s->received = received;
+	feed_ahead(s, bytes);
 	feed_input(s, connection,
 		   &(struct bc_input){ .kind = binary ? BC_INPUT_BINARY : BC_INPUT_TEXT,
 				       .line = c->line,
@@ -191,6 +192,7 @@ void session_message(struct session *s, struct session_now now, uint32_t connect
 				       .n_bytes = bytes.n,
 				       .wall = received,
 				       .mono = now.mono });
+	s->about = NOBODY;
 	if (s->connections[connection].batch.look)
 		subscribe_tick(s, connection);
 }

@@ -69,6 +69,9 @@ struct session_actions {
 	 * interval: of candles. */
 	bool (*listened)(void *self, uint32_t symbol, enum bc_channel channel,
 			 enum bc_interval interval);
+	/* An event of this published symbol probably follows: what it will touch may be fetched
+	 * into the cache. NULL: nothing. */
+	void (*soon)(void *self, uint32_t symbol);
 };
 
 /* ------------------------------------------------------------------ life */

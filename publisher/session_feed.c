@@ -2,6 +2,7 @@
  *
  * Whatever came through a WebSocket proves its connection; a good book makes its symbol live; a
  * crossed one, or a value that does not fit, makes it stale before anybody hears of it. */
+#include "publisher/glance.h"
 #include "publisher/session_private.h"
 
 #include <string.h>
@@ -97,6 +98,14 @@ static void instrument_data(struct session *s, const struct bc_event *event)
 	s->act.event(s->act.self, id, event, s->received);
 }
 
+/* It mostly is who the message was about at a glance. */
+static uint32_t symbol_of(const struct session *s, bc_str name)
+{
+	if (s->about != NOBODY && bc_str_equal(s->symbols[s->about].name, name))
+		return s->about;
+	return bc_name_find(&s->by_name, name);
+}
+
 static void on_event(void *self, const struct bc_event *event)
 {
 	struct session *s = self;
@@ -111,7 +120,7 @@ static void on_event(void *self, const struct bc_event *event)
 		instrument_data(s, event);
 		return;
 	}
-	uint32_t id = bc_name_find(&s->by_name, event->symbol);
+	uint32_t id = symbol_of(s, event->symbol);
 	if (s->current != NOBODY && id != BC_NAME_NONE && !handover_takes(s, id, event))
 		return;
 	if (id == BC_NAME_NONE) { /* the canary, or what we have just stopped following */
@@ -236,6 +245,27 @@ void feed_sink_init(struct session *s)
 					 .control = on_control,
 					 .reject = on_reject,
 					 .request = on_request };
+}
+
+#define CACHE_LINE 64
+
+void feed_ahead(struct session *s, bc_str bytes)
+{
+	char room[BC_GLANCE_MAX];
+	if (s->x->glance == NULL)
+		return;
+	bc_str name = bc_glance(s->x->glance, bytes.p, bytes.n, room);
+	if (name.n == 0 || (s->about = bc_name_guess(&s->by_name, name)) == NOBODY)
+		return;
+	const char *symbol = (const char *)&s->symbols[s->about];
+	for (size_t at = 0; at < SYMBOL_WARM_BYTES; at += CACHE_LINE)
+		__builtin_prefetch(symbol + at, 1);
+	__builtin_prefetch(&s->waiting[s->about], 1);
+	if (s->sync.on)
+		__builtin_prefetch(&s->symbols[s->about].sync, 1);
+	if (s->act.soon != NULL)
+		s->act.soon(s->act.self, s->about);
+	__builtin_prefetch(s->symbols[s->about].name.p);
 }
 
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input)

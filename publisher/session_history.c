@@ -151,9 +151,11 @@ static bool is_missed(const struct span *span, const struct mark *mark, bool can
 
 void history_live(struct session *s, uint32_t symbol, const struct bc_event *event)
 {
-	struct history *h = s->symbols[symbol].rest.history;
 	bool candle = event->channel == BC_CHANNEL_CANDLE;
-	if (h == NULL || (!candle && event->channel != BC_CHANNEL_TRADE))
+	struct history *h = candle || event->channel == BC_CHANNEL_TRADE
+				    ? s->symbols[symbol].rest.history
+				    : NULL;
+	if (h == NULL)
 		return;
 	enum bc_interval interval = event->body.candle.interval;
 	if (candle && (s->o.intervals >> interval & 1) == 0)

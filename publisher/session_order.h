@@ -26,13 +26,13 @@ struct order_mark {
 
 /* Of one symbol; zeroed is the beginning. */
 struct symbol_order {
-	struct order_mark newest[N_ORDERS];
 	bool went_back;        /* its last book was older than the one before, and refused */
 	bool book_timed;       /* book_at is known */
-	bc_wall_time book_at;  /* the exchange's time of the newest book without a number */
 	bool traded;           /* last_trade is known */
+	bc_wall_time book_at;  /* the exchange's time of the newest book without a number */
 	uint64_t last_trade;   /* where ids ascend */
 	bc_wall_time trade_at; /* the exchange's time of the newest trade */
+	struct order_mark newest[N_ORDERS];
 	struct known_trade {
 		char id[TRADE_ID_MAX];
 		uint8_t n;      /* 0: none */

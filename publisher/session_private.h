@@ -70,6 +70,14 @@ struct wait_queue {
 	uint32_t head, tail; /* NOBODY: empty */
 };
 
+/* A symbol's place in one. Apart from the symbols, because a message touches its neighbours', too,
+ * and these lie close together. */
+struct waiting {
+	uint32_t prev, next; /* in the queue of `wait` */
+	enum wait wait;
+	bc_mono_time since;
+};
+
 struct history; /* session_history.c */
 
 struct symbol_rest {
@@ -81,31 +89,32 @@ struct symbol_rest {
 	struct history *history;  /* owned; NULL: none is wanted */
 };
 
+/* What every message touches stands first. */
 struct symbol {
 	bc_str name; /* owned; .p NULL: the number is free */
 	enum bc_state state;
 	enum bc_reason reason;
 	bc_wall_time since;
-	bool had_data;          /* was live once: from then on stale, not connecting */
-	bool was_listed;        /* stood in the instrument list */
-	bool ticks_known;       /* BC_REST_TICKS has answered for it */
-	bool ticks_refused;     /* or will not, until the next list */
 	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
 	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
 	 * opened, so the symbol is not fit, however right its book is. */
-	uint32_t asked, subscribed, missing;
-	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
-	uint32_t heard, told_mute; /* data came from there; it was logged that none does */
-	bool proven;               /* its book, or what stands for it, is right */
-	bc_mono_time subscribed_at;
-	enum wait wait;
-	uint32_t prev, next; /* in the queue of `wait` */
-	bc_mono_time waits_since;
-	bool unlisted; /* stands in no list: fit only while it sends */
+	uint32_t missing, subscribed, heard; /* heard: data came from there */
+	bool had_data;                       /* was live once: from then on stale, not connecting */
+	bool proven;                         /* its book, or what stands for it, is right */
+	bool unlisted;                       /* stands in no list: fit only while it sends */
 	struct symbol_order order;
 	struct symbol_sync sync;
 	struct symbol_rest rest;
+	uint32_t asked;                       /* as missing */
+	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
+	uint32_t told_mute;                   /* it was logged that nothing comes from there */
+	bool was_listed;                      /* stood in the instrument list */
+	bool ticks_known;                     /* BC_REST_TICKS has answered for it */
+	bool ticks_refused;                   /* or will not, until the next list */
+	bc_mono_time subscribed_at;
 };
+
+#define SYMBOL_WARM_BYTES 192 /* the beginning, up to the order of books */
 
 /* ------------------------------------------------------------------ connections */
 
@@ -280,6 +289,8 @@ struct session {
 	struct handover *handovers;
 
 	struct symbol *symbols;
+	struct waiting *waiting; /* the same numbers */
+	uint32_t about;          /* whom the message being read seems to be about; NOBODY */
 	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
 	uint32_t n_in[BC_N_STATES];
 	struct bc_name_index by_name;
@@ -377,6 +388,8 @@ bc_mono_time symbols_deadline(const struct session *s);
 void feed_sink_init(struct session *s);
 void feed_market_data(struct session *s, uint32_t id, const struct bc_event *event);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
+/* Fetches into the cache what this message will need, as far as a glance tells. */
+void feed_ahead(struct session *s, bc_str bytes);
 /* A book, bbo, trade, ticker or candle that is neither crossed nor out of order: it feeds its
  * symbol, and goes on to the bus. */
 void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wall_time received);

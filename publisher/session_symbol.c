@@ -17,34 +17,32 @@
 
 static void wait_leave(struct session *s, uint32_t id)
 {
-	struct symbol *sym = &s->symbols[id];
-	if (sym->wait == WAIT_NOTHING)
+	struct waiting *w = &s->waiting[id];
+	if (w->wait == WAIT_NOTHING)
 		return;
-	struct wait_queue *q = &s->waits[sym->wait];
-	if (sym->prev == NOBODY)
-		q->head = sym->next;
+	struct wait_queue *q = &s->waits[w->wait];
+	if (w->prev == NOBODY)
+		q->head = w->next;
 	else
-		s->symbols[sym->prev].next = sym->next;
-	if (sym->next == NOBODY)
-		q->tail = sym->prev;
+		s->waiting[w->prev].next = w->next;
+	if (w->next == NOBODY)
+		q->tail = w->prev;
 	else
-		s->symbols[sym->next].prev = sym->prev;
-	sym->wait = WAIT_NOTHING;
+		s->waiting[w->next].prev = w->prev;
+	w->wait = WAIT_NOTHING;
 }
 
 static void wait_from_now(struct session *s, uint32_t id, enum wait wait)
 {
-	struct symbol *sym = &s->symbols[id];
 	struct wait_queue *q = &s->waits[wait];
 	wait_leave(s, id);
-	sym->wait = wait;
-	sym->waits_since = s->now.mono;
-	sym->prev = q->tail;
-	sym->next = NOBODY;
+	s->waiting[id] = (struct waiting){
+		.prev = q->tail, .next = NOBODY, .wait = wait, .since = s->now.mono
+	};
 	if (q->tail == NOBODY)
 		q->head = id;
 	else
-		s->symbols[q->tail].next = id;
+		s->waiting[q->tail].next = id;
 	q->tail = id;
 }
 
@@ -65,6 +63,10 @@ static bc_status new_number(struct session *s, uint32_t *out)
 		if (symbols == NULL)
 			return BC_ENOMEM;
 		s->symbols = symbols;
+		struct waiting *waiting = realloc(s->waiting, room * sizeof *waiting);
+		if (waiting == NULL)
+			return BC_ENOMEM;
+		s->waiting = waiting;
 		bc_str *names = realloc(s->names, (room + 1) * sizeof *names);
 		if (names == NULL)
 			return BC_ENOMEM;
@@ -92,8 +94,8 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	struct symbol *sym = &s->symbols[id];
 	*sym = (struct symbol){ .name = { copy, name.n },
 				.state = BC_STATE_CONNECTING,
-				.since = s->now.wall,
-				.wait = WAIT_NOTHING };
+				.since = s->now.wall };
+	s->waiting[id].wait = WAIT_NOTHING;
 	for (size_t line = 0; line < MAX_LINES; line++)
 		sym->on[line] = NOBODY;
 	s->n_symbols++;
@@ -141,6 +143,7 @@ void symbols_free(struct session *s)
 	}
 	bc_name_free(&s->by_name);
 	free(s->symbols);
+	free(s->waiting);
 	free(s->names);
 }
 
@@ -175,7 +178,7 @@ void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum se
 	if (sym->state == BC_STATE_HALTED)
 		return;
 	symbol_set(s, id, BC_STATE_STALE, reason, scope);
-	if (sym->wait != WAIT_FIRST_DATA)
+	if (s->waiting[id].wait != WAIT_FIRST_DATA)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
 
@@ -213,7 +216,7 @@ void symbol_subscribed(struct session *s, uint32_t id)
 		return;
 	if (sym->proven && sym->missing == 0)
 		live(s, id);
-	else if (sym->wait == WAIT_NOTHING)
+	else if (s->waiting[id].wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
 
@@ -262,7 +265,7 @@ static void no_first_data(struct session *s, uint32_t id)
 	}
 	session_log(s, BC_LOG_WARN, "symbol.no-data", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_S("state", bc_state_word(sym->state)),
-		    BC_LOG_T("waited", s->now.mono.ns - sym->waits_since.ns),
+		    BC_LOG_T("waited", s->now.mono.ns - s->waiting[id].since.ns),
 		    BC_LOG_S("hint", "subscribed, but the exchange sends nothing; is it listed?"));
 	wait_leave(s, id);
 	symbol_set(s, id, BC_STATE_STALE, BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
@@ -288,7 +291,7 @@ static bc_mono_time over_at(const struct session *s, int wait)
 	if (s->waits[wait].head == NOBODY)
 		return MONO_NEVER;
 	int64_t limit = wait == WAIT_CHANGE ? s->o.quiet_after_ns : s->o.first_data_after_ns;
-	return mono_plus(s->symbols[s->waits[wait].head].waits_since, limit);
+	return mono_plus(s->waiting[s->waits[wait].head].since, limit);
 }
 
 void symbols_tick(struct session *s)

@@ -140,6 +140,7 @@ bool binance_read_usual_wide(struct binance *b, const char *bytes, size_t n); /*
 
 /* A symbol is upper case without separators; digits may come first, and beyond ASCII anything may
  * be in it. `more`: characters a market allows besides. */
+extern const struct bc_glance binance_glance;
 bc_status binance_check_symbol(bc_str symbol, const char *more, char *hint, size_t cap);
 
 /* The parts of BASE/QUOTE and of BASE/QUOTE:SETTLE, with -YYMMDD or without; false: not that form.

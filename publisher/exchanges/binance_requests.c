@@ -57,6 +57,11 @@ static bool in_words(char c, const char *more)
 	       (c != '\0' && strchr(more, c) != NULL);
 }
 
+/* {"stream":"btcusdt@depth@100ms",... */
+const struct bc_glance binance_glance = { .before = { "{\"stream\":\"" },
+					  .upper = true,
+					  .end = '@' };
+
 bc_status binance_check_symbol(bc_str symbol, const char *more, char *hint, size_t cap)
 {
 	for (size_t i = 0; i < symbol.n; i++) {

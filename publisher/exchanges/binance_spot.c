@@ -114,5 +114,6 @@ const struct bc_exchange bc_exchange_binance_spot = {
 	.subscribe = binance_ask_for,
 	.unsubscribe = binance_take_back,
 	.rest_path = binance_rest_path,
+	.glance = &binance_glance,
 	.on_input = binance_on_input,
 };

@@ -199,6 +199,15 @@ struct bc_feed_options {
 	const char *book_speed; /* `book.speed`: its own word, as "100ms"; NULL: the default */
 };
 
+/* Where a message usually names its symbol, so that what is known of it can be fetched into the
+ * cache while the message is read. A guess: what comes of it is speed and nothing else. */
+struct bc_glance {
+	const char *before[2]; /* one of these, then the symbol; at the beginning of the message */
+	bool after_comma;      /* or right behind its first comma */
+	bool upper;            /* the name in capitals is the symbol */
+	char end;              /* what ends it */
+};
+
 struct bc_exchange {
 	const char *id;                /* "upbit": config value and first part of topics */
 	const char *title;             /* "Upbit (KRW, BTC and USDT markets)" */
@@ -242,6 +251,8 @@ struct bc_exchange {
 	/* Path and query of a REST request. BC_ENOTFOUND: not served. */
 	bc_status (*rest_path)(void *state, const struct bc_rest_query *query, char *out,
 			       size_t cap, size_t *len);
+
+	const struct bc_glance *glance; /* NULL: whose data a message holds shows only in reading */
 
 	/* Understands one input. Any bytes at all must be safe.
 	 *   BC_OK      understood, or deliberately ignored

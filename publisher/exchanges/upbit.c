@@ -317,6 +317,11 @@ static const struct bc_rest_endpoint rest_endpoints[] = {
 	{ .kind = BC_REST_CANDLES, .per_s = 8, .max_symbols = 1, .max_items = MAX_CANDLES },
 };
 
+/* {"type":"orderbook","code":"KRW-BTC",... */
+static const struct bc_glance glance = { .before = { "\"cd\":\"", "\"code\":\"" },
+					 .after_comma = true,
+					 .end = '"' };
+
 const struct bc_exchange bc_exchange_upbit = {
 	.id = "upbit",
 	.title = "Upbit (KRW, BTC and USDT markets)",
@@ -340,5 +345,6 @@ const struct bc_exchange bc_exchange_upbit = {
 	.native_symbol = native_symbol,
 	.subscribe = subscribe,
 	.rest_path = rest_path,
+	.glance = &glance,
 	.on_input = upbit_on_input,
 };

@@ -59,6 +59,8 @@ static bc_status fake_rest_path(void *state, const struct bc_rest_query *query, 
 		    query->n_symbols, out, cap, len);
 }
 
+static const struct bc_glance glance = { .before = { "book ", "bbo " }, .end = ' ' };
+
 static const struct bc_line lines[] = {
 	{ .name = "public",
 	  .path = "/",
@@ -93,6 +95,7 @@ const struct bc_exchange fake_exchange = {
 	.check_symbol = fake_check,
 	.subscribe = fake_subscribe,
 	.rest_path = fake_rest_path,
+	.glance = &glance,
 	.on_input = fake_input,
 };
 
@@ -165,6 +168,7 @@ const struct bc_exchange fake_diff_exchange = {
 	.check_symbol = fake_check,
 	.subscribe = fake_subscribe,
 	.rest_path = diff_rest_path,
+	.glance = &glance,
 	.on_input = fake_input,
 };
 
@@ -242,5 +246,6 @@ const struct bc_exchange fake_lines_exchange = {
 	.unsubscribe = lines_unsubscribe,
 	.trade_ids_ascend = true,
 	.rest_path = diff_rest_path,
+	.glance = &glance,
 	.on_input = fake_input,
 };

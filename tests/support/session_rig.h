@@ -45,6 +45,7 @@ struct rig {
 		char top[64]; /* "99x1 101x2" */
 	} book;               /* the last one */
 	enum bc_state feed;
+	size_t soon; /* how often somebody was announced */
 	/* Where words are not enough; NULL: nobody looks. */
 	void (*watch)(struct rig *r, uint32_t symbol, const struct bc_event *event);
 };
@@ -209,6 +210,14 @@ static inline bool on_listened(void *self, uint32_t symbol, enum bc_channel chan
 	return r->deaf == NULL || strstr(bc_channel_word(channel), r->deaf) == NULL;
 }
 
+static inline void on_soon(void *self, uint32_t symbol)
+{
+	struct rig *r = self;
+	struct session_view view;
+	cr_expect(session_symbol(r->session, symbol, &view), "%u is nobody", symbol);
+	r->soon++;
+}
+
 /* ------------------------------------------------------------------ what the world does */
 
 static inline struct session_options options_for_tests(void)
@@ -235,7 +244,7 @@ static inline struct rig *rig_with(struct session_options options)
 	*r = (struct rig){ .now = { { 1000 * S }, { 1000 * S }, { 1700000000 * S } } };
 	struct session_actions actions = { r,        on_connect, on_disconnect, on_send,  on_ping,
 					   on_get,   on_added,   on_removed,    on_state, on_feed,
-					   on_event, on_log,     on_listened };
+					   on_event, on_log,     on_listened,   on_soon };
 	cr_assert_eq(session_new(&r->session, &options, &actions, why, sizeof why), BC_OK, "%s",
 		     why);
 	return r;
