@@ -96,6 +96,11 @@ static size_t add_field(char *out, size_t n, size_t cap, const struct bc_log_fie
 	return more > 0 && n + (size_t)more < cap ? n + (size_t)more : n;
 }
 
+static void act_soon(void *self, uint32_t symbol)
+{
+	outlet_soon(((struct trial *)self)->outlet, symbol);
+}
+
 static void act_log(void *self, enum bc_log_level level, const char *event,
 		    const struct bc_log_field *fields)
 {
@@ -236,9 +241,9 @@ static bool open_outlet(struct trial *t)
 bool client_open(struct trial *t)
 {
 	struct session_actions actions = {
-		t,         act_connect, act_disconnect,   act_send,       act_ping,  act_get,
-		act_added, act_removed, act_symbol_state, act_feed_state, act_event, act_log,
-		NULL
+		t,         act_connect, act_disconnect, act_send,         act_ping,
+		act_get,   act_added,   act_removed,    act_symbol_state, act_feed_state,
+		act_event, act_log,     NULL,           act_soon
 	};
 	char why[256] = "";
 	pick_options(t);

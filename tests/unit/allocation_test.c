@@ -146,6 +146,11 @@ static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
 	outlet_event(r->outlet, r->now.mono, symbol, event, received);
 }
 
+static void act_soon(void *self, uint32_t symbol)
+{
+	outlet_soon(((struct rig *)self)->outlet, symbol);
+}
+
 static void act_log(void *self, enum bc_log_level level, const char *event,
 		    const struct bc_log_field *fields)
 {
@@ -216,7 +221,8 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 					   act_feed_state,
 					   act_event,
 					   act_log,
-					   NULL };
+					   NULL,
+					   act_soon };
 	char why[256] = "";
 	*r = (struct rig){
 		.now = { { BC_NS_PER_S }, { BC_NS_PER_S }, { 1790134742 * BC_NS_PER_S } }

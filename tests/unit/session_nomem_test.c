@@ -48,7 +48,7 @@ static bool made(struct rig *r)
 	struct session_options o = sync_options();
 	struct session_actions actions = { r,        on_connect, on_disconnect, on_send,  on_ping,
 					   on_get,   on_added,   on_removed,    on_state, on_feed,
-					   on_event, on_log,     on_listened };
+					   on_event, on_log,     on_listened,   on_soon };
 	char why[256] = "";
 	o.silent_after_ns = 10 * S;
 	*r = (struct rig){ .now = { { 1000 * S }, { 1000 * S }, { 1700000000 * S } } };
