@@ -30,6 +30,21 @@ static uint64_t load(words at)
 	return atomic_load_explicit(at, memory_order_relaxed);
 }
 
+/* The bytes from i on, fewer than 8, filled up with zeros. */
+static inline uint64_t rest_of(bc_str text, size_t i)
+{
+	uint64_t piece = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (i > 0 && i < text.n) { /* the last 8, without those that were there before */
+		memcpy(&piece, text.p + text.n - 8, 8);
+		return piece >> 8 * (8 - (text.n - i));
+	}
+#endif
+	if (i < text.n)
+		memcpy(&piece, text.p + i, text.n - i);
+	return piece;
+}
+
 uint64_t bc_latest_hash(bc_str topic)
 {
 	const uint64_t mix = UINT64_C(0x9e3779b97f4a7c15);
@@ -40,10 +55,7 @@ uint64_t bc_latest_hash(bc_str topic)
 		h = (h ^ piece) * mix;
 		h ^= h >> 29;
 	}
-	piece = 0;
-	if (i < topic.n)
-		memcpy(&piece, topic.p + i, topic.n - i);
-	h = (h ^ piece) * mix;
+	h = (h ^ rest_of(topic, i)) * mix;
 	return h ^ h >> 32;
 }
 
@@ -236,11 +248,7 @@ static bool is_topic(words at, bc_str topic)
 		if (theirs != ours)
 			return false;
 	}
-	uint64_t ours = 0;
-	if (i == topic.n)
-		return true;
-	memcpy(&ours, topic.p + i, topic.n - i);
-	return load(at) == ours;
+	return i == topic.n || load(at) == rest_of(topic, i);
 }
 
 static void take_times(words slot, struct bc_latest_found *out)
@@ -255,6 +263,19 @@ static void take_times(words slot, struct bc_latest_found *out)
 	out->changed.ns = (int64_t)load(&slot[BC_SLOT_CHANGED]);
 	out->proven.ns = (int64_t)load(&slot[BC_SLOT_PROVEN]);
 	out->was_proven = out->proven.ns != BC_TIME_UNKNOWN;
+}
+
+static void copy(uint64_t *to, words from, uint64_t n)
+{
+	uint64_t i = 0;
+	for (; i + 4 <= n; i += 4) { /* the compiler does not unroll what is atomic */
+		to[i] = load(&from[i]);
+		to[i + 1] = load(&from[i + 1]);
+		to[i + 2] = load(&from[i + 2]);
+		to[i + 3] = load(&from[i + 3]);
+	}
+	for (; i < n; i++)
+		to[i] = load(&from[i]);
 }
 
 /* All of it once, as it may be while it is being written. */
@@ -273,9 +294,7 @@ static bc_status take(const struct bc_latest_map *map, struct slot_ref slot,
 		return BC_ERANGE;
 	take_times(slot.at, out);
 	out->n_payload = n_payload;
-	words from = &slot.at[BC_SLOT_TOPIC + topic_words];
-	for (uint64_t i = 0; i < payload_words; i++)
-		wish->payload[i] = load(&from[i]);
+	copy(wish->payload, &slot.at[BC_SLOT_TOPIC + topic_words], payload_words);
 	return read_symbol(map, load(&slot.at[BC_SLOT_STATES]), out);
 }
 

@@ -88,8 +88,56 @@ bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap
 
 /* ------------------------------------------------------------------ decoding */
 
+static const uint8_t *take_or_nil(const uint8_t *p, const uint8_t *end, int64_t *value, bool *nil)
+{
+	*nil = p < end && *p == BC_PACK_NIL;
+	if (!*nil)
+		return bc_take_common(p, end, value);
+	*value = 0;
+	return p + 1;
+}
+
+/* The usual form: eleven numbers of the common kind, or nil where it may be. False: nothing was
+ * read, and it is to be looked at closely. */
+static bool decode_usual(struct bc_unpacker *u, struct bc_envelope *e)
+{
+	const uint8_t *p = u->p;
+	int64_t v[ENVELOPE_FIELDS], bad = 0;
+	bool no_seq, no_time;
+	if (u->end - p < ENVELOPE_FIELDS + 1 || *p++ != BC_PACK_FIXARRAY + ENVELOPE_FIELDS)
+		return false;
+	for (int i = 0; i < 3; i++)
+		p = bc_take_common(p, u->end, &v[i]);
+	p = take_or_nil(p, u->end, &v[3], &no_seq);
+	p = take_or_nil(p, u->end, &v[4], &no_time);
+	for (int i = 5; i < ENVELOPE_FIELDS; i++)
+		p = bc_take_common(p, u->end, &v[i]);
+	for (int i = 0; i < ENVELOPE_FIELDS; i++)
+		bad |= v[i];
+	if (bad < 0 || (v[0] | v[7] | v[8]) > BC_ENUM_MAX || v[1] > (int64_t)BC_EPOCH_MAX ||
+	    v[10] > UINT32_MAX)
+		return false;
+	*e = (struct bc_envelope){
+		.channel = (enum bc_channel)v[0],
+		.epoch = (uint64_t)v[1],
+		.seq = (uint64_t)v[2],
+		.exchange_seq = no_seq ? BC_SEQ_NONE : (uint64_t)v[3],
+		.ts_exchange = { no_time ? BC_TIME_UNKNOWN : v[4] },
+		.ts_recv = { v[5] },
+		.ts_publish = { v[6] },
+		.state = (enum bc_state)v[7],
+		.reason = (enum bc_reason)v[8],
+		.since = { v[9] },
+		.flags = (uint32_t)v[10],
+	};
+	u->p = p;
+	return true;
+}
+
 static void decode_envelope(struct bc_unpacker *u, struct bc_envelope *e)
 {
+	if (decode_usual(u, e))
+		return;
 	uint32_t n = bc_unpack_array(u, ENVELOPE_FIELDS);
 	e->channel = (enum bc_channel)bc_unpack_enum(u);
 	e->epoch = bc_unpack_uint(u, BC_EPOCH_MAX);

@@ -99,6 +99,23 @@ static bc_status encode_book(struct bc_packer *k, const struct bc_message *m)
 	return outcome == WRITTEN ? BC_OK : BC_EINVAL;
 }
 
+#define USUAL_LEVEL 10 /* bytes: two numbers of 32 bits, each behind its tag */
+
+/* Is it one, then both are taken at once. */
+static inline bool take_usual(const uint8_t *p, const uint8_t *end, int64_t *price,
+			      int64_t *quantity)
+{
+	const uint8_t tag = 0xce;
+	uint32_t value;
+	if (end - p < USUAL_LEVEL || p[0] != tag || p[5] != tag)
+		return false;
+	memcpy(&value, p + 1, sizeof value);
+	*price = be32toh(value);
+	memcpy(&value, p + 6, sizeof value);
+	*quantity = be32toh(value);
+	return true;
+}
+
 /* Levels as long as they are of the common kind; returns how many. */
 static uint32_t decode_common(struct bc_unpacker *u, bc_level *levels, uint32_t n,
 			      int32_t price_exponent, int32_t quantity_exponent)
@@ -107,14 +124,22 @@ static uint32_t decode_common(struct bc_unpacker *u, bc_level *levels, uint32_t 
 	uint32_t i;
 	if (price_exponent > BC_EXPONENT_CALM || quantity_exponent > BC_EXPONENT_CALM)
 		return 0;
-	for (i = 0; i < n && end - p >= 2 * BC_PACK_ELEMENT_MAX; i++) {
+	for (i = 0; i < n; i++) {
 		int64_t price, quantity;
-		const uint8_t *next = bc_take_common(bc_take_common(p, &price), &quantity);
-		if ((price | quantity) < 0)
-			break;
-		levels[i].price = (bc_decimal){ price, price_exponent };
-		levels[i].quantity = (bc_decimal){ quantity, quantity_exponent };
-		p = next;
+		if (take_usual(p, end, &price, &quantity)) {
+			p += USUAL_LEVEL;
+		} else {
+			const uint8_t *next = bc_take_common(p, end, &price);
+			next = bc_take_common(next, end, &quantity);
+			if ((price | quantity) < 0)
+				break;
+			p = next;
+		}
+		bc_level *level = &levels[i];
+		level->price.mantissa = price;
+		level->price.exponent = price_exponent;
+		level->quantity.mantissa = quantity;
+		level->quantity.exponent = quantity_exponent;
 	}
 	u->p = p;
 	return i;

@@ -113,7 +113,7 @@ bool bc_unpack_is_array(const struct bc_unpacker *u)
 	return left(u) > 0 && ((*u->p & 0xf0) == 0x90 || *u->p == 0xdc || *u->p == 0xdd);
 }
 
-uint64_t bc_unpack_uint(struct bc_unpacker *u, uint64_t max)
+uint64_t bc_unpack_any_uint(struct bc_unpacker *u, uint64_t max)
 {
 	struct head h = next(u);
 	if (h.type == POSITIVE && h.value <= max)
@@ -122,7 +122,7 @@ uint64_t bc_unpack_uint(struct bc_unpacker *u, uint64_t max)
 	return 0;
 }
 
-int64_t bc_unpack_int(struct bc_unpacker *u)
+int64_t bc_unpack_any_int(struct bc_unpacker *u)
 {
 	struct head h = next(u);
 	if (h.type == POSITIVE && h.value <= INT64_MAX)
@@ -153,7 +153,7 @@ bc_str bc_unpack_string(struct bc_unpacker *u)
 	return text;
 }
 
-uint32_t bc_unpack_array(struct bc_unpacker *u, uint32_t min)
+uint32_t bc_unpack_any_array(struct bc_unpacker *u, uint32_t min)
 {
 	struct head h = next(u);
 	if (h.type != ARRAY || h.value > left(u) || h.value < min) {

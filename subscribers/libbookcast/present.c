@@ -2,13 +2,14 @@
 
 #include "proto/topic.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 void present_free(struct presentation *p)
 {
 	free(p->strings);
-	free(p->levels);
 	*p = (struct presentation){ .strings = NULL };
 }
 
@@ -38,7 +39,7 @@ static size_t string_bytes(const struct bc_message *m)
 	return 0;
 }
 
-static bool make_room(struct presentation *p, size_t bytes, size_t n_levels)
+static bool make_room(struct presentation *p, size_t bytes)
 {
 	if (bytes > p->cap_strings) {
 		char *strings = realloc(p->strings, bytes);
@@ -47,29 +48,29 @@ static bool make_room(struct presentation *p, size_t bytes, size_t n_levels)
 		p->strings = strings;
 		p->cap_strings = bytes;
 	}
-	if (n_levels > p->cap_levels) {
-		bookcast_level *levels = realloc(p->levels, n_levels * sizeof *levels);
-		if (levels == NULL)
-			return false;
-		p->levels = levels;
-		p->cap_levels = n_levels;
-	}
 	p->n_strings = 0;
 	return true;
+}
+
+/* NOLINTNEXTLINE(misc-redundant-expression): that is what it asserts */
+static_assert(sizeof(bookcast_level) == sizeof(bc_level) &&
+		      offsetof(bookcast_level, quantity) == offsetof(bc_level, quantity) &&
+		      offsetof(bookcast_decimal, exponent) == offsetof(bc_decimal, exponent) &&
+		      sizeof(bookcast_decimal) == sizeof(bc_decimal),
+	      "the same level in both");
+
+/* Where they were decoded: whoever decodes next is called by the user's next call. To copy them
+ * right after they were written costs as much as decoding them. */
+static const bookcast_level *present_levels(const bc_level *levels)
+{
+	return (const bookcast_level *)(const void *)levels;
 }
 
 static void present_book(struct presentation *p, const struct bc_message *m)
 {
 	const struct bc_book *b = &m->body.book;
-	bookcast_level *out = p->levels;
-	for (uint32_t i = 0; i < b->n_bids; i++)
-		*out++ = (bookcast_level){ present_decimal(b->bids[i].price),
-					   present_decimal(b->bids[i].quantity) };
-	for (uint32_t i = 0; i < b->n_asks; i++)
-		*out++ = (bookcast_level){ present_decimal(b->asks[i].price),
-					   present_decimal(b->asks[i].quantity) };
-	p->message.body.book =
-		(bookcast_book){ p->levels, p->levels + b->n_bids, b->n_bids, b->n_asks };
+	p->message.body.book = (bookcast_book){ present_levels(b->bids), present_levels(b->asks),
+						b->n_bids, b->n_asks };
 }
 
 static void present_trade(struct presentation *p, const struct bc_message *m)
@@ -136,17 +137,26 @@ static body_fn *const bodies[BC_N_CHANNELS] = {
 	[BC_CHANNEL_STATE] = present_state,
 };
 
+/* Of a topic that has been checked: the client heard it, or it was found. */
+static bool split(bc_str text, struct bc_topic *out)
+{
+	const char *first = memchr(text.p, '.', text.n), *last = memrchr(text.p, '.', text.n);
+	if (first == NULL || first == last)
+		return false;
+	out->exchange = (bc_str){ text.p, (size_t)(first - text.p) };
+	out->symbol = (bc_str){ first + 1, (size_t)(last - first - 1) };
+	return true;
+}
+
 bc_status present(struct presentation *p, const struct bc_client_event *event)
 {
 	const struct bc_message *m = event->message;
 	const struct bc_envelope *e = &m->envelope;
 	struct bc_topic topic;
-	bool book = e->channel == BC_CHANNEL_BOOK || e->channel == BC_CHANNEL_BBO;
-	size_t n_levels = book ? (size_t)m->body.book.n_bids + m->body.book.n_asks : 0;
 	if ((unsigned)e->channel >= BC_N_CHANNELS || bodies[e->channel] == NULL ||
-	    bc_topic_split(event->topic, &topic) != BC_OK)
+	    !split(event->topic, &topic))
 		return BC_ENOTFOUND;
-	if (!make_room(p, 2 * event->topic.n + 3 + string_bytes(m), n_levels))
+	if (!make_room(p, 2 * event->topic.n + 3 + string_bytes(m)))
 		return BC_ENOMEM;
 	p->message = (bookcast_message){
 		.channel = (int)e->channel,

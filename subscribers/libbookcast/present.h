@@ -1,6 +1,7 @@
-/* present.h - a decoded message in the public form, with memory of its own.
+/* present.h - a decoded message in the public form.
  *
- * Memory  one presentation holds one message; it is reused and grows as needed.
+ * Memory  one presentation holds one message and its strings; it is reused and grows as needed.
+ *         Levels stay where they were decoded.
  * Threads one. */
 #ifndef LIBBOOKCAST_PRESENT_H
 #define LIBBOOKCAST_PRESENT_H
@@ -12,8 +13,6 @@ struct presentation {
 	bookcast_message message;
 	char *strings;
 	size_t n_strings, cap_strings;
-	bookcast_level *levels;
-	size_t cap_levels;
 };
 
 void present_free(struct presentation *p);

@@ -26,13 +26,23 @@ struct sent {
 	size_t n;
 };
 
+struct told { /* through said() */
+	char topic[64], trade_id[16];
+	uint64_t seq;
+	uint32_t flags;
+	int64_t ts_open, now;
+	size_t n_payload;
+	bool as_sent; /* the bytes that were sent last */
+};
+
 struct rig {
 	struct outlet *outlet;
 	char topics[MAX_TOPICS][64];
 	bool open[MAX_TOPICS];
 	const char *deaf; /* topics that hold this text are not wanted; "": nobody listens at all */
 	struct sent *sent;
-	size_t n_sent;
+	size_t n_sent, n_told;
+	struct told told[64]; /* the newest ones, in turn */
 	bc_mono_time now;
 };
 
@@ -80,6 +90,23 @@ static inline bc_status on_send(void *self, uint32_t topic, bc_str payload)
 	return BC_OK;
 }
 
+static inline void on_said(void *self, bc_mono_time now, uint32_t topic,
+			   const struct outlet_said *said)
+{
+	struct rig *r = self;
+	struct told *t = &r->told[r->n_told++ % 64];
+	const struct sent *sent = r->n_sent == 0 ? NULL : &r->sent[r->n_sent - 1];
+	*t = (struct told){ .seq = said->envelope->seq,
+			    .flags = said->envelope->flags,
+			    .ts_open = said->ts_open.ns,
+			    .now = now.ns,
+			    .n_payload = said->payload.n,
+			    .as_sent = sent != NULL && sent->n == said->payload.n &&
+				       memcmp(sent->bytes, said->payload.p, sent->n) == 0 };
+	memcpy(t->topic, r->topics[topic], sizeof t->topic);
+	snprintf(t->trade_id, sizeof t->trade_id, "%.*s", (int)said->trade_id.n, said->trade_id.p);
+}
+
 static inline bc_wall_time on_now(void *self)
 {
 	struct rig *r = self;
@@ -102,7 +129,7 @@ static inline struct rig *rig_with(struct outlet_options o, int n_symbols)
 	char name[16];
 	free(r->sent);
 	*r = (struct rig){ .sent = calloc(MAX_SENT, sizeof *r->sent), .now = { 5 * BC_NS_PER_S } };
-	struct outlet_sender sender = { r, on_open, on_close, on_wanted, on_send, on_now, NULL };
+	struct outlet_sender sender = { r, on_open, on_close, on_wanted, on_send, on_now, on_said };
 	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
 	for (int i = 0; i < n_symbols; i++) {
 		snprintf(name, sizeof name, i == 0 ? "A" : "S%d", i);

@@ -5,8 +5,10 @@
  * this thread, libzmq's too, by a malloc of this program's own (not under sanitizers, which bring
  * theirs). */
 #include "common/bus_pub.h"
+#include "common/latest.h"
 #include "publisher/outlet.h"
 #include "publisher/session.h"
+#include "tests/support/temp_dir.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -59,6 +61,8 @@ __attribute__((visibility("default"), alias("count_malloc"))) void *malloc(size_
 
 struct rig {
 	void *context, *sub;
+	struct temp_dir dir;
+	struct bc_latest_writer *latest;
 	struct bc_pub *pub;
 	struct outlet *outlet;
 	struct session *session;
@@ -71,12 +75,21 @@ struct rig {
 
 static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
 {
-	return bc_filters_topic_open(bc_pub_filters(((struct rig *)self)->pub), topic, out);
+	struct rig *r = self;
+	bc_status rc = bc_filters_topic_open(bc_pub_filters(r->pub), topic, out);
+	return rc == BC_OK ? bc_latest_add(r->latest, *out, topic, 2048) : rc;
 }
 
 static void topic_close(void *self, uint32_t topic)
 {
 	bc_filters_topic_close(bc_pub_filters(((struct rig *)self)->pub), topic);
+}
+
+static void topic_said(void *self, bc_mono_time now, uint32_t topic, const struct outlet_said *said)
+{
+	const struct bc_latest_news news = { said->envelope, said->trade_id, said->ts_open,
+					     said->payload };
+	bc_latest_put(((struct rig *)self)->latest, now, topic, &news);
 }
 
 static bool topic_wanted(void *self, uint32_t topic)
@@ -198,7 +211,7 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 					 .own_bbo = (session_carried(exchange) &
 						     BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0 };
 	struct outlet_sender sender = { r,          topic_open, topic_close, topic_wanted,
-					topic_send, wall_now,   NULL };
+					topic_send, wall_now,   topic_said };
 	struct session_options options = { .exchange = exchange,
 					   .feed = { .group_by = BC_DECIMAL_NONE },
 					   .channels = channels,
@@ -228,6 +241,14 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 		.now = { { BC_NS_PER_S }, { BC_NS_PER_S }, { 1790134742 * BC_NS_PER_S } }
 	};
 	open_bus(r);
+	cr_assert(temp_dir_new(&r->dir));
+	const struct bc_latest_options latest = { .dir = r->dir.path,
+						  .name = "latest",
+						  .exchange = exchange->id,
+						  .instance = "0",
+						  .epoch = 1,
+						  .interval_ns = BC_NS_PER_S };
+	cr_assert_eq(bc_latest_writer_new(&r->latest, &latest, why, sizeof why), BC_OK, "%s", why);
 	cr_assert_eq(outlet_new(&r->outlet, &outlet, &sender), BC_OK);
 	cr_assert_eq(session_new(&r->session, &options, &actions, why, sizeof why), BC_OK, "%s",
 		     why);
@@ -240,6 +261,9 @@ static void rig_close(struct rig *r)
 {
 	session_free(&r->session);
 	outlet_free(&r->outlet);
+	cr_expect_eq(bc_latest_stats(r->latest)->too_long, 0);
+	bc_latest_writer_free(&r->latest);
+	temp_dir_free(&r->dir);
 	zmq_close(r->sub);
 	bc_pub_free(&r->pub);
 	bc_bus_context_free(&r->context);
