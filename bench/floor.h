@@ -27,19 +27,39 @@ struct floor_number {
 	int32_t exponent;
 };
 
-struct floor_book {
+struct floor_head {
 	const char *code;
 	size_t n_code;
 	int64_t ts_ms;
+};
+
+struct floor_book {
+	struct floor_head head;
 	size_t n; /* levels a side */
 	struct floor_number ask_price[FLOOR_LEVELS], bid_price[FLOOR_LEVELS];
 	struct floor_number ask_size[FLOOR_LEVELS], bid_size[FLOOR_LEVELS];
 	int32_t price_exp, qty_exp; /* lowest seen */
 };
 
-/* Upbit's order book in DEFAULT, its keys in their usual order, FLOOR_LEVELS at most. The bytes
- * must be followed by one that is no digit. False: it is something else. */
-bool floor_scan(const char *text, size_t n, struct floor_book *book);
+struct floor_trade {
+	struct floor_head head;
+	struct floor_number price, quantity;
+	bool bought;
+	const char *id;
+	size_t n_id;
+};
+
+/* Upbit's order book (FLOOR_LEVELS at most) or trade, in DEFAULT or SIMPLE, the keys in their usual
+ * order. The bytes must be followed by one that is no digit. */
+enum floor_kind { FLOOR_OTHER, FLOOR_BOOK, FLOOR_TRADE };
+struct floor_message {
+	union {
+		struct floor_head head;
+		struct floor_book book;
+		struct floor_trade trade;
+	};
+};
+enum floor_kind floor_scan(const char *text, size_t n, struct floor_message *out);
 
 struct floor_stamp {
 	uint64_t epoch, seq;
@@ -48,6 +68,7 @@ struct floor_stamp {
 
 /* The message with its topic into out[FLOOR_FRAME]; returns its length. */
 size_t floor_encode(const struct floor_book *book, const struct floor_stamp *stamp, char *out);
+size_t floor_encode_trade(const struct floor_trade *t, const struct floor_stamp *stamp, char *out);
 
 /* A socket of the bus at ipc (in dir) or tcp; where it is goes to shared->endpoint. */
 void *floor_pub(const struct line_child *c, void *context);

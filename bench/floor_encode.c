@@ -75,24 +75,50 @@ static char *bytes(char *p, const void *from, size_t n)
 	return p + n;
 }
 
-size_t floor_encode(const struct floor_book *b, const struct floor_stamp *s, char *out)
+static char *envelope(char *p, const struct floor_head *h, uint8_t channel,
+		      const struct floor_stamp *s)
 {
-	char *p = bytes(out, "upbit.", 6);
-	p = bytes(p, b->code, b->n_code);
-	p = bytes(p, ".book\0\x93\x01\x9b", 9); /* version 1, envelope of 11 */
-	*p++ = 0;                               /* channel */
+	p = bytes(p, "\0\x93\x01\x9b", 4); /* version 1, envelope of 11 */
+	*p++ = (char)channel;
 	p = big(p, s->epoch);
 	p = integer(p, (int64_t)s->seq);
 	*p++ = (char)0xc0; /* no number of the exchange */
-	p = big(p, (uint64_t)b->ts_ms * 1000000);
+	p = big(p, (uint64_t)h->ts_ms * 1000000);
 	p = big(p, (uint64_t)s->recv_ns);
 	p = big(p, (uint64_t)s->publish_ns);
 	p = bytes(p, "\x02\x00", 2); /* live, for no reason */
 	p = big(p, (uint64_t)s->since_ns);
-	p = bytes(p, "\x00\x94", 2); /* no flags; body of 4 */
+	*p++ = 0; /* no flags */
+	return p;
+}
+
+size_t floor_encode(const struct floor_book *b, const struct floor_stamp *s, char *out)
+{
+	char *p = bytes(out, "upbit.", 6);
+	p = bytes(p, b->head.code, b->head.n_code);
+	p = bytes(p, ".book", 5);
+	p = envelope(p, &b->head, 0, s);
+	*p++ = (char)0x94; /* body of 4 */
 	p = exponent(p, b->price_exp);
 	p = exponent(p, b->qty_exp);
 	p = side(p, b, b->bid_price, b->bid_size);
 	p = side(p, b, b->ask_price, b->ask_size);
+	return (size_t)(p - out);
+}
+
+size_t floor_encode_trade(const struct floor_trade *t, const struct floor_stamp *s, char *out)
+{
+	char *p = bytes(out, "upbit.", 6);
+	p = bytes(p, t->head.code, t->head.n_code);
+	p = bytes(p, ".trade", 6);
+	p = envelope(p, &t->head, 2, s);
+	*p++ = (char)0x96; /* body of 6 */
+	p = exponent(p, t->price.exponent);
+	p = exponent(p, t->quantity.exponent);
+	p = integer(p, t->price.mantissa);
+	p = integer(p, t->quantity.mantissa);
+	*p++ = t->bought ? 1 : 2;
+	*p++ = (char)(0xa0 + t->n_id); /* below 32 */
+	p = bytes(p, t->id, t->n_id);
 	return (size_t)(p - out);
 }

@@ -13,12 +13,10 @@
 /* A book of one level a side is no measure: FLOOR_LEVELS of them, of usual size. */
 static void make_book(struct floor_book *b, int64_t mark)
 {
-	*b = (struct floor_book){ .code = "KRW-BTC",
-				  .n_code = 7,
+	*b = (struct floor_book){ .head = { "KRW-BTC", 7, bc_wall_now().ns / BC_NS_PER_MS },
 				  .n = FLOOR_LEVELS,
 				  .price_exp = 3,
-				  .qty_exp = LINE_MARK_EXPONENT,
-				  .ts_ms = bc_wall_now().ns / BC_NS_PER_MS };
+				  .qty_exp = LINE_MARK_EXPONENT };
 	for (int32_t i = 0; i < FLOOR_LEVELS; i++) {
 		b->ask_price[i] = (struct floor_number){ 116540 + i, 3 };
 		b->bid_price[i] = (struct floor_number){ 116539 - i, 3 };

@@ -27,7 +27,7 @@ struct floor {
 	int64_t since_ns;
 	struct {
 		char code[32];
-		uint64_t seq;
+		uint64_t seq[2]; /* books, trades */
 	} topics[N_TOPICS];
 };
 
@@ -95,17 +95,28 @@ static void open_line(struct floor *f)
 	f->from = f->to = 0; /* an exchange says nothing before it is asked */
 }
 
+static size_t write_type(char *out, const char *type, const char *suffix,
+			 const struct line_symbols *symbols)
+{
+	size_t n = (size_t)sprintf(out, ",{\"type\":\"%s\",\"codes\":", type);
+	for (size_t i = 0; i < symbols->n; i++)
+		n += (size_t)sprintf(out + n, "%c\"%s%s\"", i == 0 ? '[' : ',', symbols->names[i],
+				     suffix);
+	return n + (size_t)sprintf(out + n, "]}");
+}
+
 static void subscribe(struct floor *f)
 {
-	static char text[LINE_MAX_SYMBOLS * 24], frame[sizeof text + 16];
-	struct line_symbols symbols;
-	must(f, line_symbols(&symbols, f->child->plan->n_symbols), "no symbols");
-	size_t n =
-		(size_t)sprintf(text, "[{\"ticket\":\"floor\"},{\"type\":\"orderbook\",\"codes\":");
-	for (size_t i = 0; i < symbols.n; i++)
-		n += (size_t)sprintf(text + n, "%c\"%s.%d\"", i == 0 ? '[' : ',', symbols.names[i],
-				     FLOOR_LEVELS);
-	n += (size_t)sprintf(text + n, "]},{\"format\":\"DEFAULT\"}]");
+	static char text[LINE_MAX_SYMBOLS * 48], frame[sizeof text + 16];
+	static struct line_symbols symbols;
+	const struct line_plan *plan = f->child->plan;
+	must(f, line_symbols(&symbols, plan), "no symbols");
+	size_t n = (size_t)sprintf(text, "[{\"ticket\":\"floor\"}");
+	n += write_type(text + n, "orderbook", ".15", &symbols);
+	if (plan->capture != NULL)
+		n += write_type(text + n, "trade", "", &symbols);
+	n += (size_t)sprintf(text + n, ",{\"format\":\"%s\"}]",
+			     plan->capture != NULL ? "SIMPLE" : "DEFAULT");
 	size_t header = ws_header(ws_first(WS_TEXT), n, frame);
 	frame[1] = (char)(frame[1] | 0x80);
 	memset(frame + header, 0, 4); /* the mask */
@@ -115,7 +126,7 @@ static void subscribe(struct floor *f)
 
 /* ------------------------------------------------------------------ a message */
 
-static uint64_t next_seq(struct floor *f, const char *code, size_t n)
+static uint64_t next_seq(struct floor *f, enum floor_kind kind, const char *code, size_t n)
 {
 	uint32_t hash = 2166136261u;
 	for (size_t i = 0; i < n; i++)
@@ -130,21 +141,24 @@ static uint64_t next_seq(struct floor *f, const char *code, size_t n)
 			break;
 		}
 	}
-	return ++f->topics[hash % N_TOPICS].seq;
+	return ++f->topics[hash % N_TOPICS].seq[kind == FLOOR_TRADE];
 }
 
 static void on_text(struct floor *f, const char *text, size_t n, int64_t recv_ns)
 {
-	struct floor_book book;
+	struct floor_message m;
 	char out[FLOOR_FRAME];
-	if (!floor_scan(text, n, &book))
+	enum floor_kind kind = floor_scan(text, n, &m);
+	if (kind == FLOOR_OTHER)
 		return;
 	struct floor_stamp stamp = { .epoch = f->epoch,
-				     .seq = next_seq(f, book.code, book.n_code),
+				     .seq = next_seq(f, kind, m.head.code, m.head.n_code),
 				     .recv_ns = recv_ns,
 				     .publish_ns = bc_wall_now().ns,
 				     .since_ns = f->since_ns };
-	floor_send(f->child, f->pub, out, floor_encode(&book, &stamp, out));
+	size_t n_out = kind == FLOOR_BOOK ? floor_encode(&m.book, &stamp, out)
+					  : floor_encode_trade(&m.trade, &stamp, out);
+	floor_send(f->child, f->pub, out, n_out);
 }
 
 /* The frame at `from`, if it is whole. */

@@ -60,6 +60,7 @@ struct line_plan {
 	unsigned per_write;    /* messages in one write (so, with TLS, in one record) */
 	uint64_t n_warm, n;
 	size_t n_symbols;
+	const char *capture; /* recorded books and trades instead of the model's books; NULL */
 	enum line_ear ear;
 	size_t n_ears;
 	bool stamps; /* keep the times of each message */
@@ -127,13 +128,13 @@ int64_t line_slowest(const struct line_shared *s, size_t n_ears, bool measured);
 
 /* ------------------------------------------------------------------ the symbols of a run */
 
-/* Names of the model market, and the same separated by commas for --symbols. */
+/* Names of the model market or of the capture, and the same separated by commas for --symbols. */
 struct line_symbols {
 	size_t n;
 	char names[LINE_MAX_SYMBOLS][32];
 	char list[LINE_MAX_SYMBOLS * 32];
 };
-bool line_symbols(struct line_symbols *out, size_t n);
+bool line_symbols(struct line_symbols *out, const struct line_plan *plan);
 
 /* ------------------------------------------------------------------ the children's mains */
 

@@ -1,7 +1,8 @@
 /* line_common.c - what the processes of a line agree on: marks, symbols, clocks, how one fails. */
 #include "bench/line.h"
 
-#include "publisher/simulator/face.h"
+#include "publisher/simulator/replay.h"
+#include "publisher/simulator/upbit.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,20 +56,42 @@ int64_t line_slowest(const struct line_shared *s, size_t n_ears, bool measured)
 	return slowest;
 }
 
-bool line_symbols(struct line_symbols *out, size_t n)
+static void add_symbol(struct line_symbols *out, const char *name)
+{
+	size_t len = strlen(name), at = strlen(out->list);
+	if (len >= sizeof out->names[0] || out->n == LINE_MAX_SYMBOLS)
+		return;
+	for (size_t i = 0; i < out->n; i++)
+		if (strcmp(out->names[i], name) == 0)
+			return;
+	memcpy(out->names[out->n++], name, len + 1);
+	snprintf(out->list + at, sizeof out->list - at, "%s%s", at > 0 ? "," : "", name);
+}
+
+static bool symbols_of_capture(struct line_symbols *out, const char *path)
+{
+	struct sim_replay *replay = NULL;
+	char why[LINE_WHY_MAX], name[MARKET_NAME_MAX];
+	if (sim_replay_open(&replay, path, why, sizeof why) != BC_OK)
+		return false;
+	for (size_t i = 0; i < sim_replay_n_frames(replay); i++)
+		if (sim_face_upbit.symbol_of(sim_replay_frame(replay, i), name))
+			add_symbol(out, name);
+	sim_replay_free(&replay);
+	return out->n > 0;
+}
+
+bool line_symbols(struct line_symbols *out, const struct line_plan *plan)
 {
 	static struct market_spec specs[LINE_MAX_SYMBOLS];
-	size_t at = 0;
-	out->n = n;
-	if (n == 0 || n > LINE_MAX_SYMBOLS || !sim_face_find("upbit")->specs(specs, n))
+	out->n = 0;
+	out->list[0] = '\0';
+	if (plan->capture != NULL)
+		return symbols_of_capture(out, plan->capture);
+	if (plan->n_symbols == 0 || plan->n_symbols > LINE_MAX_SYMBOLS ||
+	    !sim_face_upbit.specs(specs, plan->n_symbols))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(specs[i].name);
-		if (len >= sizeof out->names[i])
-			return false;
-		memcpy(out->names[i], specs[i].name, len + 1);
-		at += (size_t)snprintf(out->list + at, sizeof out->list - at, "%s%s",
-				       i > 0 ? "," : "", out->names[i]);
-	}
-	return true;
+	for (size_t i = 0; i < plan->n_symbols; i++)
+		add_symbol(out, specs[i].name);
+	return out->n == plan->n_symbols;
 }

@@ -1,6 +1,9 @@
 /* line_cpu.c - what a message costs the gateway, all its threads, beside the straight line. */
 #include "bench/line_contest.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #define N_WARM    4000
 #define PER_WRITE 16
 /* Messages of a run for each second that a row may take: a run takes longer to start than to end.
@@ -34,6 +37,36 @@ static void versus(struct bench *b, struct line_plan plan, const char *variant,
 	bench_row(b, &row);
 }
 
+static struct line_plan plan_of(const struct bench *b, bool tls, unsigned per_write)
+{
+	return (struct line_plan){ .tls = tls,
+				   .per_write = per_write,
+				   .n_warm = N_WARM,
+				   .n = messages(b),
+				   .n_symbols = 1,
+				   .ear = LINE_EAR_BARE,
+				   .n_ears = 1 };
+}
+
+/* What Upbit really sent: nine symbols, three books to two trades, SIMPLE. */
+static void run_recorded(struct bench *b, unsigned per_write)
+{
+	static const char variant[] = "TLS, recorded books and trades";
+	char path[LINE_PATH_MAX];
+	struct line_plan plan = plan_of(b, true, per_write);
+	if (bench_captures(b) == NULL) {
+		bench_skip(b, variant, "BOOKCAST_CAPTURES is not set");
+		return;
+	}
+	snprintf(path, sizeof path, "%s/upbit/cf-20210405-simple.jsonl.zst", bench_captures(b));
+	if (access(path, R_OK) != 0) {
+		bench_skip(b, variant, "BOOKCAST_CAPTURES has no upbit/cf-20210405-simple");
+		return;
+	}
+	plan.capture = path;
+	versus(b, plan, variant, BENCH_TARGET_NONE);
+}
+
 static void run_cpu(struct bench *b, unsigned per_write, enum bench_target target)
 {
 	static const struct {
@@ -42,15 +75,11 @@ static void run_cpu(struct bench *b, unsigned per_write, enum bench_target targe
 		const char *words;
 	} rows[] = { { true, 1, "TLS" }, { true, 200, "TLS, 200 symbols" }, { false, 1, "plain" } };
 	for (size_t i = 0; i < (line_moment(b) ? 2 : sizeof rows / sizeof *rows); i++) {
-		struct line_plan plan = { .tls = rows[i].tls,
-					  .per_write = per_write,
-					  .n_warm = N_WARM,
-					  .n = messages(b),
-					  .n_symbols = rows[i].n_symbols,
-					  .ear = LINE_EAR_BARE,
-					  .n_ears = 1 };
+		struct line_plan plan = plan_of(b, rows[i].tls, per_write);
+		plan.n_symbols = rows[i].n_symbols;
 		versus(b, plan, rows[i].words, i == 0 ? target : BENCH_TARGET_NONE);
 	}
+	run_recorded(b, per_write);
 }
 
 void line_run_backlogged(struct bench *b)

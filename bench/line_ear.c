@@ -56,24 +56,31 @@ static int64_t mark_in(const char *frame, size_t n)
 	if (end == NULL || bc_message_decode((bc_str){ end + 1, (size_t)(frame + n - end - 1) }, &m,
 					     levels, 2 * MAX_LEVELS) != BC_OK)
 		return -1;
+	if (m.envelope.channel == BC_CHANNEL_TRADE)
+		return line_mark_of(m.body.trade.quantity);
 	if (m.envelope.channel != BC_CHANNEL_BOOK || m.body.book.n_asks == 0)
 		return 0;
 	return line_mark_of(m.body.book.asks[0].quantity);
+}
+
+static bool follow(void *socket, const char *symbol, const char *channel)
+{
+	char topic[64];
+	int n = snprintf(topic, sizeof topic, "upbit.%s.%s", symbol, channel);
+	return zmq_setsockopt(socket, ZMQ_SUBSCRIBE, topic, (size_t)n + 1) == 0;
 }
 
 static void *open_bare(const struct ear *e)
 {
 	const struct line_plan *plan = e->child->plan;
 	struct line_symbols symbols;
-	char topic[64];
 	int all = 0;
 	void *s = zmq_socket(e->context, ZMQ_SUB);
 	bool good = s != NULL && zmq_setsockopt(s, ZMQ_RCVHWM, &all, sizeof all) == 0 &&
-		    line_symbols(&symbols, plan->n_symbols);
-	for (size_t i = 0; good && i < symbols.n; i++) {
-		int n = snprintf(topic, sizeof topic, "upbit.%s.book", symbols.names[i]);
-		good = zmq_setsockopt(s, ZMQ_SUBSCRIBE, topic, (size_t)n + 1) == 0;
-	}
+		    line_symbols(&symbols, plan);
+	for (size_t i = 0; good && i < symbols.n; i++)
+		good = follow(s, symbols.names[i], "book") &&
+		       (plan->capture == NULL || follow(s, symbols.names[i], "trade"));
 	if (!good || zmq_connect(s, e->child->endpoint) != 0)
 		line_die(e->child->shared, "a subscriber: no socket to %s: %s", e->child->endpoint,
 			 zmq_strerror(zmq_errno()));
@@ -121,7 +128,7 @@ static void listen_library(struct ear *e)
 	struct line_symbols symbols;
 	const bookcast_message *m;
 	bookcast *bus = bookcast_connect(e->child->cache);
-	bool good = bus != NULL && line_symbols(&symbols, e->child->plan->n_symbols);
+	bool good = bus != NULL && line_symbols(&symbols, e->child->plan);
 	for (size_t i = 0; good && i < symbols.n; i++)
 		good = bookcast_subscribe(bus, "upbit", symbols.names[i], "book") == BOOKCAST_OK;
 	while (good) {

@@ -102,7 +102,7 @@ static void join_often(const struct joins *j,
 	struct line_asked *found = &j->child.shared->asked;
 	int64_t *v = malloc(j->n * sizeof *v);
 	line_pin(LINE_EARS);
-	if (v == NULL || !line_symbols(&symbols, j->child.plan->n_symbols))
+	if (v == NULL || !line_symbols(&symbols, j->child.plan))
 		line_die(j->child.shared, "who joins has no memory or no symbols");
 	for (size_t i = 0; i < j->n; i++) {
 		int64_t began = line_now();

@@ -79,7 +79,7 @@ static bool start_gateway(struct line_rig *r)
 	snprintf(ws, sizeof ws, "%s://localhost:%d", p->tls ? "wss" : "ws", r->shared->port);
 	snprintf(rest, sizeof rest, "%s://localhost:%d", p->tls ? "https" : "http",
 		 r->shared->port);
-	if (!line_symbols(&symbols, p->n_symbols))
+	if (!line_symbols(&symbols, p))
 		return line_rig_failed(r, "no symbols");
 	const char *argv[] = { "bookcast-gateway",
 			       "--exchange",
@@ -87,11 +87,13 @@ static bool start_gateway(struct line_rig *r)
 			       "--symbols",
 			       symbols.list,
 			       "--channels",
-			       "book",
+			       p->capture != NULL ? "book,trade" : "book",
+			       "--history-trades",
+			       "0",
 			       "--levels",
 			       "15",
 			       "--feed-format",
-			       "DEFAULT",
+			       p->capture != NULL ? "SIMPLE" : "DEFAULT",
 			       "--ws-url",
 			       ws,
 			       "--rest-url",

@@ -2,6 +2,7 @@
 #include "bench/load.h"
 
 #include "common/clock.h"
+#include "publisher/simulator/replay.h"
 #include "publisher/simulator/tls.h"
 
 #include <arpa/inet.h>
@@ -87,6 +88,20 @@ static struct sim_sink sink(struct load *l, void (*data)(void *, bc_str, bc_str)
 	return (struct sim_sink){ l, data, sink_reply, sink_close, sink_ping };
 }
 
+/* The books and trades of a capture; the rest has no place for a mark. */
+static void make_recorded(struct load *l)
+{
+	struct sim_replay *replay = NULL;
+	char why[LINE_WHY_MAX];
+	if (sim_replay_open(&replay, l->plan->capture, why, sizeof why) != BC_OK)
+		line_die(l->shared, "the exchange: %s", why);
+	for (size_t i = 0; i < sim_replay_n_frames(replay); i++)
+		sink_keep(l, BC_STR(""), sim_replay_frame(replay, i));
+	sim_replay_free(&replay);
+	if (l->frames.n == 0)
+		line_die(l->shared, "the exchange: no books in %s", l->plan->capture);
+}
+
 void load_frames_make(struct load *l)
 {
 	struct sim_sink keep = sink(l, sink_keep);
@@ -95,7 +110,9 @@ void load_frames_make(struct load *l)
 	if (want < FRAMES_MIN)
 		want = FRAMES_MIN;
 	l->frames.opcode = l->face->data_opcode;
-	for (size_t last = 0; l->frames.n < want; last = l->frames.n) {
+	if (l->plan->capture != NULL)
+		make_recorded(l);
+	for (size_t last = 0; l->plan->capture == NULL && l->frames.n < want; last = l->frames.n) {
 		world.now.ns += TICK_NS;
 		world.mono.ns += TICK_NS;
 		market_advance(l->market, world.now);
@@ -135,7 +152,7 @@ static void on_message(struct load *l, struct load_conn *c, bc_str text)
 	l->n_books = 0;
 	market_advance(l->market, world.now);
 	l->face->tick(c->session, &world, true, &first);
-	l->shared->subscribed = l->n_books >= l->plan->n_symbols;
+	l->shared->subscribed = l->n_books >= l->n_symbols;
 }
 
 static void upgrade(struct load *l, struct load_conn *c, const struct http_request *r)
@@ -274,18 +291,23 @@ void load_turn(struct load *l, int timeout_ms)
 static void open_market(struct load *l)
 {
 	static struct market_spec specs[LINE_MAX_SYMBOLS];
+	static struct line_symbols symbols;
+	if (!line_symbols(&symbols, l->plan))
+		line_die(l->shared, "the exchange: no symbols");
+	for (size_t i = 0; i < symbols.n; i++)
+		l->face->spec_of(bc_str_of(symbols.names[i]), &specs[i]);
 	struct market_options options = { .seed = SEED,
-					  .rate = EVENTS_A_SYMBOL * (double)l->plan->n_symbols,
+					  .rate = EVENTS_A_SYMBOL * (double)symbols.n,
 					  .start = bc_wall_now(),
 					  .specs = specs,
-					  .n_specs = l->plan->n_symbols,
+					  .n_specs = symbols.n,
 					  .intervals_s = l->face->intervals_s,
 					  .n_intervals = l->face->n_intervals,
 					  .journal = l->face->journal };
-	if (!l->face->specs(specs, l->plan->n_symbols) ||
-	    (l->market = market_new(&options)) == NULL ||
+	if ((l->market = market_new(&options)) == NULL ||
 	    (l->face_state = l->face->state_new()) == NULL)
-		line_die(l->shared, "the exchange: no market of %zu symbols", l->plan->n_symbols);
+		line_die(l->shared, "the exchange: no market of %zu symbols", symbols.n);
+	l->n_symbols = symbols.n;
 	market_advance(l->market, bc_wall_now());
 }
 

@@ -82,7 +82,7 @@ static void expect_number(bc_decimal got, const char *text)
 Test(bench_line, the_straight_line_is_exact)
 {
 	char text[4096], frame[FLOOR_FRAME];
-	struct floor_book book;
+	struct floor_message scanned;
 	bc_level levels[MAX_LEVELS];
 	struct bc_message m;
 	static const char topic[] = "upbit.KRW-BTC.book";
@@ -91,9 +91,9 @@ Test(bench_line, the_straight_line_is_exact)
 				     .recv_ns = 1763697601250123456,
 				     .publish_ns = 1763697601250125678,
 				     .since_ns = 1763697000500000000 };
-	cr_assert(floor_scan(text, write_book(text), &book));
-	cr_assert_eq(book.n, N_UNITS);
-	size_t n = floor_encode(&book, &stamp, frame);
+	cr_assert_eq(floor_scan(text, write_book(text), &scanned), FLOOR_BOOK);
+	cr_assert_eq(scanned.book.n, N_UNITS);
+	size_t n = floor_encode(&scanned.book, &stamp, frame);
 	cr_assert_eq(memcmp(frame, topic, sizeof topic), 0, "topic and NUL");
 	bc_str payload = { frame + sizeof topic, n - sizeof topic };
 	cr_assert_eq(bc_message_decode(payload, &m, levels, MAX_LEVELS), BC_OK);
@@ -111,4 +111,30 @@ Test(bench_line, the_straight_line_is_exact)
 		expect_number(m.body.book.bids[i].price, units[i].bid_price);
 		expect_number(m.body.book.bids[i].quantity, units[i].bid_size);
 	}
+}
+
+Test(bench_line, the_straight_line_knows_trades)
+{
+	static const char text[] =
+		"{\"ty\":\"trade\",\"cd\":\"KRW-IQ\",\"tms\":1617646621082,\"td\":\"2021-04-05\","
+		"\"ttm\":\"18:17\",\"ttms\":1617646620000,\"tp\":41.2,\"tv\":2.00000042,\"ab\":"
+		"\"ASK\","
+		"\"pcp\":43.20000000,\"c\":\"FALL\",\"cp\":2.00000000,\"sid\":1617646620000000,"
+		"\"st\":\"REALTIME\"}";
+	static const char topic[] = "upbit.KRW-IQ.trade";
+	char frame[FLOOR_FRAME];
+	struct floor_message scanned;
+	struct floor_stamp stamp = { 1763697000123456, 7, 1763697601250123456, 1763697601250125678,
+				     1763697000500000000 };
+	struct bc_message m;
+	cr_assert_eq(floor_scan(text, sizeof text - 1, &scanned), FLOOR_TRADE);
+	size_t n = floor_encode_trade(&scanned.trade, &stamp, frame);
+	cr_assert_eq(memcmp(frame, topic, sizeof topic), 0, "topic and NUL");
+	bc_str payload = { frame + sizeof topic, n - sizeof topic };
+	cr_assert_eq(bc_message_decode(payload, &m, NULL, 0), BC_OK);
+	cr_expect_eq(m.envelope.channel, BC_CHANNEL_TRADE);
+	expect_number(m.body.trade.price, "41.2");
+	expect_number(m.body.trade.quantity, "2.00000042");
+	cr_expect_eq(m.body.trade.side, BC_SIDE_SELL);
+	cr_expect(bc_str_is(m.body.trade.trade_id, "1617646620000000"));
 }
