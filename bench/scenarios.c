@@ -3,6 +3,7 @@
 
 /* clang-format off */
 const struct bench_group *const bench_groups[] = {
+	&bench_websocket,
 	&bench_decode,
 	&bench_book,
 	&bench_encode,

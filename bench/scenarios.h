@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 
+extern const struct bench_group bench_websocket;
 extern const struct bench_group bench_decode;
 extern const struct bench_group bench_book;
 extern const struct bench_group bench_encode;

@@ -68,24 +68,47 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 	return n;
 }
 
+/* Two words that a processor may take at once. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+static inline pair pair_at(const unsigned char *p)
+{
+	pair two;
+	memcpy(&two, p, sizeof two);
+	return two;
+}
+
+static inline bool ascii_64(const unsigned char *p)
+{
+	const pair all = (pair_at(p) | pair_at(p + 16)) | (pair_at(p + 32) | pair_at(p + 48));
+	return ((all[0] | all[1]) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static bool ascii_8(const unsigned char *p)
+{
+	uint64_t eight;
+	memcpy(&eight, p, sizeof eight);
+	return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static bool ascii_rest(const unsigned char *p, size_t n) /* of less than 8 */
+{
+	uint64_t rest = 0;
+	memcpy(&rest, p, n);
+	return (rest & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool bc_utf8_valid(const char *bytes, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)bytes;
 	size_t i = 0;
 	while (i < n) {
-		uint64_t eight;
-		if (n - i >= sizeof eight) {
-			memcpy(&eight, p + i, sizeof eight);
-			if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-				i += sizeof eight;
-				continue;
-			}
-		} else {
-			eight = 0;
-			memcpy(&eight, p + i, n - i);
-			if ((eight & UINT64_C(0x8080808080808080)) == 0)
-				return true;
-		}
+		while (n - i >= 64 && ascii_64(p + i))
+			i += 64;
+		while (n - i >= 8 && ascii_8(p + i))
+			i += 8;
+		if (n - i < 8 && ascii_rest(p + i, n - i))
+			return true;
 		size_t step = utf8_sequence(p + i, n - i);
 		if (step == 0)
 			return false;

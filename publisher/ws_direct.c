@@ -171,7 +171,7 @@ static void watch(struct bc_ws *ws)
 	if (ws->state == WS_TCP)
 		events = UV_WRITABLE;
 	else if (ws->state == WS_TLS)
-		events = ws->socket.tls_wants_write ? UV_WRITABLE : UV_READABLE;
+		events = ws->socket.tls_waits == SSL_WRITING ? UV_WRITABLE : UV_READABLE;
 	else if (ws_output_waiting(&ws->output))
 		events |= UV_WRITABLE;
 	if (events != ws->watching && uv_poll_start(&ws->poll, events, on_ready) == 0)
@@ -263,6 +263,8 @@ static void opened(struct bc_ws *ws, const struct ws_answer *answer)
 		return;
 	}
 	ws->frames.inflate = ws->inflate;
+	if (ws->tls)
+		ws_frames_source(&ws->frames, ws->socket.reads_to);
 	ws->state = WS_OPEN;
 	ws_slots_no_deadline(&ws->transport->slots, ws->id);
 	ws->events->opened(ws->self, ws);

@@ -16,6 +16,7 @@
 #define LENGTH_8     127u
 #define LENGTH_8_MIN 65536u
 #define CALM_READS   256
+#define PAGE         4096u
 #define MOVES_FOR    4 /* bytes of room a moved byte must gain */
 
 enum opcode { OP_CONTINUATION = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PONG = 10 };
@@ -46,6 +47,17 @@ static uint64_t limit_of(const struct ws_frames *f)
 	return f->compressed ? f->max_bytes + (f->max_bytes >> 10) + 64 : f->max_bytes;
 }
 
+static void base_set(struct ws_frames *f)
+{
+	f->base = f->source == 0 ? 0 : (f->source + PAGE / 2 - (uintptr_t)f->bytes) % PAGE;
+}
+
+void ws_frames_source(struct ws_frames *f, const void *from)
+{
+	f->source = (uintptr_t)from;
+	base_set(f);
+}
+
 static bool resize(struct ws_frames *f, size_t cap)
 {
 	char *bytes = realloc(f->bytes, cap);
@@ -54,6 +66,7 @@ static bool resize(struct ws_frames *f, size_t cap)
 	f->bytes = bytes;
 	f->cap = cap;
 	f->calm = 0;
+	base_set(f);
 	return true;
 }
 
@@ -70,9 +83,10 @@ static void compact(struct ws_frames *f)
 		memmove(f->bytes, f->bytes + f->message, held);
 	if (unread > 0)
 		memmove(f->bytes + held, f->bytes + f->at, unread);
-	f->message = 0;
-	f->at = held;
-	f->end = held + unread;
+	const size_t to = held + unread > 0 ? 0 : f->base;
+	f->message = to;
+	f->at = to + held;
+	f->end = f->at + unread;
 }
 
 /* After compact(): all there is stays. */

@@ -60,13 +60,17 @@ static enum ws_io plain_write(struct ws_socket *s, const char *bytes, size_t n, 
 
 static int on_bio_read(BIO *bio, char *out, int room)
 {
+	struct ws_socket *s = BIO_get_data(bio);
 	size_t n;
 	BIO_clear_retry_flags(bio);
-	switch (plain_read(BIO_get_data(bio), out, (size_t)room, &n)) {
+	s->reads_to = out;
+	s->tls_waits = 0;
+	switch (plain_read(s, out, (size_t)room, &n)) {
 	case WS_IO_OK:
 		return (int)n;
 	case WS_IO_AGAIN:
 		BIO_set_retry_read(bio);
+		s->tls_waits = SSL_READING;
 		return -1;
 	case WS_IO_END:
 		return 0;
@@ -77,13 +81,16 @@ static int on_bio_read(BIO *bio, char *out, int room)
 
 static int on_bio_write(BIO *bio, const char *bytes, int n)
 {
+	struct ws_socket *s = BIO_get_data(bio);
 	size_t done;
 	BIO_clear_retry_flags(bio);
-	switch (plain_write(BIO_get_data(bio), bytes, (size_t)n, &done)) {
+	s->tls_waits = 0;
+	switch (plain_write(s, bytes, (size_t)n, &done)) {
 	case WS_IO_OK:
 		return (int)done;
 	case WS_IO_AGAIN:
 		BIO_set_retry_write(bio);
+		s->tls_waits = SSL_WRITING;
 		return -1;
 	default:
 		return -1;
@@ -180,23 +187,21 @@ bc_status ws_socket_tls(struct ws_socket *s, const struct ws_sockets *all, const
 	return BC_OK;
 }
 
-/* What a call of OpenSSL that gave `rc` means. */
-static enum ws_io tls_outcome(struct ws_socket *s, int rc)
+/* What a call of OpenSSL that did not go well means. Not by SSL_get_error(): that wants the error
+ * queue emptied before every call, which costs more than framing a message does. */
+static enum ws_io tls_outcome(struct ws_socket *s)
 {
-	const int error = SSL_get_error(s->tls, rc);
-	s->tls_wants_write = error == SSL_ERROR_WANT_WRITE;
-	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+	if (s->tls_waits != 0)
 		return WS_IO_AGAIN;
-	if (error == SSL_ERROR_ZERO_RETURN || (s->ended && s->error == 0))
+	if ((SSL_get_shutdown(s->tls) & SSL_RECEIVED_SHUTDOWN) != 0 || (s->ended && s->error == 0))
 		return WS_IO_END;
 	return WS_IO_ERROR;
 }
 
 enum ws_io ws_socket_handshake(struct ws_socket *s)
 {
-	ERR_clear_error();
-	const int rc = SSL_do_handshake(s->tls);
-	return rc == 1 ? WS_IO_OK : tls_outcome(s, rc);
+	s->tls_waits = 0;
+	return SSL_do_handshake(s->tls) == 1 ? WS_IO_OK : tls_outcome(s);
 }
 
 /* ------------------------------------------------------------------ reading and writing */
@@ -211,10 +216,10 @@ enum ws_io ws_socket_read(struct ws_socket *s, char *out, size_t room, size_t *n
 {
 	if (s->tls == NULL)
 		return plain_read(s, out, room, n);
-	ERR_clear_error();
+	s->tls_waits = 0;
 	const int rc = SSL_read(s->tls, out, room > INT_MAX ? INT_MAX : (int)room);
 	if (rc <= 0)
-		return tls_outcome(s, rc);
+		return tls_outcome(s);
 	*n = (size_t)rc;
 	return WS_IO_OK;
 }
@@ -223,10 +228,10 @@ enum ws_io ws_socket_write(struct ws_socket *s, const char *bytes, size_t n, siz
 {
 	if (s->tls == NULL)
 		return plain_write(s, bytes, n, done);
-	ERR_clear_error();
+	s->tls_waits = 0;
 	const int rc = SSL_write(s->tls, bytes, n > INT_MAX ? INT_MAX : (int)n);
 	if (rc <= 0)
-		return tls_outcome(s, rc);
+		return tls_outcome(s);
 	*done = (size_t)rc;
 	return WS_IO_OK;
 }
@@ -234,11 +239,11 @@ enum ws_io ws_socket_write(struct ws_socket *s, const char *bytes, size_t n, siz
 void ws_socket_close(struct ws_socket *s)
 {
 	if (s->tls != NULL) {
-		ERR_clear_error();
 		if (SSL_is_init_finished(s->tls) && s->error == 0)
 			SSL_shutdown(s->tls); /* as far as it goes without waiting */
 		SSL_free(s->tls);
 		s->tls = NULL;
+		ERR_clear_error(); /* others in this thread go by it */
 	}
 	if (s->fd >= 0)
 		close(s->fd);

@@ -24,14 +24,15 @@ struct ws_sockets {
 };
 
 struct ws_socket {
-	int fd;                  /* -1: closed */
-	SSL *tls;                /* NULL: in the clear */
-	bool empty;              /* until the next turn */
-	bool ended;              /* the peer has sent its FIN */
-	bool tls_wants_write;    /* WS_IO_AGAIN is about writing */
-	int error;               /* errno of what failed; 0: nothing */
+	int fd;        /* -1: closed */
+	SSL *tls;      /* NULL: in the clear */
+	bool empty;    /* until the next turn */
+	bool ended;    /* the peer has sent its FIN */
+	int tls_waits; /* SSL_READING or SSL_WRITING: what OpenSSL was last told to wait for */
+	int error;     /* errno of what failed; 0: nothing */
 	unsigned int reads_left; /* of this turn */
 	bc_wall_time received;   /* when the last bytes came from the socket */
+	const char *reads_to;    /* where OpenSSL had them put; NULL: in the clear */
 };
 
 enum ws_io {
