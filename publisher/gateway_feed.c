@@ -284,6 +284,8 @@ bc_status gateway_feed_open(struct gateway *g)
 	if (rc != BC_OK)
 		return refuse(g, rc, "names", bc_status_text(rc));
 	g->ws = g->settings->transport;
+	bc_log_event(g->log, BC_LOG_INFO, "ws.transport", BC_LOG_S("name", g->ws->name),
+		     BC_LOG_I("libwebsockets", bc_lws_version()));
 	if ((rc = g->ws->start(&g->transport, &g->loop, &ws)) != BC_OK)
 		return refuse(g, rc, "websocket", bc_status_text(rc));
 	rest.resolver = g->resolver;

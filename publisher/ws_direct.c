@@ -8,6 +8,7 @@
 #include "publisher/transport.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "publisher/http_header.h"
 #include "publisher/tls_client.h"
 #include "publisher/ws_frames.h"
@@ -63,6 +64,7 @@ struct bc_transport {
 	struct ws_sockets sockets;
 	struct ws_random random;
 	struct ws_slots slots;
+	struct bc_log *log;
 };
 
 /* ------------------------------------------------------------------ the end of a connection */
@@ -266,6 +268,9 @@ static void opened(struct bc_ws *ws, const struct ws_answer *answer)
 	if (ws->tls)
 		ws_frames_source(&ws->frames, ws->socket.reads_to);
 	ws->state = WS_OPEN;
+	bc_log_event(ws->transport->log, BC_LOG_DEBUG, "ws.opened", BC_LOG_S("host", ws->host),
+		     BC_LOG_S("tls", ws->tls ? SSL_get_version(ws->socket.tls) : "none"),
+		     BC_LOG_S("compression", answer->deflate ? "permessage-deflate" : "none"));
 	ws_slots_no_deadline(&ws->transport->slots, ws->id);
 	ws->events->opened(ws->self, ws);
 }
@@ -412,6 +417,7 @@ static bc_status transport_start(struct bc_transport **out, uv_loop_t *loop,
 	if (t == NULL)
 		return BC_ENOMEM;
 	t->loop = loop;
+	t->log = options->log;
 	const bc_status rc = ws_sockets_open(&t->sockets, options->ca_file, options->log);
 	if (rc != BC_OK) {
 		free(t);

@@ -33,6 +33,8 @@ static const char help[] =
 	"  --plain            no TLS\n"
 	"  --cert-name NAME   a certificate for NAME only\n"
 	"  --cert-expired     a certificate that ended yesterday\n"
+	"  --compression HOW  messages to who offers permessage-deflate: off, on, or no-context\n"
+	"                     for one that keeps nothing from message to message (off)\n"
 	"  --idle-close S     close silent connections after S seconds (the exchange's: 60)\n"
 	"  --help, --version\n"
 	"\n"
@@ -57,6 +59,7 @@ enum {
 	PLAIN,
 	CERT_NAME,
 	CERT_EXPIRED,
+	COMPRESSION,
 	IDLE_CLOSE,
 	HELP,
 	VERSION
@@ -77,6 +80,7 @@ static const struct option flags[] = {
 	{ "plain", no_argument, NULL, PLAIN },
 	{ "cert-name", required_argument, NULL, CERT_NAME },
 	{ "cert-expired", no_argument, NULL, CERT_EXPIRED },
+	{ "compression", required_argument, NULL, COMPRESSION },
 	{ "idle-close", required_argument, NULL, IDLE_CLOSE },
 	{ "help", no_argument, NULL, HELP },
 	{ "version", no_argument, NULL, VERSION },
@@ -105,6 +109,20 @@ static bool find_exchange(const char *name, struct sim_options *o)
 	for (size_t i = 0; sim_faces[i] != NULL; i++)
 		fprintf(stderr, " %s", sim_faces[i]->name);
 	fputc('\n', stderr);
+	return false;
+}
+
+static bool take_compression(const char *value, struct sim_options *o)
+{
+	static const char *const words[] = { [WS_DEFLATE_OFF] = "off",
+					     [WS_DEFLATE_ON] = "on",
+					     [WS_DEFLATE_NO_CONTEXT] = "no-context" };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(value, words[i]) == 0) {
+			o->compression = (enum ws_deflate_mode)i;
+			return true;
+		}
+	fprintf(stderr, "bookcast-sim: --compression %s: expected off, on or no-context\n", value);
 	return false;
 }
 
@@ -158,6 +176,8 @@ static bool take_flag(int flag, const char *value, struct sim_options *o)
 	case CERT_EXPIRED:
 		o->certificate.expired = true;
 		return true;
+	case COMPRESSION:
+		return take_compression(value, o);
 	case IDLE_CLOSE:
 		good = number("idle-close", value, 0.05, 86400, &n);
 		o->idle_close_ns = (int64_t)(n * (double)BC_NS_PER_S);

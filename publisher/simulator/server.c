@@ -16,6 +16,7 @@ static void free_conn(uv_handle_t *handle)
 	sim_buffer_free(&c->pending);
 	sim_buffer_free(&c->flight);
 	ws_parser_free(&c->parser);
+	ws_deflate_free(&c->deflate);
 	free(c);
 }
 
@@ -405,6 +406,7 @@ bc_status sim_server_open(struct sim_server **out, uv_loop_t *loop,
 		return BC_ENOMEM;
 	s->loop = loop;
 	s->tls = o->tls;
+	s->compression = o->compression;
 	s->events = o->events;
 	s->max_queue_bytes = o->max_queue_bytes != 0 ? o->max_queue_bytes : QUEUE_MAX;
 	s->listener.data = s->sweep.data = s;

@@ -11,6 +11,7 @@
 
 #include "publisher/simulator/http.h"
 #include "publisher/simulator/tls.h"
+#include "publisher/simulator/ws_deflate.h"
 #include "publisher/simulator/ws_frame.h"
 
 #include <uv.h>
@@ -36,6 +37,7 @@ struct sim_server_options {
 	const char *listen;     /* "127.0.0.1:0" */
 	struct sim_tls *tls;    /* NULL: plain; borrowed */
 	size_t max_queue_bytes; /* 0: 64 MiB */
+	enum ws_deflate_mode compression;
 	struct sim_server_events events;
 };
 

@@ -19,6 +19,7 @@ struct sim_server {
 	struct sim_server_events events;
 	struct sim_tls *tls;
 	size_t max_queue_bytes;
+	enum ws_deflate_mode compression;
 	struct sim_server_counts counts;
 	struct sim_conn *conns; /* list */
 	uint32_t mute;
@@ -44,6 +45,7 @@ struct sim_conn {
 	bool is_ws, close_sent, silent, continued;
 	enum conn_ending ending;
 	struct ws_parser parser;
+	struct ws_deflate *deflate; /* NULL: no compression was agreed on */
 	uint64_t last_io_ms;
 	uint64_t deadline_ms; /* 0: none */
 };

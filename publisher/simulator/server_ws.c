@@ -23,10 +23,15 @@ int64_t sim_conn_idle_ns(const struct sim_conn *c)
 void sim_conn_send(struct sim_conn *c, enum ws_opcode opcode, bc_str payload)
 {
 	char header[WS_HEADER_MAX];
-	size_t n = ws_header(ws_first(opcode), payload.n, header);
+	uint8_t first = ws_first(opcode);
 
 	if (c->ending != NOT_ENDING || c->close_sent || c->silent)
 		return;
+	if (c->deflate != NULL && opcode <= WS_BINARY && payload.n >= WS_DEFLATE_FROM) {
+		payload = ws_deflate_message(c->deflate, payload);
+		first |= WS_COMPRESSED;
+	}
+	const size_t n = ws_header(first, payload.n, header);
 	/* The header waits for its payload, so that both leave in one write. */
 	sim_buffer_add(&c->pending, header, n);
 	sim_conn_write(c, payload);
@@ -55,8 +60,13 @@ bc_status sim_conn_upgrade(struct sim_conn *c, const struct http_request *r, bc_
 			   bool wrong_accept)
 {
 	char accept[WS_ACCEPT_MAX];
+	enum ws_deflate_mode compression = c->server->compression;
 	bc_status rc = ws_accept(http_header(r, "Sec-WebSocket-Key"), accept);
 
+	if (!ws_deflate_offered(http_header(r, "Sec-WebSocket-Extensions")))
+		compression = WS_DEFLATE_OFF;
+	if (rc == BC_OK && compression != WS_DEFLATE_OFF)
+		rc = ws_deflate_new(&c->deflate, compression);
 	if (rc != BC_OK)
 		return rc;
 	if (wrong_accept)
@@ -65,6 +75,7 @@ bc_status sim_conn_upgrade(struct sim_conn *c, const struct http_request *r, bc_
 				     "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
 	sim_buffer_text(&c->pending, accept);
 	sim_buffer_text(&c->pending, "\r\n");
+	sim_buffer_text(&c->pending, ws_deflate_answer(compression));
 	sim_buffer_str(&c->pending, headers);
 	c->is_ws = true;
 	sim_conn_write(c, BC_STR("\r\n"));

@@ -272,6 +272,7 @@ static bc_status start_server(struct sim *sim, char *why, size_t cap)
 {
 	struct sim_server_options options = {
 		.listen = sim->options.listen,
+		.compression = sim->options.compression,
 		.events = { sim, sim_on_request, on_message, on_control, on_drained, on_closed },
 	};
 	bc_status rc;

@@ -15,7 +15,8 @@ struct sim_options {
 	const char *capture, *faults, *listen;
 	double speed; /* of a capture; 0: as fast as the reader takes it */
 	bool plain;
-	int64_t idle_close_ns; /* 0: the face's own */
+	enum ws_deflate_mode compression; /* of who offers it */
+	int64_t idle_close_ns;            /* 0: the face's own */
 	struct sim_tls_options certificate;
 };
 

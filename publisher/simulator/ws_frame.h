@@ -22,7 +22,8 @@ enum ws_opcode {
 #define WS_CLOSE_BAD_DATA  1007
 #define WS_CLOSE_TOO_LARGE 1009
 
-#define WS_HEADER_MAX 10 /* of a frame without mask */
+#define WS_COMPRESSED 0x40 /* RSV1 of the first byte: RFC 7692, 6 */
+#define WS_HEADER_MAX 10   /* of a frame without mask */
 
 struct ws_parser {
 	size_t max_bytes;
