@@ -121,6 +121,17 @@ Test(ws_inflate, refuses_what_deflate_does_not_write)
 			     BC_EPARSE, "%s", rows[i].name);
 		ws_inflate_free(&w);
 	}
+	/* What was promised to be without context refers to none. */
+	struct ws_inflate *forgetful = NULL;
+	bc_str hello;
+	cr_assert_eq(ws_inflate_new(&forgetful, 15, true), BC_OK);
+	cr_expect_eq(ws_inflate_message(forgetful, (bc_str){ "\xf2\x48\xcd\xc9\xc9\x07\x00", 7 },
+					LIMIT, &hello),
+		     BC_OK);
+	cr_expect_eq(ws_inflate_message(forgetful, (bc_str){ "\xf2\x00\x11\x00\x00", 5 }, LIMIT,
+					&hello),
+		     BC_EPARSE);
+	ws_inflate_free(&forgetful);
 	/* A hundred last blocks in one message: each costs a window's copy. */
 	struct ws_inflate *w = NULL;
 	bc_str out;
