@@ -156,8 +156,11 @@ static void flush(struct bc_ws *ws)
 	bc_str bytes;
 	while ((bytes = ws_output_next(&ws->output)).n > 0) {
 		size_t n = 0;
-		if (ws_socket_write(&ws->socket, bytes.p, bytes.n, &n) != WS_IO_OK)
+		const enum ws_io io = ws_socket_write(&ws->socket, bytes.p, bytes.n, &n);
+		if (io != WS_IO_OK) {
+			ws->over |= ws->state == WS_PEER_CLOSING && io != WS_IO_AGAIN;
 			return;
+		}
 		ws_output_wrote(&ws->output, n);
 	}
 	if (ws->state == WS_PEER_CLOSING && ws_output_closed(&ws->output))
@@ -174,6 +177,8 @@ static void watch(struct bc_ws *ws)
 		events = UV_WRITABLE;
 	else if (ws->state == WS_TLS)
 		events = ws->socket.tls_waits == SSL_WRITING ? UV_WRITABLE : UV_READABLE;
+	else if (ws->state == WS_PEER_CLOSING)
+		events = UV_WRITABLE; /* nothing it says now counts */
 	else if (ws_output_waiting(&ws->output))
 		events |= UV_WRITABLE;
 	if (events != ws->watching && uv_poll_start(&ws->poll, events, on_ready) == 0)
@@ -387,7 +392,7 @@ static bool step(struct bc_ws *ws)
 		tls_step(ws);
 	if (!ws->over && ws->state >= WS_UPGRADING) {
 		flush(ws);
-		while (!ws->over && receive(ws))
+		while (!ws->over && ws->state != WS_PEER_CLOSING && receive(ws))
 			read = true;
 		if (!ws->over)
 			flush(ws); /* pongs */

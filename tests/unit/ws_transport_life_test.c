@@ -165,6 +165,49 @@ static void send_one_more(struct client *c)
 		client_send(c, "more");
 }
 
+/* Says goodbye to a client that has much to say, and goes on talking without reading. */
+static void serve_rude_goodbye(struct ws_peer *peer, void *arg)
+{
+	static char frame[65536];
+	uint8_t first;
+	char text[64];
+	size_t n;
+	(void)arg;
+	bool ok = ws_peer_upgrade(peer, NULL, 0, NULL) &&
+		  ws_peer_read_frame(peer, &first, text, sizeof text, &n) &&
+		  ws_peer_frame(peer, 0x88, "\x03\xe9", 2);
+	while (ok)
+		ok = ws_peer_frame(peer, 0x82, frame, sizeof frame);
+}
+
+static void say_much(struct client *c)
+{
+	static char big[1 << 20];
+	client_send(c, "go");
+	memset(big, 'x', sizeof big);
+	while (TRANSPORT.send(c->ws, big, sizeof big) == BC_OK)
+		;
+}
+
+/* The answer to its close frame cannot be written: that takes a second at most, and no memory. */
+Test(ws_transport_life, does_not_wait_for_a_peer_that_has_closed)
+{
+	struct client c;
+	struct ws_server *server =
+		ws_server_start(&(struct ws_server_options){ .script = serve_rude_goodbye });
+	client_start(&c, NULL);
+	c.on_opened = say_much;
+	client_connect(&c, server, false);
+	cr_assert(client_until(&c, &c.n_opened, 1));
+	const uint64_t from = uv_hrtime();
+	cr_assert(client_until(&c, &c.n_closed, 1));
+	cr_expect_leq(uv_hrtime() - from, 4 * BC_NS_PER_S);
+	cr_expect_str_eq(c.told, "opened\nclosed closed-by-peer\n");
+	cr_expect_eq(c.how.close_code, 1001);
+	client_stop(&c);
+	ws_server_stop(&server);
+}
+
 /* What was sent leaves the queue. */
 Test(ws_transport_life, sends_more_than_may_wait)
 {
