@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -189,6 +190,13 @@ static void say_much(struct client *c)
 		;
 }
 
+static long most_kib(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
 /* The answer to its close frame cannot be written: that takes a second at most, and no memory. */
 Test(ws_transport_life, does_not_wait_for_a_peer_that_has_closed)
 {
@@ -200,8 +208,10 @@ Test(ws_transport_life, does_not_wait_for_a_peer_that_has_closed)
 	client_connect(&c, server, false);
 	cr_assert(client_until(&c, &c.n_opened, 1));
 	const uint64_t from = uv_hrtime();
+	const long before = most_kib();
 	cr_assert(client_until(&c, &c.n_closed, 1));
 	cr_expect_leq(uv_hrtime() - from, 4 * BC_NS_PER_S);
+	cr_expect_lt(most_kib() - before, 16 * 1024, "%ld KiB more", most_kib() - before);
 	cr_expect_str_eq(c.told, "opened\nclosed closed-by-peer\n");
 	cr_expect_eq(c.how.close_code, 1001);
 	client_stop(&c);
