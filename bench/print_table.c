@@ -63,7 +63,9 @@ static void print_line(const struct bench_line *line, FILE *out)
 	     floor[64] = "";
 
 	if (line->skipped) {
-		fprintf(out, "%69s  %s: left out: %s\n", "", r->variant, r->note);
+		fprintf(out, "%69s  %s %s: left out: %s\n", "",
+			scenario != NULL ? scenario + 1 : line->scenario->name, r->variant,
+			r->note);
 		return;
 	}
 	if (r->floor_name != NULL) {

@@ -9,6 +9,7 @@ const struct bench_group *const bench_groups[] = {
 	&bench_encode,
 	&bench_publish,
 	&bench_path,
+	&bench_memory,
 	&bench_latest,
 	&bench_line,
 	NULL,

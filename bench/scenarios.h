@@ -10,6 +10,7 @@ extern const struct bench_group bench_book;
 extern const struct bench_group bench_encode;
 extern const struct bench_group bench_publish;
 extern const struct bench_group bench_path;
+extern const struct bench_group bench_memory;
 extern const struct bench_group bench_line;
 extern const struct bench_group bench_latest;
 

@@ -89,7 +89,8 @@ static const struct quote {
 static const char *const order[] = { "KRW-BTC",  "KRW-ETH",   "KRW-XRP",   "BTC-ETH",
 				     "USDT-BTC", "KRW-1INCH", "BTC-1INCH", "KRW-1000CHECKCAT" };
 
-#define N_ORDER (sizeof order / sizeof *order)
+#define N_ORDER      (sizeof order / sizeof *order)
+#define INVENTED_MAX 20000
 
 /* KRW ticks since 2025-07-31; the lowest bands go on by powers of ten. Price in 1/10,000. */
 static const struct band {
@@ -214,6 +215,13 @@ bool upbit_specs(struct market_spec *specs, size_t n)
 			if (!taken(specs, have, specs[have].name))
 				have++;
 		}
+	/* A market of thousands is there to be counted: invented coins, "KRW-Z00001". */
+	for (size_t i = 1; have < n && i <= INVENTED_MAX; i++) {
+		char base[16];
+		snprintf(base, sizeof base, "Z%05zu", i);
+		const struct coin coin = { base, coins[i % N_COINS].krw_e4 };
+		fill(&specs[have++], &quotes[0], &coin);
+	}
 	if (have > 0)
 		specs[0].weight = 40; /* a canary is never quiet for long */
 	return have == n;
