@@ -1,11 +1,13 @@
 /* main.c - runs the conformance cases against every transport; docs/WEBSOCKET.md.
  *
  *   conformance [-v] [--transport NAME] [--only TEXT]
- *   conformance --document FILE
+ *   conformance --document FILE | --seeds DIRECTORY
  *
  * --only takes cases whose family or name holds TEXT. --document prints FILE up to its marker and
- * then the families and the differences as tables. Exit status: 0 when every case holds. */
+ * then the families and the differences as tables. --seeds writes the short cases as inputs for
+ * tests/fuzz/. Exit status: 0 when every case holds. */
 #include "tests/conformance/run.h"
+#include "tests/conformance/seeds.h"
 #include "tests/support/test_ca.h"
 
 #include <signal.h>
@@ -21,7 +23,7 @@
 
 struct options {
 	bool verbose;
-	const char *transport, *only, *document;
+	const char *transport, *only, *document, *seeds;
 };
 
 struct plan {
@@ -267,6 +269,8 @@ static bool options_parse(struct options *o, int argc, char **argv)
 			o->only = argv[++i];
 		else if (strcmp(argv[i], "--document") == 0 && more)
 			o->document = argv[++i];
+		else if (strcmp(argv[i], "--seeds") == 0 && more)
+			o->seeds = argv[++i];
 		else
 			return false;
 	}
@@ -279,13 +283,15 @@ int main(int argc, char **argv)
 	uv_loop_t loop;
 	uv_timer_t tick;
 	if (!options_parse(&o, argc, argv)) {
-		fputs("usage: conformance [-v] [--transport NAME] [--only TEXT] | --document "
-		      "FILE\n",
+		fputs("usage: conformance [-v] [--transport NAME] [--only TEXT]\n"
+		      "       conformance --document FILE | --seeds DIRECTORY\n",
 		      stderr);
 		return 2;
 	}
 	if (o.document != NULL)
 		return document(o.document);
+	if (o.seeds != NULL)
+		return seeds_write(o.seeds) ? EXIT_SUCCESS : EXIT_FAILURE;
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&loop);
 	uv_timer_init(&loop, &tick);
