@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define N_TRANSPORTS      2
 #define AT_ONCE           96
 #define TICK_MS           20
 #define LWS_OF_THE_TABLES 40106 /* what others do otherwise is theirs */
@@ -31,10 +32,8 @@ struct plan {
 	size_t n, cap;
 };
 
-static const struct bc_transport_ops *const transports[] = { &bc_transport_lws,
-							     &bc_transport_direct };
-
-#define N_TRANSPORTS (sizeof transports / sizeof *transports)
+static const struct bc_transport_ops *const transports[N_TRANSPORTS] = { &bc_transport_lws,
+									 &bc_transport_direct };
 
 /* ------------------------------------------------------------------ what is to be run */
 

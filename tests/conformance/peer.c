@@ -31,7 +31,7 @@ static void must(bool ok, const char *what)
 /* The client's socket is the one whose own address is our peer's. */
 static int other_end(int fd)
 {
-	struct sockaddr_in far, own;
+	struct sockaddr_in far = { .sin_port = 0 }, own = { .sin_port = 0 };
 	socklen_t n = sizeof far;
 	struct rlimit files;
 	if (getpeername(fd, (struct sockaddr *)&far, &n) != 0)

@@ -267,7 +267,7 @@ static void act(struct drive *d, struct input *in, bool quiet)
 
 static void find_client(struct drive *d)
 {
-	struct sockaddr_in far, own;
+	struct sockaddr_in far = { .sin_port = 0 }, own = { .sin_port = 0 };
 	socklen_t n = sizeof far;
 	d->client_fd = -1;
 	if (getpeername(d->fd, (struct sockaddr *)&far, &n) != 0)
