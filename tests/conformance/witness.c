@@ -15,7 +15,7 @@ struct talk {
 	const char *path;
 	bool deflate;
 	bool says;           /* sends each text, and waits for it to come back */
-	bool pings;          /* and a ping with each */
+	bool pings;          /* and pings once; lws answers one of several that come together */
 	unsigned int n_told; /* messages that must come */
 	unsigned int n_pongs_of_ours;
 	enum bc_ws_close why;
@@ -72,7 +72,7 @@ static void say_next(struct client *c)
 	const size_t n = lws_echo_lengths[c->n_told];
 	lws_echo_fill(c->text, n);
 	must(c, bc_transport_direct.send(c->ws, c->text, n) == BC_OK, "send() has refused");
-	if (c->talk->pings)
+	if (c->talk->pings && c->n_told == 0)
 		must(c, bc_transport_direct.ping(c->ws) == BC_OK, "ping() has refused");
 }
 
@@ -96,15 +96,15 @@ static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n
 	c->n_told++;
 	if (c->talk->says && c->n_told < LWS_ECHO_LENGTHS)
 		say_next(c);
-	else if (c->talk->says && !c->talk->pings)
+	else if (c->talk->says)
 		bc_transport_direct.close(ws);
 }
 
 static void on_pong(void *self, struct bc_ws *ws)
 {
 	struct client *c = self;
-	if (++c->n_pongs == LWS_ECHO_LENGTHS)
-		bc_transport_direct.close(ws);
+	(void)ws;
+	c->n_pongs++;
 }
 
 static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *how)
@@ -127,7 +127,7 @@ static bool judge(struct client *c, const struct talk *talk, const struct lws_ec
 {
 	must(c, c->n_closed == 1, "`closed` did not come in time");
 	must(c, c->n_told == talk->n_told, "not all messages, or too many");
-	must(c, !talk->pings || c->n_pongs == LWS_ECHO_LENGTHS, "not a pong for each ping");
+	must(c, !talk->pings || c->n_pongs == 1, "not a pong for its ping");
 	must(c, c->how.why == talk->why && c->how.close_code == talk->code, "another end");
 	must(c, talk->detail == NULL || strcmp(talk->detail, c->detail) == 0, "another reason");
 	must(c, lws_echo_pongs(server) == talk->n_pongs_of_ours, "our pongs did not arrive");
@@ -193,5 +193,10 @@ int main(void)
 	uv_close((uv_handle_t *)&tick, NULL);
 	bc_transport_direct.stop(&transport);
 	uv_run(&loop, UV_RUN_DEFAULT);
-	return good && uv_loop_close(&loop) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (uv_loop_close(&loop) != 0) {
+		puts("handles are left in the loop");
+		uv_print_all_handles(&loop, stderr);
+		good = false;
+	}
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
