@@ -110,7 +110,12 @@ static void measure(struct bench *b, const struct path *path, const struct rate 
 void line_run_latency(struct bench *b)
 {
 	const size_t n_paths = sizeof paths / sizeof *paths, n_rates = sizeof rates / sizeof *rates;
-	for (size_t p = 0; p < n_paths; p += line_moment(b) ? n_paths - 1 : 1)
-		for (size_t r = 0; r < n_rates; r += line_moment(b) ? n_rates - 1 : 1)
+	if (line_moment(b)) {
+		measure(b, &paths[0], &rates[0]);
+		measure(b, &paths[n_paths - 1], &rates[n_rates - 1]);
+		return;
+	}
+	for (size_t p = 0; p < n_paths; p++)
+		for (size_t r = 0; r < n_rates; r++)
 			measure(b, &paths[p], &rates[r]);
 }
