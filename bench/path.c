@@ -145,6 +145,11 @@ static void act_event(void *self, uint32_t symbol, const struct bc_event *event,
 	outlet_event(p->outlet, p->now.mono, symbol, event, received);
 }
 
+static void act_soon(void *self, uint32_t symbol)
+{
+	outlet_soon(((struct path *)self)->outlet, symbol);
+}
+
 static void act_log(void *self, enum bc_log_level level, const char *event,
 		    const struct bc_log_field *fields)
 {
@@ -240,7 +245,8 @@ static bool open_session(struct path *p, uint32_t channels)
 						 .symbol_state = act_symbol_state,
 						 .feed_state = act_feed_state,
 						 .event = act_event,
-						 .log = act_log };
+						 .log = act_log,
+						 .soon = act_soon };
 	char why[256] = "", name[32];
 	if (session_new(&p->session, &options, &actions, why, sizeof why) != BC_OK) {
 		bench_fail(p->b, "no session: %s", why);
