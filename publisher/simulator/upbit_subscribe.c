@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STREAMS 20000 /* a request; far above the 855 codes one socket was seen to carry */
+#define MAX_STREAMS 60000 /* a request; far above the 855 codes one socket was seen to carry */
 
 #define NO_TICKET_TEXT    "티켓이 존재하지 않거나, 유효하지 않습니다."
 #define WRONG_FORMAT_TEXT "Format 이 맞지 않습니다."
