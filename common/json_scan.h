@@ -174,6 +174,14 @@ BC_INLINE bool bc_scan_pass_number(struct bc_scan *s)
 	bc_scan_room(s);
 	span = bc_json_span_at(s->p);
 	p = s->p + span.end;
+	if (span.end == 0 && span.whole - 1 < 15 && s->p[span.whole] == '.' &&
+	    (*s->p != '0' || span.whole == 1)) { /* longer than 15 bytes */
+		span.part = (unsigned)__builtin_ctz(bc_json_others(p + span.whole + 1) | 0x10000);
+		if (span.part - 1 < 15) {
+			span.end = span.whole + 1 + span.part;
+			p += span.end;
+		}
+	}
 	if (BC_UNUSUAL(span.end == 0 || (*p | 0x20) == 'e'))
 		p = bc_json_skip_number(s->p, s->end);
 	if (p == NULL)

@@ -293,9 +293,8 @@ static uint32_t copy_levels(const struct bc_order_book *book, enum bc_book_side 
 	for (uint32_t i = 0; i < n; i++) {
 		int64_t price = key_of(side, *side_key(s, s->n - 1 - i));
 		int64_t quantity = *side_quantity(s, s->n - 1 - i);
-		out[i].price = bc_decimal_normal((bc_decimal){ price, book->price_exponent });
-		out[i].quantity =
-			bc_decimal_normal((bc_decimal){ quantity, book->quantity_exponent });
+		out[i].price = (bc_decimal){ price, book->price_exponent };
+		out[i].quantity = (bc_decimal){ quantity, book->quantity_exponent };
 	}
 	return n;
 }

@@ -41,7 +41,8 @@ bc_status bc_order_book_apply(struct bc_order_book *book, const struct bc_delta 
 
 void bc_order_book_clear(struct bc_order_book *book);
 
-/* Copies the best `max` levels inside the edge, best first, in normal form; returns how many. */
+/* Copies the best `max` levels inside the edge, best first; returns how many. Prices share one
+ * exponent and quantities another, so they are exact but not normal. */
 uint32_t bc_order_book_copy(const struct bc_order_book *book, enum bc_book_side side, uint32_t max,
 			    bc_level *out);
 /* The same, not cut at the edge. */

@@ -4,6 +4,11 @@
 
 int32_t bc_scale_lower(int32_t scale, bc_decimal d)
 {
+	/* In a book with a digit more than these levels need it is whole where the others are. */
+	uint32_t up = (uint32_t)scale - (uint32_t)d.exponent;
+	int64_t ignored;
+	if (up < BC_DIGITS_MAX && bc_divides(d.mantissa, up, &ignored))
+		return scale;
 	d = bc_decimal_normal(d);
 	return d.exponent < scale ? d.exponent : scale;
 }

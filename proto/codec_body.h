@@ -35,24 +35,38 @@ extern const struct bc_body_codec bc_codec_heartbeat;
  * each value, and ask for the end. */
 #define BC_SCALE_START INT32_MAX
 
-int32_t bc_scale_lower(int32_t scale, bc_decimal d);
+int32_t bc_scale_lower(int32_t scale, bc_decimal d); /* d ends in a zero, and is none */
+
+/* Is the mantissa a multiple of 10^up, 0 < up < BC_DIGITS_MAX? *quotient is what it is divided by
+ * it. */
+static inline bool bc_divides(int64_t mantissa, uint32_t up, int64_t *quotient)
+{
+	uint64_t m = mantissa < 0 ? 0 - (uint64_t)mantissa : (uint64_t)mantissa;
+	uint64_t q = (m >> up) * bc_one_over_five[up]; /* exact where there is no rest */
+	*quotient = (int64_t)(mantissa < 0 ? 0 - q : q);
+	return (m & ((UINT64_C(1) << up) - 1)) == 0 && q <= bc_most_over_five[up];
+}
 
 /* Zero and BC_DECIMAL_NONE are whole at any exponent. Only a value that might lower the exponent
  * is looked at closely: trailing zeros in it may not count. */
 static inline int32_t bc_scale_see(int32_t scale, bc_decimal d)
 {
-	return d.exponent < scale && d.mantissa != 0 ? bc_scale_lower(scale, d) : scale;
+	if (d.exponent >= scale || d.mantissa == 0)
+		return scale;
+	return d.mantissa % 10 != 0 ? d.exponent : bc_scale_lower(scale, d);
 }
 
 /* Zero where nothing was seen. false: out of bounds, nothing can be written at it. */
 bool bc_scale_end(int32_t scale, int32_t *exponent);
 
-/* The mantissa of d at an exponent not above its own, in the common case; false: look closer. */
+/* The mantissa of d at `exponent`, in the common case; false: look closer. */
 static inline bool bc_scaled_value(bc_decimal d, int32_t exponent, int64_t *value)
 {
-	uint32_t shift = (uint32_t)d.exponent - (uint32_t)exponent;
-	return shift < BC_DIGITS_MAX &&
-	       !__builtin_mul_overflow(d.mantissa, (int64_t)bc_power_of_ten[shift], value);
+	uint32_t down = (uint32_t)d.exponent - (uint32_t)exponent;
+	if (down < BC_DIGITS_MAX)
+		return !__builtin_mul_overflow(d.mantissa, (int64_t)bc_power_of_ten[down], value);
+	uint32_t up = 0 - down; /* the exponent of a book may be finer than its levels need */
+	return up < BC_DIGITS_MAX && bc_divides(d.mantissa, up, value);
 }
 
 /* Writes d as an integer at `exponent`, or as [mantissa, exponent] where that does not fit.

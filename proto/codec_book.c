@@ -14,6 +14,40 @@ static struct scales see_levels(struct scales s, const bc_level *levels, uint32_
 	return s;
 }
 
+#define MOST_DOWN                                                                      \
+	15u /* digits that the common kind is scaled by; all numbers below it are, too \
+	     */
+
+/* Levels as long as they are of the common kind; returns how many. This is the loop a gateway
+ * spends its encoding in. */
+static uint32_t encode_common(struct bc_packer *k, const bc_level *levels, uint32_t n,
+			      struct scales s)
+{
+	const uint64_t *const tens = bc_power_of_ten;
+	size_t room = (size_t)(k->end - k->p) / (2 * BC_PACK_ELEMENT_MAX);
+	uint32_t i, most = n < room ? n : (uint32_t)room;
+	uint8_t *p = k->p;
+	for (i = 0; i < most; i++) {
+		uint32_t price_down = (uint32_t)levels[i].price.exponent - (uint32_t)s.price;
+		uint32_t down = (uint32_t)levels[i].quantity.exponent - (uint32_t)s.quantity;
+		int64_t price, quantity;
+		if ((price_down | down) > MOST_DOWN)
+			break;
+		if (__builtin_mul_overflow(levels[i].price.mantissa, (int64_t)tens[price_down],
+					   &price))
+			break;
+		if (__builtin_mul_overflow(levels[i].quantity.mantissa, (int64_t)tens[down],
+					   &quantity))
+			break;
+		if ((price | quantity) < 0)
+			break;
+		p = bc_put_uint(p, (uint64_t)price);
+		p = bc_put_uint(p, (uint64_t)quantity);
+	}
+	k->p = p;
+	return i;
+}
+
 /* Are prices and quantities of the level whole at these exponents? */
 static bool whole_at(struct scales s, const bc_level *level)
 {
@@ -21,24 +55,13 @@ static bool whole_at(struct scales s, const bc_level *level)
 	return seen.price == s.price && seen.quantity == s.quantity;
 }
 
-/* Levels as long as they are of the common kind; returns how many. This is the loop a gateway
- * spends its encoding in. */
-static uint32_t encode_common(struct bc_packer *k, const bc_level *levels, uint32_t n,
-			      struct scales s)
+static bool encode_value(struct bc_packer *k, bc_decimal d, int32_t exponent)
 {
-	uint8_t *p = k->p, *const end = k->end;
-	uint32_t i;
-	for (i = 0; i < n && end - p >= 2 * BC_PACK_ELEMENT_MAX; i++) {
-		int64_t price, quantity;
-		if (!bc_scaled_value(levels[i].price, s.price, &price) ||
-		    !bc_scaled_value(levels[i].quantity, s.quantity, &quantity) ||
-		    (price | quantity) < 0)
-			break;
-		p = bc_put_uint(p, (uint64_t)price);
-		p = bc_put_uint(p, (uint64_t)quantity);
-	}
-	k->p = p;
-	return i;
+	int64_t value;
+	if (!bc_scaled_value(d, exponent, &value) || value < 0)
+		return bc_pack_scaled(k, d, exponent);
+	bc_pack_int(k, value);
+	return true;
 }
 
 enum outcome {
@@ -57,8 +80,8 @@ static enum outcome encode_side(struct bc_packer *k, const bc_level *levels, uin
 			break;
 		if (!whole_at(s, &levels[i]))
 			return TOO_COARSE;
-		if (!bc_pack_scaled(k, levels[i].price, s.price) ||
-		    !bc_pack_scaled(k, levels[i].quantity, s.quantity))
+		if (!encode_value(k, levels[i].price, s.price) ||
+		    !encode_value(k, levels[i].quantity, s.quantity))
 			return REFUSED;
 	}
 	return WRITTEN;
@@ -75,6 +98,8 @@ static enum outcome encode_at(struct bc_packer *k, const struct bc_book *book, s
 	return bids != WRITTEN ? bids : encode_side(k, book->asks, book->n_asks, s);
 }
 
+#define N_TRIED 2u /* levels a side */
+
 static bc_status encode_book(struct bc_packer *k, const struct bc_message *m)
 {
 	const struct bc_book *book = &m->body.book;
@@ -84,8 +109,8 @@ static bc_status encode_book(struct bc_packer *k, const struct bc_message *m)
 
 	/* The exponents of the best levels are nearly always those of all: they are tried first,
 	 * which saves a pass over the book. If the try fails, all levels are asked. */
-	s = see_levels(s, book->bids, book->n_bids > 0);
-	s = see_levels(s, book->asks, book->n_asks > 0);
+	s = see_levels(s, book->bids, book->n_bids < N_TRIED ? book->n_bids : N_TRIED);
+	s = see_levels(s, book->asks, book->n_asks < N_TRIED ? book->n_asks : N_TRIED);
 	const struct bc_packer start = *k;
 	enum outcome outcome = TOO_COARSE;
 	if (s.price != BC_SCALE_START && s.quantity != BC_SCALE_START)

@@ -34,15 +34,9 @@ void bc_pack_bool(struct bc_packer *k, bool value)
 		k->p = put_tagged(k->p, value ? 0xc3 : 0xc2, 0, 0);
 }
 
-void bc_pack_array(struct bc_packer *k, uint32_t n_elements)
+void bc_pack_long_array(struct bc_packer *k, uint32_t n_elements)
 {
-	if (!bc_pack_room(k))
-		return;
-	if (n_elements < 16)
-		k->p = put_tagged(k->p, 0x90 | n_elements, 0, 0);
-	else if (n_elements <= UINT16_MAX)
-		k->p = put_tagged(k->p, 0xdc, n_elements, 2);
-	else
+	if (bc_pack_room(k))
 		k->p = put_tagged(k->p, 0xdd, n_elements, 4);
 }
 

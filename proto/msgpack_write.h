@@ -92,9 +92,28 @@ static inline void bc_pack_int(struct bc_packer *k, int64_t value)
 		k->p = bc_put_int(k->p, value);
 }
 
+void bc_pack_long_array(struct bc_packer *k, uint32_t n_elements); /* above 65535 */
+
+static inline void bc_pack_array(struct bc_packer *k, uint32_t n_elements)
+{
+	if (n_elements > UINT16_MAX) {
+		bc_pack_long_array(k, n_elements);
+		return;
+	}
+	if (!bc_pack_room(k))
+		return;
+	if (n_elements < 16) {
+		*k->p++ = (uint8_t)(BC_PACK_FIXARRAY + n_elements);
+		return;
+	}
+	k->p[0] = 0xdc;
+	k->p[1] = (uint8_t)(n_elements >> 8);
+	k->p[2] = (uint8_t)n_elements;
+	k->p += 3;
+}
+
 void bc_pack_nil(struct bc_packer *k);
 void bc_pack_bool(struct bc_packer *k, bool value);
-void bc_pack_array(struct bc_packer *k, uint32_t n_elements);
 void bc_pack_map(struct bc_packer *k, uint32_t n_pairs);
 void bc_pack_string(struct bc_packer *k, bc_str text);              /* longer than 2^32-1: full */
 void bc_pack_raw(struct bc_packer *k, const void *bytes, size_t n); /* encoded already */

@@ -317,6 +317,23 @@ static bool usual_best(struct binance *b, struct bc_scan *at)
 	return true;
 }
 
+/* Statistics, many keys of which are not wanted; behind the `e`. */
+static bool usual_ticker(struct binance *b, struct bc_scan *at)
+{
+	struct bc_scan s = *at;
+	struct binance_message *m = &b->m;
+
+	m->event_time.ns = m->trade_time.ns = BC_TIME_UNKNOWN;
+	m->last_seq = BC_SEQ_NONE;
+	m->symbol.n = 0;
+	m->price = m->open = m->high = m->low = BC_DECIMAL_NONE;
+	m->volume = m->quote_volume = m->change = BC_DECIMAL_NONE;
+	if (!bc_fields_usual(&s, &binance_fields[BINANCE_TICKER], b->market->dialect, 1, m))
+		return false;
+	*at = s;
+	return true;
+}
+
 /* ------------------------------------------------------------------ which object it is */
 
 /* The object at the scan, by its `e` and by what its stream carries. */
@@ -342,8 +359,9 @@ static bool usual_object(struct binance *b, struct bc_scan *s)
 		return BC_SCAN_WORD(s, "trade\"") && usual_trades(b, s, false);
 	case BINANCE_KLINE:
 		return BC_SCAN_WORD(s, "kline\"") && usual_kline(b, s);
-	case BINANCE_NONE:
 	case BINANCE_TICKER:
+		return BC_SCAN_WORD(s, "24hrTicker\"") && usual_ticker(b, s);
+	case BINANCE_NONE:
 	case BINANCE_CONTROL:
 	case BINANCE_SNAPSHOT:
 	case BINANCE_REST_TRADE:

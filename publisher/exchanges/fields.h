@@ -65,6 +65,13 @@ void bc_reader_next(struct bc_reader *r);
 void bc_fields_read(struct bc_reader *r, const struct bc_fields *fields, unsigned dialect,
 		    void *record);
 
+/* The rest of an object whose first rows were taken, as a comma and a member each, and its end: for
+ * what is written as the table has it. False: it is not, or has values of other kinds; the record
+ * is then to be forgotten, and read as above. Sets no flags and refuses nothing. */
+struct bc_scan;
+bool bc_fields_usual(struct bc_scan *s, const struct bc_fields *fields, unsigned dialect,
+		     size_t first, void *record);
+
 /* Refuses the record, unless it is refused already. `value` may be empty; `what` must live as long
  * as the reader. */
 void bc_reader_refuse(struct bc_reader *r, bc_status why, bc_str what, bc_str value);

@@ -76,8 +76,11 @@ bool upbit_split_code(bc_str code, bc_str *quote, bc_str *base);
 /* The adapter's on_input. */
 bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc_feed_sink *sink);
 
-/* Reads a book or a trade in its usual spelling: sets what telling it looks at. UPBIT_N_OBJECTS:
- * anything else; what was set means nothing. */
+/* All that is known of the object before it is read: nothing. */
+void upbit_forget_message(struct upbit *u);
+
+/* Reads a book, a trade or a ticker in its usual spelling: sets what telling it looks at.
+ * UPBIT_N_OBJECTS: anything else; what was set means nothing. */
 enum upbit_object upbit_read_usual(struct upbit *u, const char *bytes, size_t n);
 enum upbit_object upbit_read_usual_wide(struct upbit *u, const char *bytes,
 					size_t n); /* if it runs here */

@@ -273,7 +273,7 @@ static void find_channel(struct upbit *u)
 
 /* ------------------------------------------------------------------ messages */
 
-static void forget_message(struct upbit *u)
+void upbit_forget_message(struct upbit *u)
 {
 	bc_reader_next(&u->reader);
 	u->n_bids = u->n_asks = 0;
@@ -298,7 +298,7 @@ static void read_message(struct upbit *u, const struct upbit_channel *body)
 	struct bc_reader *r = &u->reader;
 	bc_str value;
 
-	forget_message(u);
+	upbit_forget_message(u);
 	u->channel = body;
 	u->dialect = UPBIT_REST;
 	if (!bc_cursor_object(&r->j)) {
@@ -375,6 +375,8 @@ static bool tell_usual(struct upbit *u, const struct bc_input *in, const struct 
 		tell_trade(u, in, sink);
 		return true;
 	case UPBIT_TICKER:
+		tell_ticker(u, in, sink);
+		return true;
 	case UPBIT_CANDLE:
 	case UPBIT_MARKET:
 	case UPBIT_TICK:
@@ -399,7 +401,7 @@ bc_status upbit_on_input(void *state, const struct bc_input *in, const struct bc
 		if (tell_usual(u, in, sink))
 			return BC_OK;
 		if (bc_str_equal(text, BC_STR("UP")) || bc_str_equal(text, BC_STR("\"UP\""))) {
-			forget_message(u);
+			upbit_forget_message(u);
 			u->m.name = BC_STR("UP");
 			tell_status(u, in, sink);
 			return BC_OK;

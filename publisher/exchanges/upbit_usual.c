@@ -16,8 +16,8 @@ struct words {
 #define QUOTED(name) BC_SCAN_LITERAL(",\"" name "\":\"")
 
 static const struct words simple = {
-	.book = BC_SCAN_LITERAL("orderbook\",\"cd\":\""),
-	.trade = BC_SCAN_LITERAL("trade\",\"cd\":\""),
+	.book = BC_SCAN_LITERAL("\"orderbook\",\"cd\":\""),
+	.trade = BC_SCAN_LITERAL("\"trade\",\"cd\":\""),
 	.timestamp = BEFORE("tms"),
 	.ask_total = BEFORE("tas"),
 	.bid_total = BEFORE("tbs"),
@@ -42,8 +42,8 @@ static const struct words simple = {
 };
 
 static const struct words written_out = {
-	.book = BC_SCAN_LITERAL("orderbook\",\"code\":\""),
-	.trade = BC_SCAN_LITERAL("trade\",\"code\":\""),
+	.book = BC_SCAN_LITERAL("\"orderbook\",\"code\":\""),
+	.trade = BC_SCAN_LITERAL("\"trade\",\"code\":\""),
 	.timestamp = BEFORE("timestamp"),
 	.ask_total = BEFORE("total_ask_size"),
 	.bid_total = BEFORE("total_bid_size"),
@@ -213,6 +213,15 @@ static bool trade_of(struct upbit *u, struct bc_scan *s, bool is_simple)
 	return is_simple ? usual_trade(u, s, &simple) : usual_trade(u, s, &written_out);
 }
 
+/* Statistics, many keys of which are not wanted; behind the type. */
+static bool ticker_of(struct upbit *u, struct bc_scan *s, bool is_simple)
+{
+	upbit_forget_message(u);
+	return bc_fields_usual(s, &upbit_fields[UPBIT_TICKER],
+			       is_simple ? UPBIT_SIMPLE : UPBIT_DEFAULT, 1, &u->m) &&
+	       bc_scan_at_end(s);
+}
+
 enum upbit_object upbit_read_usual(struct upbit *u, const char *bytes, size_t n)
 {
 	enum upbit_object object = UPBIT_N_OBJECTS;
@@ -220,10 +229,13 @@ enum upbit_object upbit_read_usual(struct upbit *u, const char *bytes, size_t n)
 	bool is_simple;
 
 	bc_scan_open(&s, bytes, n, u->pad);
-	is_simple = BC_SCAN_WORD(&s, "{\"ty\":\"");
-	if (!is_simple && !BC_SCAN_WORD(&s, "{\"type\":\""))
+	is_simple = BC_SCAN_WORD(&s, "{\"ty\":");
+	if (!is_simple && !BC_SCAN_WORD(&s, "{\"type\":"))
 		return UPBIT_N_OBJECTS;
+	(void)BC_SCAN_WORD(&s, " ");
 	bc_reader_next(&u->reader);
+	if (BC_SCAN_WORD(&s, "\"ticker\""))
+		return ticker_of(u, &s, is_simple) ? UPBIT_TICKER : UPBIT_N_OBJECTS;
 	if (bc_scan_word(&s, is_simple ? &simple.book : &written_out.book)) {
 		if (book_of(u, &s, is_simple))
 			object = UPBIT_BOOK;

@@ -140,6 +140,11 @@ static inline const char *naive_differs(const struct naive_book *want,
 			bc_level a = s->levels[i], b = levels[i];
 			a.price = bc_decimal_normal(a.price);
 			a.quantity = bc_decimal_normal(a.quantity);
+			if (b.price.exponent != levels[0].price.exponent ||
+			    b.quantity.exponent != levels[0].quantity.exponent)
+				return "exponents";
+			b.price = bc_decimal_normal(b.price);
+			b.quantity = bc_decimal_normal(b.quantity);
 			if (a.price.mantissa != b.price.mantissa ||
 			    a.price.exponent != b.price.exponent)
 				return "a price";

@@ -536,6 +536,44 @@ Test(codec, exponents_are_the_largest_that_keep_all_values_whole)
 	expect_exponents(&(struct bc_book){ NULL, all_zero, 0, 2 }, 0, 0);
 }
 
+/* Books out of changes come at the book's exponents, which may be finer than any of these levels
+ * needs: the bytes are those of their normal form. */
+Test(codec, however_fine_the_exponents_of_a_book_are_its_bytes_are_the_same)
+{
+	uint64_t seed = UINT64_C(88172645463325252);
+	for (unsigned i = 0; i < 20000; i++) {
+		bc_level fine[8], normal[8];
+		uint8_t out[2][CAP];
+		int32_t zeros[2], exponent[2];
+		uint32_t n = i % 9;
+		for (unsigned k = 0; k < 2; k++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			zeros[k] = (int32_t)(seed >> 33) % 19;
+			exponent[k] = (int32_t)(seed >> 40) % 40 - 20;
+		}
+		for (uint32_t k = 0; k < 2 * n; k++) {
+			bc_decimal *d = k % 2 == 0 ? &fine[k / 2].price : &fine[k / 2].quantity;
+			int64_t factor = 1;
+			for (int32_t z = 0; z < zeros[k % 2]; z++)
+				factor *= 10;
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			int64_t most = INT64_MAX / factor, small = (int64_t)(seed >> 44) % 1000;
+			*d = (bc_decimal){ (small < most ? small : most) * factor,
+					   exponent[k % 2] };
+		}
+		for (uint32_t k = 0; k < n; k++)
+			normal[k] = (bc_level){ bc_decimal_normal(fine[k].price),
+						bc_decimal_normal(fine[k].quantity) };
+		struct bc_message m = many_level_book();
+		m.body.book = (struct bc_book){ fine, fine, n, n / 2 };
+		bc_str a = encoded(&m, out[0]);
+		m.body.book = (struct bc_book){ normal, normal, n, n / 2 };
+		bc_str b = encoded(&m, out[1]);
+		cr_assert(bc_str_equal(a, b), "book %u: %u levels, %d and %d zeros", i, n, zeros[0],
+			  zeros[1]);
+	}
+}
+
 Test(codec, a_value_whose_normal_form_is_out_of_bounds_is_refused)
 {
 	bc_level huge[MAX_LEVELS], levels[MAX_LEVELS];

@@ -183,7 +183,8 @@ Test(order_book, a_finer_digit_rescales_and_a_coarser_one_does_not)
 	change(book, BC_ASKS, (bc_level){ D(7000000000001, -9), D(0, 0) });
 	cr_expect_eq(bc_order_book_counters(book)->rescaled, 2, "a delete never rescales");
 	cr_assert_eq(bc_order_book_copy(book, BC_BIDS, 4, out), 1);
-	cr_expect(out[0].price.mantissa == 5 && out[0].price.exponent == 4, "in normal form");
+	cr_expect(out[0].price.mantissa == 500000 && out[0].price.exponent == -1,
+		  "all at the finest exponent");
 	cr_assert_eq(bc_order_book_copy(book, BC_ASKS, 4, out), 2);
 	cr_expect_eq(bc_decimal_compare(out[0].price, D(500001, -1)), 0);
 	bc_order_book_free(&book);
