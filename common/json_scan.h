@@ -120,16 +120,19 @@ BC_INLINE bool bc_scan_whole(struct bc_scan *s, uint64_t *out)
 	return true;
 }
 
-/* The digits of a whole number, as they are written. */
+/* The digits of a whole number that is not zero, as they are written; up to 18, as ids have 17. */
 BC_INLINE bool bc_scan_digits(struct bc_scan *s, bc_str *out)
 {
-	uint64_t ignored;
+	unsigned n;
 
 	bc_scan_room(s);
-	out->p = s->p;
-	if (!bc_scan_whole(s, &ignored))
+	n = (unsigned)__builtin_ctz(bc_json_others(s->p) | 0x10000);
+	if (BC_UNUSUAL(n == 16))
+		n += (unsigned)__builtin_ctz(bc_json_others(s->p + 16) | 0x10000);
+	if (n - 1 > 17 || *s->p == '0')
 		return false;
-	out->n = (size_t)(s->p - out->p);
+	*out = (bc_str){ s->p, n };
+	s->p += n;
 	return true;
 }
 

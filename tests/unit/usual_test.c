@@ -129,7 +129,7 @@ static const struct {
 	  "{\"ty\":\"trade\",\"cd\":\"KRW-IQ\",\"tms\":1617646621082,\"td\":\"2021-04-05\","
 	  "\"ttm\":\"18:17\",\"ttms\":1617646620000,\"tp\":41.2,\"tv\":12111.68782622,"
 	  "\"ab\":\"ASK\",\"pcp\":43.20000000,\"c\":\"FALL\",\"cp\":2.00000000,\"sid\":"
-	  "1617646620000000,\"bap\":41.3,\"bas\":1,\"bbp\":41.2,\"bbs\":0.1,\"st\":"
+	  "17732400590950000,\"bap\":41.3,\"bas\":1,\"bbp\":41.2,\"bbs\":0.1,\"st\":"
 	  "\"REALTIME\"}" },
 	{ "upbit",
 	  "{\"type\":\"trade\",\"code\":\"KRW-BTC\",\"timestamp\":1650787278433,"
@@ -278,6 +278,7 @@ static void respell_numbers(const char *frame, size_t n)
 		"123456789012345",
 		"1234567890123456",
 		"12345678901234567",
+		"123456789012345678",
 		"99999999999999999999",
 		"100000000",
 		"1000000000.0",
@@ -404,7 +405,7 @@ Test(usual, recorded_frames, .timeout = 50)
 		const char *exchange, *name;
 		size_t at_least; /* of them in the fast way: all but those of other kinds */
 	} captures[] = {
-		{ "upbit", "cf-20210405-simple.jsonl.zst", 1731 },
+		{ "upbit", "cf-20210405-simple.jsonl.zst", 1733 },
 		{ "binance-spot", "cf-20210405.jsonl.zst", 11357 },
 		{ "binance-spot", "hft-btcusdt-20240808.jsonl.zst", 41248 },
 		{ "binance-usdm", "cf-20210405.jsonl.zst", 8421 },
