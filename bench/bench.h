@@ -1,16 +1,18 @@
 /* bench.h - the frame of bookcast-bench: what a scenario is, how it measures, where it tells.
  *
- * Shape   a scenario is a row of a table in a file of its own kind (decode.c, book.c, line_*.c),
- * the tables are listed in scenarios.c. It runs, tells rows, and returns. To add one: write the row
- * and its function; to add a file: its table, too, into scenarios.c and CMakeLists.txt. Floor what
- * a row is divided by: a small program of ours that does the least that could do, or a library that
- * others would take. It is honest only with what it leaves out, so a scenario with a floor says
- * that as well. Rule    who is compared runs in the same rounds, one after the other, in turns;
- * pure code is timed by the CPU time of its thread. A ratio is the median of the ratios of the
- * rounds. Errors  a scenario that cannot measure says why by bench_fail() and goes on or returns.
- * The program then exits with 1, having printed everything else. A timing is never an error. Units
- * a row says its own; ratios above 1 are worse than the floor, always. Memory  the texts of a row
- * are copied. Threads bench_row(), bench_fail() and bench_skip() are for the main thread. */
+ * Shape   a scenario is a row of a table in a file of its own kind (decode.c, book.c, line.c); the
+ *         tables are listed in scenarios.c. It runs, tells rows, and returns. To add one: write the
+ *         row and its function; to add a file: its table, too, into scenarios.c and CMakeLists.txt.
+ * Floor   what a row is divided by: a small program of ours that does the least that could do, or a
+ *         library that others would take. It is honest only with what it leaves out, so a scenario
+ *         with a floor says that as well.
+ * Rule    who is compared runs in the same rounds, one after the other, in turns; pure code is
+ *         timed by the CPU time of its thread. A ratio is the median of the ratios of the rounds.
+ * Errors  a scenario that cannot measure says why by bench_fail() and goes on or returns. The
+ *         program then exits with 1, having printed everything else. A timing is never an error.
+ * Units   a row says its own; ratios above 1 are worse than the floor, always.
+ * Memory  the texts of a row are copied.
+ * Threads bench_row(), bench_fail() and bench_skip() are for the main thread. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -27,8 +29,8 @@ struct bench_scenario {
 	const char *name;  /* "decode.upbit-book": unique; --only and --list know it */
 	const char *help;  /* a line: what is measured */
 	const char *floor; /* what that is divided by; NULL: nothing */
-	const char
-		*leaves_out; /* what the floor does not do, and the contender does; NULL: nothing */
+	/* What the floor does not do, and the contender does; NULL: nothing. */
+	const char *leaves_out;
 	void (*run)(struct bench *b);
 };
 
@@ -95,12 +97,15 @@ size_t bench_rounds(const struct bench *b);  /* >= 1 */
 double bench_seconds(const struct bench *b); /* what one row may take, all its rounds together */
 const char *bench_captures(const struct bench *b); /* directory of recorded messages, or NULL */
 const char *bench_program(const char *name, char *out, size_t cap); /* path beside this one; out */
+/* A new directory in TMPDIR or /tmp, short enough for the names of sockets in it. False: there is
+ * none. */
+#define BENCH_DIRECTORY_MAX 80
+bool bench_directory(char out[BENCH_DIRECTORY_MAX]);
 
 /* ------------------------------------------------------------------ pure code */
 
 double bench_thread_ns(void);  /* CPU time of the calling thread */
 double bench_process_ns(void); /* of all threads of this process */
-double bench_mono_ns(void);
 
 #define bench_keep(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
 

@@ -1,4 +1,5 @@
 #include "bench/encode_floor.h"
+#include "bench/powers.h"
 
 #include <string.h>
 
@@ -86,26 +87,6 @@ size_t encode_ready(const struct bc_envelope *e, const struct ready_book *book, 
 
 /* ------------------------------------------------------------------ the same, of decimals */
 
-static const uint64_t powers[] = { 1,
-				   10,
-				   100,
-				   1000,
-				   10000,
-				   100000,
-				   1000000,
-				   10000000,
-				   100000000,
-				   1000000000,
-				   10000000000,
-				   100000000000,
-				   1000000000000,
-				   10000000000000,
-				   100000000000000,
-				   1000000000000000,
-				   10000000000000000,
-				   100000000000000000,
-				   1000000000000000000 };
-
 static void find_exponents(const bc_level *levels, uint32_t n, int32_t *price, int32_t *quantity)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -118,7 +99,7 @@ static void find_exponents(const bc_level *levels, uint32_t n, int32_t *price, i
 
 static inline uint64_t at(bc_decimal d, int32_t exponent)
 {
-	return (uint64_t)d.mantissa * powers[d.exponent - exponent];
+	return (uint64_t)d.mantissa * bench_powers[d.exponent - exponent];
 }
 
 static uint8_t *put_levels(uint8_t *p, const bc_level *levels, uint32_t n, int32_t price,

@@ -9,7 +9,7 @@
  *             silence, other channels and exchanges, subscribers that come and go (it sends whether
  *             anybody listens or not), welcomes, conflation, trailing zeros, metrics, REST.
  * Keeps       what a subscriber gets: the same topic, envelope and levels, exact; TLS with a
- * checked certificate; a sequence a topic; a heartbeat now and then, for libbookcast.
+ *             checked certificate; a sequence a topic; a heartbeat now and then, for libbookcast.
  *
  * Threads one, and ZeroMQ's. Not for anything but measuring. */
 #ifndef BENCH_FLOOR_H

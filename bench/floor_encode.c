@@ -1,25 +1,8 @@
 /* floor_encode.c - proto/README.md's book message, byte by byte. */
 #include "bench/floor.h"
+#include "bench/powers.h"
 
 #include <string.h>
-
-static const int64_t powers[] = { 1,
-				  10,
-				  100,
-				  1000,
-				  10000,
-				  100000,
-				  1000000,
-				  10000000,
-				  100000000,
-				  1000000000,
-				  10000000000,
-				  100000000000,
-				  1000000000000,
-				  10000000000000,
-				  100000000000000,
-				  1000000000000000,
-				  10000000000000000 };
 
 static inline char *big(char *p, uint64_t v)
 {
@@ -63,8 +46,10 @@ static char *side(char *p, const struct floor_book *b, const struct floor_number
 	p[2] = (char)(2 * b->n);
 	p += 3;
 	for (size_t i = 0; i < b->n; i++) {
-		p = integer(p, price[i].mantissa * powers[price[i].exponent - b->price_exp]);
-		p = integer(p, size[i].mantissa * powers[size[i].exponent - b->qty_exp]);
+		p = integer(p, price[i].mantissa *
+				       (int64_t)bench_powers[price[i].exponent - b->price_exp]);
+		p = integer(p, size[i].mantissa *
+				       (int64_t)bench_powers[size[i].exponent - b->qty_exp]);
 	}
 	return p;
 }

@@ -18,7 +18,7 @@
 #define ALLOWED_NS 100 /* beside the memcpy: what was promised */
 
 struct latest {
-	char dir[64], path[128], endpoint[128];
+	char dir[BENCH_DIRECTORY_MAX], path[128], endpoint[128];
 	struct bc_latest_writer *writer;
 	struct bc_latest_map map;
 	bool mapped;
@@ -154,8 +154,7 @@ static bool open_latest(struct latest *l, uint32_t levels)
 {
 	char why[400];
 	uint64_t seed = BENCH_SEED;
-	snprintf(l->dir, sizeof l->dir, "/tmp/bookcast-bench-XXXXXX");
-	if (mkdtemp(l->dir) == NULL)
+	if (!bench_directory(l->dir))
 		return false;
 	snprintf(l->path, sizeof l->path, "%s/upbit.0.latest", l->dir);
 	snprintf(l->endpoint, sizeof l->endpoint, "ipc://%s/cache.rpc", l->dir);

@@ -1,17 +1,18 @@
 /* line.h - end to end: an exchange that loads, a gateway or what it is compared with, subscribers.
  *
- *   exchange (load_*.c) --ws--> contender (bookcast-gateway, floor_*.c) --bus--> ears (line_ear*.c)
+ *   exchange (load_*.c) --ws--> contender (bookcast-gateway, floor_*.c) --bus--> ears (line_ear.c)
  *
  * Each box is a process; this one starts them, gives the orders and reads the clocks. What they
  * tell each other beside the wire stands in shared memory: orders, counts, and three times a
  * message.
  *
  * Marks   a measured message carries its number, 1 to n, in the quantity of its best ask
- * (line_mark): "2.00000001" is message 1 and survives every hop as a number; "1.00000001" is a
- * warm-up. Ears expect each number exactly once and in order: anything else fails the run. Times
- * CLOCK_MONOTONIC in ns. `due` is when the schedule wanted the message out, `sent` when the call
- * began that gave its last byte to the kernel, `heard` when the subscriber had it. Ends    children
- * die with this process (PR_SET_PDEATHSIG); line_stop() ends and reaps them. */
+ *         (line_mark): "2.00000001" is message 1 and survives every hop as a number; "1.00000001"
+ *         is a warm-up. Ears expect each number exactly once and in order: anything else fails the
+ *         run.
+ * Times   CLOCK_MONOTONIC in ns. `due` is when the schedule wanted the message out, `sent` when the
+ *         call began that gave its last byte to the kernel, `heard` when the subscriber had it.
+ * Ends    children die with this process (PR_SET_PDEATHSIG); line_stop() ends and reaps them. */
 #ifndef BENCH_LINE_H
 #define BENCH_LINE_H
 
@@ -54,10 +55,9 @@ enum line_ear {
 
 struct line_plan {
 	enum line_contender contender;
-	const char *transport; /* the gateway's; NULL: its default */
-	bool tls, tcp;         /* of the exchange's line; of the bus (else ipc) */
-	double rate;           /* messages/s; 0: as fast as it goes */
-	unsigned per_write;    /* messages in one write (so, with TLS, in one record) */
+	bool tls, tcp;      /* of the exchange's line; of the bus (else ipc) */
+	double rate;        /* messages/s; 0: as fast as it goes */
+	unsigned per_write; /* messages in one write (so, with TLS, in one record) */
 	uint64_t n_warm, n;
 	size_t n_symbols;
 	const char *capture; /* recorded books and trades instead of the model's books; NULL */
@@ -69,7 +69,6 @@ struct line_plan {
 struct line_result {
 	double seconds;            /* from the order to the last message heard */
 	double cpu_ns, ear_cpu_ns; /* a message, whole process */
-	double exchange_cpu_ns;    /* what the load costs itself */
 	struct line_percentiles {
 		double p50, p99, p999; /* us */
 	} from_sent, from_due;         /* with stamps */

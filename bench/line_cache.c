@@ -65,14 +65,8 @@ static bool take(void *socket, bool one_frame, char *payload, size_t *n_payload)
 	return good && *n_payload > 0 && n_frames == (one_frame ? 2 : ANSWER_FRAMES + 1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
-}
-
-/* n questions with `most` of them on their way; times, if wanted, to v[n]. */
-static double ask_many(const struct question *q, void *socket, size_t n, size_t most, int64_t *v)
+/* n questions with `most` of them on their way; times in us, if wanted, to v[n]. */
+static double ask_many(const struct question *q, void *socket, size_t n, size_t most, double *v)
 {
 	int64_t asked_at[OUTSTANDING], began = line_now();
 	char *payload = q->shared->asked.payload;
@@ -85,7 +79,7 @@ static double ask_many(const struct question *q, void *socket, size_t n, size_t 
 			line_die(q->shared, "question %zu of %zu got no good answer from %s", got,
 				 n, q->endpoint);
 		if (v != NULL)
-			v[got] = line_now() - asked_at[got % OUTSTANDING];
+			v[got] = (double)(line_now() - asked_at[got % OUTSTANDING]) / 1000;
 	}
 	return (double)(line_now() - began) / 1e9;
 }
@@ -94,7 +88,7 @@ static void asker_main(const struct line_child *c, const struct question *q)
 {
 	struct line_asked *found = &c->shared->asked;
 	int timeout = ANSWER_MS;
-	int64_t *v = malloc(q->n_alone * sizeof *v);
+	double *v = malloc(q->n_alone * sizeof *v);
 	void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_DEALER);
 	line_pin(LINE_EARS);
 	if (v == NULL || zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
@@ -102,9 +96,9 @@ static void asker_main(const struct line_child *c, const struct question *q)
 		line_die(c->shared, "who asks cannot connect to %s", q->endpoint);
 	ask_many(q, socket, N_WARM, 1, NULL);
 	ask_many(q, socket, q->n_alone, 1, v);
-	qsort(v, q->n_alone, sizeof *v, by_value);
-	found->p50_us = (double)v[q->n_alone / 2] / 1000;
-	found->p99_us = (double)v[q->n_alone * 99 / 100] / 1000;
+	bench_sort(v, q->n_alone);
+	found->p50_us = bench_percentile(v, q->n_alone, 0.5);
+	found->p99_us = bench_percentile(v, q->n_alone, 0.99);
 	found->per_s =
 		(double)q->n_together / ask_many(q, socket, q->n_together, OUTSTANDING, NULL);
 	found->done = true;

@@ -1,13 +1,13 @@
 /* line_common.c - what the processes of a line agree on: marks, symbols, clocks, how one fails. */
 #include "bench/line.h"
 
+#include "common/clock.h"
 #include "publisher/simulator/replay.h"
 #include "publisher/simulator/upbit.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 void line_mark_write(char out[LINE_MARK_DIGITS], int64_t mark)
@@ -27,9 +27,7 @@ int64_t line_mark_of(bc_decimal q)
 
 int64_t line_now(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return bc_mono_now().ns;
 }
 
 void line_die(struct line_shared *s, const char *format, ...)

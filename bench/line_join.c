@@ -88,19 +88,13 @@ static void join_bare(const struct joins *j, const struct line_symbols *symbols)
 	zmq_ctx_term(context);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
-}
-
 static void join_often(const struct joins *j,
 		       void (*join)(const struct joins *, const struct line_symbols *))
 {
 	static struct line_symbols symbols;
 	const struct timespec between = { 0, BETWEEN_NS };
 	struct line_asked *found = &j->child.shared->asked;
-	int64_t *v = malloc(j->n * sizeof *v);
+	double *v = malloc(j->n * sizeof *v);
 	line_pin(LINE_EARS);
 	if (v == NULL || !line_symbols(&symbols, j->child.plan))
 		line_die(j->child.shared, "who joins has no memory or no symbols");
@@ -109,11 +103,11 @@ static void join_often(const struct joins *j,
 		nanosleep(&between, NULL);
 		int64_t began = line_now();
 		join(j, &symbols);
-		v[i] = line_now() - began;
+		v[i] = (double)(line_now() - began) / 1000;
 	}
-	qsort(v, j->n, sizeof *v, by_value);
-	found->p50_us = (double)v[j->n / 2] / 1000;
-	found->p99_us = (double)v[(j->n * 99 + 99) / 100 - 1] / 1000;
+	bench_sort(v, j->n);
+	found->p50_us = bench_percentile(v, j->n, 0.5);
+	found->p99_us = bench_percentile(v, j->n, 0.99);
 	found->done = true;
 	_exit(0);
 }

@@ -31,10 +31,7 @@ static void *map(size_t bytes)
 
 static bool open_rig(struct line_rig *r)
 {
-	const char *tmp = getenv("TMPDIR");
-	int n = snprintf(r->dir, sizeof r->dir, "%s/bookcast-bench-XXXXXX",
-			 tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
-	if (n < 0 || (size_t)n >= sizeof r->dir || mkdtemp(r->dir) == NULL)
+	if (!bench_directory(r->dir))
 		return line_rig_failed(
 			r, "no directory in TMPDIR or /tmp, or its name is too long for sockets");
 	if ((r->janitor = line_janitor(r->dir, &r->hold)) < 0)

@@ -7,7 +7,7 @@
 struct line_rig {
 	const struct line_plan *plan;
 	struct line_shared *shared;
-	char dir[80], endpoint[LINE_PATH_MAX], cache[LINE_PATH_MAX];
+	char dir[BENCH_DIRECTORY_MAX], endpoint[LINE_PATH_MAX], cache[LINE_PATH_MAX];
 	struct line_child child;
 	pid_t load, contender, ears, directory, janitor;
 	int hold;  /* the janitor's */

@@ -13,13 +13,12 @@
 
 struct clocks {
 	int64_t now;
-	double contender, ears, load;
+	double contender, ears;
 };
 
 static struct clocks read_clocks(const struct line_rig *r)
 {
-	return (struct clocks){ line_now(), line_cpu_ns(r->contender), line_cpu_ns(r->ears),
-				r->load > 0 ? line_cpu_ns(r->load) : 0 };
+	return (struct clocks){ line_now(), line_cpu_ns(r->contender), line_cpu_ns(r->ears) };
 }
 
 /* Until the slowest ear has the last message. */
@@ -76,41 +75,35 @@ static bool measure(struct line_rig *r, struct line_result *out)
 	out->seconds = (double)(b.now - a.now) / 1e9;
 	out->cpu_ns = (b.contender - a.contender) / n;
 	out->ear_cpu_ns = (b.ears - a.ears) / n / (double)r->plan->n_ears;
-	out->exchange_cpu_ns = (b.load - a.load) / n;
 	return true;
 }
 
 /* ------------------------------------------------------------------ times */
 
-static int by_value(const void *a, const void *b)
+static struct line_percentiles percentiles(double *v, size_t n)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
+	bench_sort(v, n);
+	return (struct line_percentiles){ bench_percentile(v, n, 0.5), bench_percentile(v, n, 0.99),
+					  bench_percentile(v, n, 0.999) };
 }
 
-static double at(const int64_t *sorted, size_t n, double part)
+static double us(int64_t from, int64_t to)
 {
-	size_t i = (size_t)(part * (double)n);
-	return (double)sorted[i < n ? i : n - 1] / 1000;
-}
-
-static struct line_percentiles percentiles(int64_t *v, size_t n)
-{
-	qsort(v, n, sizeof *v, by_value);
-	return (struct line_percentiles){ at(v, n, 0.5), at(v, n, 0.99), at(v, n, 0.999) };
+	return (double)(to - from) / 1000;
 }
 
 static bool read_stamps(struct line_rig *r, struct line_result *out)
 {
 	size_t first = 1 + (size_t)r->plan->n * FIRST_PART / 100, n = r->plan->n + 1 - first;
-	int64_t *v = malloc(n * sizeof *v);
+	const struct line_stamp *stamps = r->shared->stamps + first;
+	double *v = malloc(n * sizeof *v);
 	if (v == NULL)
 		return line_rig_failed(r, "no memory for the times");
 	for (size_t i = 0; i < n; i++)
-		v[i] = r->shared->stamps[first + i].heard - r->shared->stamps[first + i].sent;
+		v[i] = us(stamps[i].sent, stamps[i].heard);
 	out->from_sent = percentiles(v, n);
 	for (size_t i = 0; i < n; i++)
-		v[i] = r->shared->stamps[first + i].heard - r->shared->stamps[first + i].due;
+		v[i] = us(stamps[i].due, stamps[i].heard);
 	out->from_due = percentiles(v, n);
 	free(v);
 	return true;

@@ -15,12 +15,11 @@
 
 #define FRAMES_A_SYMBOL 8
 #define FRAMES_MIN      512
-#define EVENTS_A_SYMBOL \
-	200 /* a second of the market's own time: each tick finds each book changed */
-#define TICK_NS (100 * BC_NS_PER_MS)
-#define SEED    20261121
+#define TICK_NS         (100 * BC_NS_PER_MS)
+#define EVENTS_A_SYMBOL 200 /* a second of the market's own time: each tick finds it changed */
+#define SEED            20261121
 
-struct sim_world load_world(struct load *l)
+static struct sim_world world_of(struct load *l)
 {
 	return (struct sim_world){ .market = l->market,
 				   .now = bc_wall_now(),
@@ -88,6 +87,8 @@ static struct sim_sink sink(struct load *l, void (*data)(void *, bc_str, bc_str)
 	return (struct sim_sink){ l, data, sink_reply, sink_close, sink_ping };
 }
 
+/* ------------------------------------------------------------------ frames, ready to be sent */
+
 /* The books and trades of a capture; the rest has no place for a mark. */
 static void make_recorded(struct load *l)
 {
@@ -102,11 +103,11 @@ static void make_recorded(struct load *l)
 		line_die(l->shared, "the exchange: no books in %s", l->plan->capture);
 }
 
-void load_frames_make(struct load *l)
+static void make_frames(struct load *l)
 {
 	struct sim_sink keep = sink(l, sink_keep);
 	size_t want = FRAMES_A_SYMBOL * l->plan->n_symbols;
-	struct sim_world world = load_world(l);
+	struct sim_world world = world_of(l);
 	if (want < FRAMES_MIN)
 		want = FRAMES_MIN;
 	l->frames.opcode = l->face->data_opcode;
@@ -141,7 +142,7 @@ static bc_str fewer_levels(bc_str text, char *out, size_t cap)
 static void on_message(struct load *l, struct load_conn *c, bc_str text)
 {
 	char fewer[1024];
-	struct sim_world world = load_world(l);
+	struct sim_world world = world_of(l);
 	struct sim_sink first = sink(l, sink_first);
 	if (l->plan->contender == LINE_CCXT)
 		text = fewer_levels(text, fewer, sizeof fewer);
@@ -164,7 +165,7 @@ static void upgrade(struct load *l, struct load_conn *c, const struct http_reque
 	    (c->session = l->face->session_new(l->face_state)) == NULL)
 		line_die(l->shared, "the exchange: this is no upgrade");
 	if (l->face->opened != NULL) {
-		struct sim_world world = load_world(l);
+		struct sim_world world = world_of(l);
 		struct sim_sink first = sink(l, sink_first);
 		l->face->opened(c->session, &world, r, &first);
 	}
@@ -182,7 +183,7 @@ static void answer(struct load *l, struct load_conn *c, const struct http_reques
 {
 	struct sim_reply reply = { .status = 404 };
 	struct sim_buffer out = { NULL, 0, 0, false };
-	struct sim_world world = load_world(l);
+	struct sim_world world = world_of(l);
 	int64_t began;
 	l->face->request(l->face_state, &world, r, &reply);
 	sim_buffer_printf(&out, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n",
@@ -343,7 +344,7 @@ void load_main(const struct line_child *c)
 	open_listener(l);
 	while (l->shared->order == LINE_WAIT || !l->shared->subscribed)
 		load_turn(l, 5);
-	load_frames_make(l);
+	make_frames(l);
 	load_warm_up(l);
 	while (l->shared->order != LINE_GO && l->shared->order != LINE_QUIT)
 		load_turn(l, 1);

@@ -83,9 +83,7 @@ struct load {
 	char *batch;     /* per_write frames, one after the other */
 };
 
-struct sim_world load_world(struct load *l);
 void load_turn(struct load *l, int timeout_ms); /* whoever connects, asks, pings */
-void load_frames_make(struct load *l);          /* of what the feed has subscribed to */
 
 /* Sends messages first to last by the plan (load_stream.c); `warm`: slowly, and marked so. */
 void load_send(struct load *l, int64_t first, int64_t last);

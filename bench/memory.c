@@ -24,7 +24,7 @@ struct load {
 };
 
 struct rig {
-	char dir[80], why[LINE_WHY_MAX], endpoint[LINE_PATH_MAX];
+	char dir[BENCH_DIRECTORY_MAX], why[LINE_WHY_MAX], endpoint[LINE_PATH_MAX];
 	pid_t exchange, gateway, janitor;
 	int hold, port;
 	void *context, *sub;
@@ -164,12 +164,10 @@ static double status_mib(pid_t pid, const char *key)
 
 static bool open_rig(struct rig *r)
 {
-	const char *tmp = getenv("TMPDIR");
 	*r = (struct rig){ .hold = -1 };
-	snprintf(r->dir, sizeof r->dir, "%.50s/bookcast-bench-XXXXXX",
-		 tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
-	if (mkdtemp(r->dir) == NULL)
-		return failed(r, "no temporary directory");
+	if (!bench_directory(r->dir))
+		return failed(
+			r, "no directory in TMPDIR or /tmp, or its name is too long for sockets");
 	r->janitor = line_janitor(r->dir, &r->hold);
 	return r->janitor > 0 || failed(r, "no process to clean up behind us");
 }

@@ -2,11 +2,11 @@
  * sender that counts. What a message costs between the transport's callback and the bus.
  *
  * Model   N symbols of Upbit, books of 15 levels in SIMPLE, in random order, each message another
- * book whose top has nearly always changed: a book and a bbo are published. The text stands in a
- *         buffer that is warm, as behind a read() from a socket; what is cold, with many symbols,
- * is what is kept of each: session, outlet, topics, last values. The outlet's turn and the
- *         session's timers come after every 16 messages. The sender copies topic and payload, as
- *         ZeroMQ would be given them.
+ *         book whose top has nearly always changed: a book and a bbo are published. The text stands
+ *         in a buffer that is warm, as behind a read() from a socket; what is cold, with many
+ *         symbols, is what is kept of each: session, outlet, topics, last values. The outlet's turn
+ *         and the session's timers come after every 16 messages. The sender copies topic and
+ *         payload, as ZeroMQ would be given them.
  * Time    passes by 10 us a message. */
 #ifndef BENCH_PATH_H
 #define BENCH_PATH_H

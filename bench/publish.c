@@ -282,11 +282,12 @@ static void measure(struct bench *b, const char *dir, bool tcp)
 
 static void run_book(struct bench *b)
 {
-	char dir[] = "/tmp/bookcast-bench.XXXXXX", path[128];
+	char dir[BENCH_DIRECTORY_MAX], path[128];
 	static const char *const names[] = { "bench.pub", "bench.pub.lock", "floor.pub" };
 
-	if (mkdtemp(dir) == NULL) {
-		bench_fail(b, "%s: %s", dir, strerror(errno));
+	if (!bench_directory(dir)) {
+		bench_fail(b,
+			   "no directory in TMPDIR or /tmp, or its name is too long for sockets");
 		return;
 	}
 	measure(b, dir, false);

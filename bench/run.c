@@ -51,6 +51,14 @@ const char *bench_program(const char *name, char *out, size_t cap)
 	return out;
 }
 
+bool bench_directory(char out[BENCH_DIRECTORY_MAX])
+{
+	const char *tmp = getenv("TMPDIR");
+	int n = snprintf(out, BENCH_DIRECTORY_MAX, "%s/bookcast-bench-XXXXXX",
+			 tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+	return n > 0 && n < BENCH_DIRECTORY_MAX && mkdtemp(out) != NULL;
+}
+
 bool bench_wanted(const struct bench_options *o, const struct bench_group *group,
 		  const struct bench_scenario *scenario)
 {

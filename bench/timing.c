@@ -21,11 +21,6 @@ double bench_process_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-double bench_mono_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
 static double run_for(const struct bench_contender *c, size_t times)
 {
 	double start = bench_thread_ns();
