@@ -68,22 +68,42 @@ static void encode_envelope(struct bc_packer *k, const struct bc_envelope *e)
 	k->p = bc_put_uint(p, e->flags);
 }
 
-bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)
+static bc_status encoded(const struct bc_packer *k, const uint8_t *out, size_t *len)
+{
+	if (k->full)
+		return BC_ERANGE;
+	*len = (size_t)(k->p - out);
+	return BC_OK;
+}
+
+bc_status bc_head_encode(const struct bc_envelope *e, uint8_t *out, size_t cap, size_t *len)
 {
 	struct bc_packer k = bc_packer_on(out, cap);
-	const struct bc_body_codec *body = body_of((unsigned)m->envelope.channel);
-	if (body == NULL || !envelope_ok(&m->envelope))
+	if (body_of((unsigned)e->channel) == NULL || !envelope_ok(e))
 		return BC_EINVAL;
 	bc_pack_array(&k, 3);
 	bc_pack_uint(&k, BC_WIRE_VERSION);
-	encode_envelope(&k, &m->envelope);
-	bc_status rc = body->encode(&k, m);
-	if (rc != BC_OK)
-		return rc;
-	if (k.full)
-		return BC_ERANGE;
-	*len = (size_t)(k.p - out);
-	return BC_OK;
+	encode_envelope(&k, e);
+	return encoded(&k, out, len);
+}
+
+bc_status bc_body_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)
+{
+	struct bc_packer k = bc_packer_on(out, cap);
+	const struct bc_body_codec *body = body_of((unsigned)m->envelope.channel);
+	bc_status rc = body == NULL ? BC_EINVAL : body->encode(&k, m);
+	return rc == BC_OK ? encoded(&k, out, len) : rc;
+}
+
+bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)
+{
+	size_t head, body;
+	bc_status rc = bc_head_encode(&m->envelope, out, cap, &head);
+	if (rc == BC_OK)
+		rc = bc_body_encode(m, out + head, cap - head, &body);
+	if (rc == BC_OK)
+		*len = head + body;
+	return rc;
 }
 
 /* ------------------------------------------------------------------ decoding */

@@ -21,6 +21,11 @@ size_t bc_message_bound(size_t n_levels, size_t n_strings);
  *              other than ts_exchange, a channel without a body */
 bc_status bc_message_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len);
 
+/* The same in two parts, head before body: whoever says the same again with another envelope keeps
+ * the bytes of the body. A body depends on the channel alone. Errors are those of the whole. */
+bc_status bc_head_encode(const struct bc_envelope *e, uint8_t *out, size_t cap, size_t *len);
+bc_status bc_body_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len);
+
 /* Decodes into *out. Levels go to levels[max_levels] (bids first), strings stay in `payload`;
  * both must outlive *out. Elements and array items that are not known are skipped; numbers of
  * enumerations that are not known are kept (their word is "?", no unknown state is fit).

@@ -12,26 +12,33 @@ static void take_envelope(struct value *value, const struct bc_event *event, bc_
 	value->said = false;
 }
 
-static void take_book(struct slot *slot, struct value *value, const struct bc_book *book,
-		      uint32_t max)
+static void keep_levels(const struct slot *slot, struct value *value, uint32_t max)
 {
-	bc_level *levels = slot->levels[value == slot->values[0] ? 0 : 1];
-	uint32_t n_bids = book->n_bids < max ? book->n_bids : max;
-	uint32_t n_asks = book->n_asks < max ? book->n_asks : max;
-	if (n_bids > 0)
-		memcpy(levels, book->bids, n_bids * sizeof *levels);
-	if (n_asks > 0)
-		memcpy(levels + max, book->asks, n_asks * sizeof *levels);
-	value->body.book = (struct bc_book){ levels, levels + max, n_bids, n_asks };
+	struct bc_book *book = &value->body.book;
+	bc_level *bids = slot_levels(slot, value), *asks = bids + max;
+	if (book->n_bids > 0)
+		memcpy(bids, book->bids, book->n_bids * sizeof *bids);
+	if (book->n_asks > 0)
+		memcpy(asks, book->asks, book->n_asks * sizeof *asks);
+	book->bids = bids;
+	book->asks = asks;
 }
 
+/* The levels are the event's until they are kept, which is needed only where no encoded body is:
+ * nobody listens, or it waits for its time. */
 static void book_into(struct outlet *o, bc_mono_time now, struct slot *slot,
 		      const struct bc_event *event, bc_wall_time received, uint32_t max)
 {
 	struct value *value = slot_next(o, slot, now);
+	const struct bc_book *book = &event->body.book;
 	take_envelope(value, event, received);
-	take_book(slot, value, &event->body.book, max);
+	value->packed = 0;
+	value->body.book = (struct bc_book){ book->bids, book->asks,
+					     book->n_bids < max ? book->n_bids : max,
+					     book->n_asks < max ? book->n_asks : max };
 	slot_commit(o, slot, now);
+	if (value->packed == 0)
+		keep_levels(slot, value, max);
 }
 
 static bool same_level(const bc_level *a, uint32_t n_a, const bc_level *b, uint32_t n_b)

@@ -24,6 +24,8 @@
 struct value {
 	struct bc_envelope envelope;
 	bool said; /* it was published once: what follows is a repetition */
+	uint32_t packed; /* bytes of the encoded body of a book, which lie where its levels would;
+			    0: the levels are there, body.book points to them */
 	union {
 		struct bc_book book;
 		struct bc_trade trade;
@@ -152,6 +154,12 @@ static inline struct value *slot_newest(const struct slot *slot)
 	return slot->values[slot->pending ? !slot->shown : slot->shown];
 }
 
+/* Room for the levels of one of its values, bids first. */
+static inline bc_level *slot_levels(const struct slot *slot, const struct value *value)
+{
+	return slot->levels[value == slot->values[0] ? 0 : 1];
+}
+
 /* outlet.c */
 void list_append(struct list *l, struct slot *slot);
 void list_take_out(struct list *l, struct slot *slot); /* of who is in it */
@@ -174,7 +182,7 @@ void slot_commit(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_publish(struct outlet *o, struct slot *slot, bc_mono_time now);
 void slot_say(struct outlet *o, struct slot *slot, struct value *value, bc_mono_time now);
 void slot_repeat(struct outlet *o, struct slot *slot, bc_mono_time now);
-void slot_send(struct outlet *o, struct slot *slot, const struct value *value, bc_mono_time now,
+void slot_send(struct outlet *o, struct slot *slot, struct value *value, bc_mono_time now,
 	       uint32_t flags);
 void overtaken_turn(struct outlet *o, bc_mono_time now);
 void paced_turn(struct outlet *o, bc_mono_time now);

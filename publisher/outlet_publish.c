@@ -45,16 +45,46 @@ static void tell(struct outlet *o, bc_mono_time now, const struct slot *slot,
 	o->out.said(o->out.self, now, slot->topic, &said);
 }
 
-void slot_send(struct outlet *o, struct slot *slot, const struct value *value, bc_mono_time now,
+/* A book is encoded once: its bytes take the place of its levels, which are several times as long
+ * and would be written and fetched with every message. */
+static void keep_packed(const struct outlet *o, const struct slot *slot, struct value *value,
+			const uint8_t *body, size_t n)
+{
+	if (slot->channel != BC_CHANNEL_BOOK || n > 2 * (size_t)o->opt.levels * sizeof(bc_level))
+		return;
+	memcpy(slot_levels(slot, value), body, n);
+	value->packed = (uint32_t)n;
+}
+
+static bc_status encode(struct outlet *o, const struct slot *slot, struct value *value, size_t *len)
+{
+	struct bc_message *m = &o->scratch;
+	size_t head, n = value->packed;
+	bc_status rc = bc_head_encode(&m->envelope, o->buffer, o->buffer_cap, &head);
+	if (rc != BC_OK)
+		return rc;
+	uint8_t *body = o->buffer + head;
+	if (n > 0) {
+		memcpy(body, slot_levels(slot, value), n); /* it was made in this buffer */
+	} else {
+		memcpy(&m->body, &value->body,
+		       value_bytes((enum bc_channel)slot->channel) - offsetof(struct value, body));
+		if ((rc = bc_body_encode(m, body, o->buffer_cap - head, &n)) != BC_OK)
+			return rc;
+		keep_packed(o, slot, value, body, n);
+	}
+	*len = head + n;
+	return BC_OK;
+}
+
+void slot_send(struct outlet *o, struct slot *slot, struct value *value, bc_mono_time now,
 	       uint32_t flags)
 {
 	struct bc_message *m = &o->scratch;
 	size_t n;
 	m->envelope = value->envelope;
 	m->envelope.flags |= flags;
-	memcpy(&m->body, &value->body,
-	       value_bytes((enum bc_channel)slot->channel) - offsetof(struct value, body));
-	if (bc_message_encode(m, o->buffer, o->buffer_cap, &n) != BC_OK) {
+	if (encode(o, slot, value, &n) != BC_OK) {
 		o->count.encode_failures++;
 		tell(o, now, slot, &m->envelope, value, BC_STR(""));
 		return;
