@@ -234,7 +234,8 @@ BC_INLINE struct bc_json_span bc_json_span_at(const char *p)
 	return span;
 }
 
-#define BC_JSON_ROOM 32 /* bytes that can be read at p, by the next functions */
+#define BC_JSON_ROOM       32 /* bytes that can be read at p, by the next functions */
+#define BC_JSON_NUMBER_MAX 31 /* of them the longest number they take */
 
 /* Those of more than 15 bytes, or more than 8 digits behind the point, up to 18 digits. */
 const char *bc_json_long_in(const char *p, bc_decimal *out);

@@ -16,8 +16,9 @@
 
 #include "common/json_fast.h"
 
-#define BC_SCAN_ROOM 64 /* bytes that can be read at p where p <= limit */
+#define BC_SCAN_ROOM 80 /* bytes that can be read at p where p <= limit */
 #define BC_SCAN_PAD  (2 * BC_SCAN_ROOM)
+#define BC_SCAN_TEXT 64 /* of them a string with its closing quote */
 
 struct bc_scan {
 	const char *p, *end;
@@ -143,7 +144,7 @@ BC_INLINE bool bc_scan_text(struct bc_scan *s, bc_str *out)
 
 	bc_scan_room(s);
 	n = bc_json_plain_bytes(s->p);
-	for (more = n; BC_UNUSUAL(more == 16) && n < BC_SCAN_ROOM - 16; n += more)
+	for (more = n; BC_UNUSUAL(more == 16) && n < BC_SCAN_TEXT - 16; n += more)
 		more = bc_json_plain_bytes(s->p + n);
 	if (s->p[n] != '"')
 		return false;

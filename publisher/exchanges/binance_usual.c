@@ -4,6 +4,8 @@
  * all of it was read, and nothing is refused here. tests/unit/usual_test.c compares both ways. */
 #include "publisher/exchanges/binance.h"
 
+#include <assert.h>
+
 /* ------------------------------------------------------------------ levels */
 
 BC_INLINE bool is_word(const char *p, const char *word) /* of three bytes; a fourth can be read */
@@ -34,7 +36,12 @@ BC_INLINE const char *usual_number(const char *p, bc_decimal *out, ptrdiff_t *le
 	return after;
 }
 
-/* ["61837.63000000","3.78826000"] with BC_SCAN_ROOM. */
+/* ["61837.63000000","3.78826000"] with BC_SCAN_ROOM, of which the longest one needs this; and one
+ * more byte, which says whether another one follows. */
+#define LEVEL_MAX (2 + BC_JSON_NUMBER_MAX + 3 + BC_JSON_NUMBER_MAX + 2)
+static_assert(LEVEL_MAX + 1 <= BC_SCAN_ROOM, "a level is read without asking what is left");
+static_assert(2 + BC_JSON_NUMBER_MAX + 3 + BC_JSON_ROOM <= BC_SCAN_ROOM, "so is its last number");
+
 BC_INLINE const char *usual_level(const char *p, bc_level *out, ptrdiff_t lengths[2])
 {
 	if (BC_UNUSUAL(p[0] != '[' || p[1] != '"'))

@@ -228,6 +228,41 @@ Test(usual, cut_at_every_byte)
 	each_frame(cut_everywhere);
 }
 
+/* Levels of the longest numbers there are, which are the most that is read without asking what is
+ * left, cut at every byte. */
+static size_t longest_levels(char *text, size_t cap, size_t *begin)
+{
+	static const char head[] = "{\"stream\":\"btcusdt@depth\",\"data\":{\"e\":\"depthUpdate\","
+				   "\"E\":1723161255208,\"s\":\"BTCUSDT\",\"U\":1,\"u\":2,\"b\":[";
+	static const char level[] = "[\"123456789012345.000000000000000\","
+				    "\"123456789012345.000000000000000\"],";
+	*begin = sizeof head - 1;
+	return (size_t)snprintf(text, cap, "%s%s%s%s", head, level, level, level);
+}
+
+Test(usual, the_longest_numbers_cut_at_the_end_of_memory)
+{
+	char text[512];
+	size_t cut, n = longest_levels(text, sizeof text, &cut);
+	guard_page_open(&guard, MAX_TEXT);
+	usual_check_open(&check, "binance-spot");
+	for (; cut <= n; cut++)
+		give(text, cut);
+	usual_check_close(&check);
+	guard_page_close(&guard);
+}
+
+/* In a receive buffer the rest of them follows, from a frame before. */
+Test(usual, the_longest_numbers_cut_where_they_go_on)
+{
+	char text[512];
+	size_t cut, n = longest_levels(text, sizeof text, &cut);
+	usual_check_open(&check, "binance-spot");
+	for (; cut <= n; cut++)
+		cr_expect(usual_check_give(&check, text, cut), "the ways differ: %zu", cut);
+	usual_check_close(&check);
+}
+
 static void change_everywhere(const char *frame, size_t n)
 {
 	static const char changes[] = "0919.e\"],}:{[ -tu\\\x80\x1f";
