@@ -24,21 +24,24 @@ static void on_idle(uv_idle_t *idle)
 	(void)idle; /* being active is all it does */
 }
 
-static void serve(struct bc_bus_watch *w)
+/* True: something was read. */
+static bool serve(struct bc_bus_watch *w)
 {
 	w->used = false;
 	w->looked_ms = uv_now(w->idle.loop);
-	bool input = bc_bus_has_input(w->socket);
-	if (input) {
+	const bool readable = bc_bus_has_input(w->socket);
+	bool input = readable;
+	if (readable) {
 		w->readable(w->self);
 		if (w->stopped)
-			return;
+			return false;
 		input = bc_bus_has_input(w->socket);
 	}
 	if (input)
 		uv_idle_start(&w->idle, on_idle);
 	else
 		uv_idle_stop(&w->idle);
+	return readable;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -58,9 +61,11 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct bc_bus_watch *w = prepare->data;
 	uint64_t since_ms = uv_now(prepare->loop) - w->looked_ms;
 	if (w->every_turn || uv_is_active((uv_handle_t *)&w->idle) ||
-	    (w->used && since_ms >= BC_BUS_LOOK_MS))
-		serve(w);
-	else if (w->used && !uv_is_active((uv_handle_t *)&w->later))
+	    (w->used && since_ms >= BC_BUS_LOOK_MS)) {
+		/* Other prepare handles may have had their turn, and now owe something. */
+		if (serve(w))
+			uv_idle_start(&w->idle, on_idle);
+	} else if (w->used && !uv_is_active((uv_handle_t *)&w->later))
 		uv_timer_start(&w->later, on_later, BC_BUS_LOOK_MS - since_ms, 0);
 }
 

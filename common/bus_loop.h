@@ -21,7 +21,9 @@
 struct bc_bus_watch;
 
 /* Called when the socket has something to read. It reads until BC_EAGAIN or until it has done its
- * share of a turn (it sets the bound); what is left brings another call in the next turn. */
+ * share of a turn (it sets the bound); what is left brings another call in the next turn. After a
+ * call from the prepare handle the loop turns once more before it sleeps, so that what is owed for
+ * what was read can be done in a prepare handle of somebody else. */
 typedef void bc_bus_readable_fn(void *self);
 
 /* BC_ENOMEM, BC_EBUS. */

@@ -374,3 +374,69 @@ Test(bus_loop, who_says_when_the_socket_is_used_loses_no_edge)
 	cr_expect_eq(uv_loop_close(&loop), 0);
 	bc_bus_context_free(&ctx);
 }
+
+/* Work is owed after what was read, and done in a prepare handle, which has its turn before the
+ * watch's: as the gateway does with welcomes. Nothing else wakes the loop. */
+struct owed {
+	struct bc_bus_watch *watch;
+	uv_prepare_t turn;
+	uv_timer_t end;
+	void *pair[2];
+	bool heard, done;
+};
+
+static void owed_close(struct owed *o)
+{
+	bc_bus_watch_stop(&o->watch);
+	uv_close((uv_handle_t *)&o->turn, NULL);
+	uv_close((uv_handle_t *)&o->end, NULL);
+}
+
+static void on_owed(void *self)
+{
+	struct owed *o = self;
+	char byte;
+	o->heard |= zmq_recv(o->pair[0], &byte, 1, ZMQ_DONTWAIT) == 1;
+}
+
+static void on_owed_turn(uv_prepare_t *turn)
+{
+	struct owed *o = turn->data;
+	if (!o->heard)
+		return;
+	o->done = true;
+	owed_close(o);
+}
+
+static void on_owed_end(uv_timer_t *timer)
+{
+	owed_close(timer->data);
+}
+
+Test(bus_loop, what_is_read_before_the_loop_sleeps_brings_one_more_turn)
+{
+	uv_loop_t loop;
+	struct owed o = { .heard = false };
+	void *ctx = bc_bus_context_new();
+	uv_loop_init(&loop);
+	for (int i = 0; i < 2; i++)
+		o.pair[i] = zmq_socket(ctx, ZMQ_PAIR);
+	cr_assert_eq(zmq_bind(o.pair[0], "inproc://owed"), 0);
+	cr_assert_eq(zmq_connect(o.pair[1], "inproc://owed"), 0);
+	uv_timer_init(&loop, &o.end);
+	uv_prepare_init(&loop, &o.turn);
+	o.end.data = o.turn.data = &o;
+	cr_assert_eq(bc_bus_watch_start(&o.watch, &loop, o.pair[0], on_owed, &o), BC_OK);
+	uv_prepare_start(&o.turn, on_owed_turn);
+	uv_timer_start(&o.end, on_owed_end, 20000, 0);
+	zmq_send(o.pair[1], "x", 1, 0);
+	while (!bc_bus_has_input(o.pair[0])) /* and the edge is swallowed */
+		continue;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	cr_expect(o.heard);
+	cr_expect(o.done, "the loop slept on it");
+	for (int i = 0; i < 2; i++)
+		zmq_close(o.pair[i]);
+	cr_expect_eq(uv_loop_close(&loop), 0);
+	bc_bus_context_free(&ctx);
+}
