@@ -99,6 +99,11 @@ int ws_peer_fd(struct ws_peer *peer)
 	return peer->fd;
 }
 
+SSL *ws_peer_tls(struct ws_peer *peer)
+{
+	return peer->tls;
+}
+
 /* ------------------------------------------------------------------ HTTP and frames */
 
 bool ws_peer_read_head(struct ws_peer *peer, char *head, size_t cap)

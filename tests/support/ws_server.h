@@ -47,5 +47,6 @@ bool ws_peer_read_frame(struct ws_peer *peer, uint8_t *first, char *payload, siz
 void ws_peer_until_gone(struct ws_peer *peer); /* reads and drops until the client has closed */
 void ws_peer_reset(struct ws_peer *peer);      /* RST instead of FIN when the script returns */
 int ws_peer_fd(struct ws_peer *peer);
+SSL *ws_peer_tls(struct ws_peer *peer); /* NULL: plain */
 
 #endif

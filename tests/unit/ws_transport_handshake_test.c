@@ -363,6 +363,44 @@ Test(ws_transport_handshake, does_not_speak_old_tls)
 	test_ca_free(&ca);
 }
 
+static void serve_second_handshake(struct ws_peer *peer, void *arg)
+{
+	bool *heard = arg;
+	SSL *tls = ws_peer_tls(peer);
+	uint8_t first;
+	char text[64];
+	size_t n;
+	*heard = ws_peer_upgrade(peer, NULL, 0, NULL) && SSL_renegotiate(tls) == 1 &&
+		 SSL_do_handshake(tls) == 1 && ws_peer_frame(peer, 0x81, "now", 3) &&
+		 ws_peer_read_frame(peer, &first, text, sizeof text, &n);
+}
+
+static void say_go(struct client *c)
+{
+	client_send(c, "go");
+}
+
+/* While a second one is under way nothing can be written, and what waits would turn the loop. */
+Test(ws_transport_handshake, has_one_tls_handshake_only)
+{
+	struct test_ca *ca = test_ca_new();
+	SSL_CTX *ctx = test_ca_server(ca, TEST_LEAF_GOOD);
+	SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
+	bool heard = true;
+	struct ws_server *server = ws_server_start(&(struct ws_server_options){
+		.tls = ctx, .script = serve_second_handshake, .arg = &heard });
+	struct client c;
+	client_start(&c, test_ca_file(ca));
+	c.on_message = say_go;
+	client_connect(&c, server, true);
+	cr_assert(client_until(&c, &c.n_closed, 1));
+	client_stop(&c);
+	ws_server_stop(&server);
+	cr_expect_not(heard, "it took part");
+	SSL_CTX_free(ctx);
+	test_ca_free(&ca);
+}
+
 /* ------------------------------------------------------------------ the request */
 
 struct seen {
