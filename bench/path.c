@@ -59,6 +59,11 @@ static bool topic_wanted(void *self, uint32_t topic)
 	return bc_filters_wanted(((struct path *)self)->filters, topic);
 }
 
+static void topic_soon(void *self, uint32_t topic)
+{
+	bc_filters_soon(((struct path *)self)->filters, topic);
+}
+
 static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
 {
 	struct path *p = self;
@@ -208,7 +213,8 @@ static bool open_outlet(struct path *p, uint32_t channels)
 					      .close = topic_close,
 					      .wanted = topic_wanted,
 					      .send = topic_send,
-					      .now = wall_now };
+					      .now = wall_now,
+					      .soon = topic_soon };
 	char filter[64];
 	if (bc_filters_new(&p->filters, 1u << 16) != BC_OK ||
 	    outlet_new(&p->outlet, &options, &sender) != BC_OK)

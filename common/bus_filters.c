@@ -3,13 +3,24 @@
 
 #include "common/name_index.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define CACHE_LINE 64
+#define HERE_MAX   48
+
+/* What a message of the topic asks for lies in one cache line. */
 struct topic {
-	bc_str frame; /* owned: the topic and its NUL; .p NULL: the number is free */
-	uint32_t next_free;
+	uint32_t matching; /* filters */
+	uint32_t n;        /* bytes of the frame, the topic and its NUL; 0: the number is free */
+	char *elsewhere;   /* owned: the frame, where it is longer than HERE_MAX; else NULL */
+	union {
+		char here[HERE_MAX];
+		uint32_t next_free;
+	};
 };
+static_assert(sizeof(struct topic) == CACHE_LINE, "a line a topic");
 
 struct filter {
 	bc_str bytes; /* owned; .p NULL: free */
@@ -18,7 +29,6 @@ struct filter {
 
 struct bc_filters {
 	struct topic *topics;
-	uint32_t *matching; /* filters that match the topic; apart, as every message asks for it */
 	struct filter *filters;
 	uint32_t n_topics, topic_capacity, free_topic; /* n: numbers given, free ones included */
 	uint32_t n_filters, filter_capacity, free_filter;
@@ -44,13 +54,12 @@ void bc_filters_free(struct bc_filters **filters)
 	if (f == NULL)
 		return;
 	for (uint32_t i = 0; i < f->n_topics; i++)
-		free((char *)f->topics[i].frame.p);
+		free(f->topics[i].elsewhere);
 	for (uint32_t i = 0; i < f->n_filters; i++)
 		free((char *)f->filters[i].bytes.p);
 	bc_name_free(&f->by_topic);
 	bc_name_free(&f->by_filter);
 	free(f->topics);
-	free(f->matching);
 	free(f->filters);
 	free(f);
 	*filters = NULL;
@@ -70,6 +79,29 @@ static char *copy_of(bc_str s)
 
 /* ------------------------------------------------------------------ topics */
 
+static bc_str frame_of(const struct topic *t)
+{
+	return (bc_str){ t->elsewhere != NULL ? t->elsewhere : t->here, t->n };
+}
+
+/* Topics with names of the usual length move with the array, and their names in the index. */
+static bc_status topics_grow(struct bc_filters *f)
+{
+	uint32_t room = f->topic_capacity == 0 ? 256 : f->topic_capacity * 2;
+	struct topic *topics = aligned_alloc(CACHE_LINE, room * sizeof *topics);
+	if (topics == NULL)
+		return BC_ENOMEM;
+	if (f->n_topics > 0)
+		memcpy(topics, f->topics, f->n_topics * sizeof *topics);
+	for (uint32_t i = 0; i < f->n_topics; i++)
+		if (f->topics[i].n > 0)
+			bc_name_move(&f->by_topic, frame_of(&f->topics[i]), frame_of(&topics[i]).p);
+	free(f->topics);
+	f->topics = topics;
+	f->topic_capacity = room;
+	return BC_OK;
+}
+
 static bc_status topic_number(struct bc_filters *f, uint32_t *out)
 {
 	if (f->free_topic != BC_NAME_NONE) {
@@ -77,19 +109,11 @@ static bc_status topic_number(struct bc_filters *f, uint32_t *out)
 		f->free_topic = f->topics[*out].next_free;
 		return BC_OK;
 	}
-	if (f->n_topics == f->topic_capacity) {
-		uint32_t room = f->topic_capacity == 0 ? 256 : f->topic_capacity * 2;
-		struct topic *topics = realloc(f->topics, room * sizeof *topics);
-		if (topics == NULL)
-			return BC_ENOMEM;
-		f->topics = topics;
-		uint32_t *matching = realloc(f->matching, room * sizeof *matching);
-		if (matching == NULL)
-			return BC_ENOMEM;
-		f->matching = matching;
-		f->topic_capacity = room;
-	}
+	bc_status rc = f->n_topics == f->topic_capacity ? topics_grow(f) : BC_OK;
+	if (rc != BC_OK)
+		return rc;
 	*out = f->n_topics++;
+	f->topics[*out] = (struct topic){ .next_free = BC_NAME_NONE };
 	return BC_OK;
 }
 
@@ -102,52 +126,65 @@ static uint32_t matching_filters(const struct bc_filters *f, bc_str frame)
 	return n;
 }
 
+static void topic_release(struct bc_filters *f, uint32_t id)
+{
+	struct topic *t = &f->topics[id];
+	free(t->elsewhere);
+	*t = (struct topic){ .next_free = f->free_topic };
+	f->free_topic = id;
+}
+
 bc_status bc_filters_topic_open(struct bc_filters *f, bc_str topic, uint32_t *out)
 {
+	char frame[BC_TOPIC_MAX + 1], *elsewhere = NULL;
 	uint32_t id;
 	if (topic.n > BC_TOPIC_MAX)
 		return BC_ERANGE;
-	char *copy = copy_of(topic);
-	if (copy == NULL)
-		return BC_ENOMEM;
-	bc_str frame = { copy, topic.n + 1 };
-	if (bc_name_find(&f->by_topic, frame) != BC_NAME_NONE) {
-		free(copy);
+	if (topic.n > 0)
+		memcpy(frame, topic.p, topic.n);
+	frame[topic.n] = '\0';
+	const bc_str name = { frame, topic.n + 1 };
+	if (bc_name_find(&f->by_topic, name) != BC_NAME_NONE)
 		return BC_EDUPLICATE;
-	}
+	if (name.n > HERE_MAX && (elsewhere = copy_of(topic)) == NULL)
+		return BC_ENOMEM;
 	bc_status rc = topic_number(f, &id);
-	if (rc == BC_OK)
-		rc = bc_name_put(&f->by_topic, frame, id);
 	if (rc != BC_OK) {
-		free(copy);
+		free(elsewhere);
 		return rc;
 	}
-	f->topics[id] = (struct topic){ .frame = frame };
-	f->matching[id] = matching_filters(f, frame);
+	struct topic *t = &f->topics[id];
+	*t = (struct topic){ .n = (uint32_t)name.n, .elsewhere = elsewhere };
+	if (elsewhere == NULL)
+		memcpy(t->here, frame, name.n);
+	if ((rc = bc_name_put(&f->by_topic, frame_of(t), id)) != BC_OK) {
+		topic_release(f, id);
+		return rc;
+	}
+	t->matching = matching_filters(f, frame_of(t));
 	*out = id;
 	return BC_OK;
 }
 
 void bc_filters_topic_close(struct bc_filters *f, uint32_t topic)
 {
-	struct topic *t = &f->topics[topic];
-	bc_name_remove(&f->by_topic, t->frame);
-	free((char *)t->frame.p);
-	*t = (struct topic){ .next_free = f->free_topic };
-	f->free_topic = topic;
+	bc_name_remove(&f->by_topic, frame_of(&f->topics[topic]));
+	topic_release(f, topic);
 }
 
 bc_str bc_filters_topic(const struct bc_filters *f, uint32_t topic)
 {
-	return f->topics[topic].frame;
+	return frame_of(&f->topics[topic]);
 }
 
 bool bc_filters_wanted(const struct bc_filters *f, uint32_t topic)
 {
-	bool wanted = f->matching[topic] > 0 || f->overflowed;
-	if (wanted) /* its frame is what a message will begin with, once it is encoded */
-		__builtin_prefetch(f->topics[topic].frame.p);
-	return wanted;
+	return f->topics[topic].matching > 0 || f->overflowed;
+}
+
+void bc_filters_soon(const struct bc_filters *f, uint32_t topic)
+{
+	__builtin_prefetch(&f->topics[topic]);
 }
 
 /* ------------------------------------------------------------------ filters */
@@ -162,10 +199,10 @@ static void for_matches(struct bc_filters *f, bc_str filter, int change, bc_topi
 		end = first == BC_NAME_NONE ? first : first + 1;
 	}
 	for (uint32_t i = first; i < end; i++) {
-		const struct topic *t = &f->topics[i];
-		if (t->frame.p == NULL || !bc_str_starts(t->frame, filter))
+		struct topic *t = &f->topics[i];
+		if (t->n == 0 || !bc_str_starts(frame_of(t), filter))
 			continue;
-		f->matching[i] += (uint32_t)change;
+		t->matching += (uint32_t)change;
 		if (match != NULL)
 			match(self, i);
 	}

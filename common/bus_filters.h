@@ -26,10 +26,12 @@ void bc_filters_free(struct bc_filters **filters);
  * BC_EDUPLICATE: it is open already. BC_ERANGE: longer than BC_TOPIC_MAX. BC_ENOMEM. */
 bc_status bc_filters_topic_open(struct bc_filters *f, bc_str topic, uint32_t *out);
 void bc_filters_topic_close(struct bc_filters *f, uint32_t topic);
-/* The topic and its NUL, as frames begin; valid until the topic is closed. */
+/* The topic and its NUL, as frames begin; valid until a topic is opened, or this one closed. */
 bc_str bc_filters_topic(const struct bc_filters *f, uint32_t topic);
 
 bool bc_filters_wanted(const struct bc_filters *f, uint32_t topic);
+/* A message of this topic probably follows: fetches what it will ask for into the cache. */
+void bc_filters_soon(const struct bc_filters *f, uint32_t topic);
 
 /* BC_ENOMEM, BC_ERANGE (the limit): from now on everything is wanted. */
 bc_status bc_filters_subscribe(struct bc_filters *f, bc_str filter, bc_topic_match_fn *match,

@@ -84,6 +84,15 @@ uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name)
 	return index->entries[at].id;
 }
 
+void bc_name_move(struct bc_name_index *index, bc_str name, const char *to)
+{
+	if (index->n == 0)
+		return;
+	uint32_t at = place_of(index, name, hash_of(name));
+	if (index->entries[at].id != BC_NAME_NONE)
+		index->names[at].p = to;
+}
+
 void bc_name_remove(struct bc_name_index *index, bc_str name)
 {
 	if (bc_name_find(index, name) == BC_NAME_NONE)

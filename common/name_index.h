@@ -27,6 +27,8 @@ uint32_t bc_name_find(const struct bc_name_index *index, bc_str name); /* BC_NAM
 /* Probably the number of this name, by its hash alone; no name is looked at. Another's, or
  * BC_NAME_NONE, where it is not there. */
 uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name);
+/* Its name lies elsewhere now, and says the same. */
+void bc_name_move(struct bc_name_index *index, bc_str name, const char *to);
 void bc_name_remove(struct bc_name_index *index, bc_str name); /* fine if it is not there */
 void bc_name_free(struct bc_name_index *index);
 

@@ -35,6 +35,12 @@ static bool topic_wanted(void *self, uint32_t topic)
 	return bc_filters_wanted(bc_pub_filters(g->pub), topic);
 }
 
+static void topic_soon(void *self, uint32_t topic)
+{
+	struct gateway *g = self;
+	bc_filters_soon(bc_pub_filters(g->pub), topic);
+}
+
 static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
 {
 	struct gateway *g = self;
@@ -60,6 +66,7 @@ bc_status gateway_outlet_open(struct gateway *g)
 		.send = topic_send,
 		.now = wall_now,
 		.said = g->latest == NULL ? NULL : gateway_latest_said,
+		.soon = topic_soon,
 	};
 	options.epoch = g->epoch;
 	bc_status rc = outlet_new(&g->outlet, &options, &sender);

@@ -108,7 +108,7 @@ void outlet_free(struct outlet **outlet)
 	if (o == NULL)
 		return;
 	for (uint32_t i = 0; i < o->symbol_capacity; i++)
-		subject_free(o, &o->symbols[i]);
+		subject_free(o, &o->symbols[i].subject);
 	subject_free(o, &o->gateway);
 	free(o->symbols);
 	free(o->by_topic);
@@ -257,11 +257,10 @@ static bc_status symbol_reserve(struct outlet *o, uint32_t symbol)
 		room *= 2;
 	if (room == o->symbol_capacity)
 		return BC_OK;
-	struct subject **symbols = realloc(o->symbols, room * sizeof(struct subject *));
+	struct entry *symbols = realloc(o->symbols, room * sizeof *symbols);
 	if (symbols == NULL)
 		return BC_ENOMEM;
-	memset(symbols + o->symbol_capacity, 0,
-	       (room - o->symbol_capacity) * sizeof(struct subject *));
+	memset(symbols + o->symbol_capacity, 0, (room - o->symbol_capacity) * sizeof *symbols);
 	o->symbols = symbols;
 	bc_str *names = realloc(o->names, room * sizeof *names);
 	if (names == NULL)
@@ -288,7 +287,9 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 		return rc;
 	}
 	subject->symbol = symbol;
-	o->symbols[symbol] = subject;
+	o->symbols[symbol].subject = subject;
+	for (uint32_t i = 0; i < N_WARM; i++)
+		o->symbols[symbol].topics[i] = slot_planned(subject, &o->plan[i])->topic;
 	o->symbols_version++;
 	o->list_due = true;
 	state_first(o, now, subject);
@@ -297,9 +298,9 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 
 void outlet_symbol_remove(struct outlet *o, uint32_t symbol)
 {
-	o->names_bytes -= o->symbols[symbol]->name.n;
+	o->names_bytes -= o->symbols[symbol].subject->name.n;
 	o->n_symbols--;
-	subject_free(o, &o->symbols[symbol]);
+	subject_free(o, &o->symbols[symbol].subject);
 	o->symbols_version++;
 	o->list_due = true;
 }
@@ -343,7 +344,7 @@ bool outlet_topic(const struct outlet *o, uint32_t topic, struct outlet_topic *o
 bool outlet_listened(const struct outlet *o, uint32_t symbol, enum bc_channel channel,
 		     enum bc_interval interval)
 {
-	struct subject *subject = symbol < o->symbol_capacity ? o->symbols[symbol] : NULL;
+	struct subject *subject = symbol < o->symbol_capacity ? o->symbols[symbol].subject : NULL;
 	const struct slot *slot = subject == NULL ? NULL : slot_of(o, subject, channel, interval);
 	return slot != NULL && o->out.wanted(o->out.self, slot->topic);
 }

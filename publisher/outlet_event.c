@@ -33,9 +33,9 @@ static void book_into(struct outlet *o, bc_mono_time now, struct slot *slot,
 	const struct bc_book *book = &event->body.book;
 	take_envelope(value, event, received);
 	value->packed = 0;
-	value->body.book = (struct bc_book){ book->bids, book->asks,
-					     book->n_bids < max ? book->n_bids : max,
-					     book->n_asks < max ? book->n_asks : max };
+	value->body.book =
+		(struct bc_book){ book->bids, book->asks, book->n_bids < max ? book->n_bids : max,
+				  book->n_asks < max ? book->n_asks : max };
 	slot_commit(o, slot, now);
 	if (value->packed == 0)
 		keep_levels(slot, value, max);
@@ -233,7 +233,11 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 
 void outlet_soon(const struct outlet *o, uint32_t symbol)
 {
-	const char *subject = (const char *)o->symbols[symbol];
+	const struct entry *entry = &o->symbols[symbol];
+	const char *subject = (const char *)entry->subject;
+	if (o->out.soon != NULL)
+		for (uint32_t i = 0; i < N_WARM; i++)
+			o->out.soon(o->out.self, entry->topics[i]);
 	__builtin_prefetch(subject);
 	for (uint32_t i = 0; i < o->n_plan && i < 2; i++)
 		for (size_t at = 0; at < WARM_BYTES; at += CACHE_LINE)
@@ -252,5 +256,5 @@ void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const str
 	};
 	outlet_hop_received(&o->hops, event->channel, event->flags, event->ts_exchange, received);
 	if (by_channel[event->channel] != NULL)
-		by_channel[event->channel](o, now, o->symbols[symbol], event, received);
+		by_channel[event->channel](o, now, o->symbols[symbol].subject, event, received);
 }

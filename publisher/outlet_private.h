@@ -23,7 +23,7 @@
  * long as its channel needs, see value_bytes(). */
 struct value {
 	struct bc_envelope envelope;
-	bool said; /* it was published once: what follows is a repetition */
+	bool said;       /* it was published once: what follows is a repetition */
 	uint32_t packed; /* bytes of the encoded body of a book, which lie where its levels would;
 			    0: the levels are there, body.book points to them */
 	union {
@@ -54,6 +54,7 @@ struct list {
 };
 
 #define CACHE_LINE 64
+#define N_WARM     2
 
 /* One topic. Two values where there is conflation: what was published stays as it was, for those
  * who come later, while the newer one waits. What every message touches stands first, in one cache
@@ -96,6 +97,13 @@ struct plan { /* the topics of every symbol */
 	size_t at; /* bytes from the beginning of the subject to the slot */
 };
 
+/* A symbol by its number. The sender's numbers of its first topics, books and bbos mostly, stand
+ * beside it, so that they are known before it is fetched. */
+struct entry {
+	struct subject *subject; /* NULL: free */
+	uint32_t topics[N_WARM];
+};
+
 struct outlet {
 	struct outlet_options opt;
 	struct outlet_sender out;
@@ -104,7 +112,7 @@ struct outlet {
 	size_t subject_bytes;                /* of a symbol, without its name */
 	size_t place[BC_N_CHANNELS];         /* of the channel's slot, see struct plan; 0: none */
 	size_t candle_place[BC_N_INTERVALS]; /* the same */
-	struct subject **symbols;            /* by number; NULL: free */
+	struct entry *symbols;               /* by number */
 	uint32_t symbol_capacity, n_symbols;
 	struct slot **by_topic; /* by the sender's number */
 	uint32_t topic_capacity, n_topics;
@@ -141,6 +149,11 @@ static inline struct slot *slot_of(const struct outlet *o, struct subject *subje
 {
 	size_t at = channel == BC_CHANNEL_CANDLE ? o->candle_place[interval] : o->place[channel];
 	return at == 0 ? NULL : (struct slot *)(void *)((char *)subject + at);
+}
+
+static inline struct slot *slot_planned(struct subject *subject, const struct plan *plan)
+{
+	return (struct slot *)(void *)((char *)subject + plan->at);
 }
 
 static inline struct value *slot_shown(const struct slot *slot)

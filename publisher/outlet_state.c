@@ -69,7 +69,7 @@ void state_first(struct outlet *o, bc_mono_time now, struct subject *subject)
 void outlet_symbol_state(struct outlet *o, bc_mono_time now, uint32_t symbol,
 			 const struct session_change *change)
 {
-	symbol_state(o, now, o->symbols[symbol], change);
+	symbol_state(o, now, o->symbols[symbol].subject, change);
 }
 
 /* ------------------------------------------------------------------ the gateway */
@@ -97,8 +97,8 @@ static void write_list(struct outlet *o)
 	struct bc_state_change *body = &slot_shown(o->gateway_state)->body.state;
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
-		if (o->symbols[i] != NULL)
-			o->names[n++] = o->symbols[i]->name;
+		if (o->symbols[i].subject != NULL)
+			o->names[n++] = o->symbols[i].subject->name;
 	}
 	if (bc_list_encode(o->names, n, o->listed, o->listed_cap, &body->symbols) != BC_OK)
 		o->count.encode_failures++;
@@ -134,8 +134,8 @@ void outlet_shut_down(struct outlet *o, bc_mono_time now)
 				       .since = o->out.now(o->out.self),
 				       .scope = SESSION_ALL_CHANNELS };
 	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
-		if (o->symbols[i] != NULL)
-			symbol_state(o, now, o->symbols[i], &down);
+		if (o->symbols[i].subject != NULL)
+			symbol_state(o, now, o->symbols[i].subject, &down);
 	}
 	outlet_feed_state(o, now, &down);
 }

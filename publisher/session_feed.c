@@ -98,10 +98,16 @@ static void instrument_data(struct session *s, const struct bc_event *event)
 	s->act.event(s->act.self, id, event, s->received);
 }
 
+static bool is_named(const struct symbol *sym, bc_str name)
+{
+	return sym->name.n == name.n &&
+	       memcmp(name.n <= NEAR_NAME ? sym->near : sym->name.p, name.p, name.n) == 0;
+}
+
 /* It mostly is who the message was about at a glance. */
 static uint32_t symbol_of(const struct session *s, bc_str name)
 {
-	if (s->about != NOBODY && bc_str_equal(s->symbols[s->about].name, name))
+	if (s->about != NOBODY && name.n > 0 && is_named(&s->symbols[s->about], name))
 		return s->about;
 	return bc_name_find(&s->by_name, name);
 }
@@ -265,7 +271,6 @@ void feed_ahead(struct session *s, bc_str bytes)
 		__builtin_prefetch(&s->symbols[s->about].sync, 1);
 	if (s->act.soon != NULL)
 		s->act.soon(s->act.self, s->about);
-	__builtin_prefetch(s->symbols[s->about].name.p);
 }
 
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input)

@@ -89,9 +89,12 @@ struct symbol_rest {
 	struct history *history;  /* owned; NULL: none is wanted */
 };
 
+#define NEAR_NAME 24
+
 /* What every message touches stands first. */
 struct symbol {
-	bc_str name; /* owned; .p NULL: the number is free */
+	bc_str name;          /* owned; .p NULL: the number is free */
+	char near[NEAR_NAME]; /* the name once more, where it fits: to compare it costs no fetch */
 	enum bc_state state;
 	enum bc_reason reason;
 	bc_wall_time since;

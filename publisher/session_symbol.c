@@ -95,6 +95,8 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	*sym = (struct symbol){ .name = { copy, name.n },
 				.state = BC_STATE_CONNECTING,
 				.since = s->now.wall };
+	if (name.n <= NEAR_NAME)
+		memcpy(sym->near, name.p, name.n);
 	s->waiting[id].wait = WAIT_NOTHING;
 	for (size_t line = 0; line < MAX_LINES; line++)
 		sym->on[line] = NOBODY;

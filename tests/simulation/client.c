@@ -224,7 +224,7 @@ static void pick_options(struct trial *t)
 static bool open_outlet(struct trial *t)
 {
 	struct outlet_sender sender = { t,          topic_open, topic_close, topic_wanted,
-					topic_send, topic_now,  NULL };
+					topic_send, topic_now,  NULL,        NULL };
 	struct outlet_options options = {
 		.exchange = t->x->id,
 		.instance = "0",

@@ -129,7 +129,8 @@ static inline struct rig *rig_with(struct outlet_options o, int n_symbols)
 	char name[16];
 	free(r->sent);
 	*r = (struct rig){ .sent = calloc(MAX_SENT, sizeof *r->sent), .now = { 5 * BC_NS_PER_S } };
-	struct outlet_sender sender = { r, on_open, on_close, on_wanted, on_send, on_now, on_said };
+	struct outlet_sender sender = { r,       on_open, on_close, on_wanted,
+					on_send, on_now,  on_said,  NULL };
 	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
 	for (int i = 0; i < n_symbols; i++) {
 		snprintf(name, sizeof name, i == 0 ? "A" : "S%d", i);

@@ -211,7 +211,7 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 					 .own_bbo = (session_carried(exchange) &
 						     BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0 };
 	struct outlet_sender sender = { r,          topic_open, topic_close, topic_wanted,
-					topic_send, wall_now,   topic_said };
+					topic_send, wall_now,   topic_said,  NULL };
 	struct session_options options = { .exchange = exchange,
 					   .feed = { .group_by = BC_DECIMAL_NONE },
 					   .channels = channels,

@@ -36,6 +36,33 @@ static struct bc_filters *three_topics(uint32_t ids[3])
 	return f;
 }
 
+/* Short ones lie in the array of topics, which moves as it grows; long ones apart. */
+Test(bus_filters, many_topics_of_any_length_keep_their_names)
+{
+	enum { N = 1000 };
+	struct bc_filters *f = NULL;
+	char name[BC_TOPIC_MAX];
+	uint32_t ids[N];
+	cr_assert_eq(bc_filters_new(&f, N), BC_OK);
+	for (int i = 0; i < N; i++) {
+		int n = snprintf(name, sizeof name, "upbit.%0*d.book", 1 + i % 100, i);
+		cr_assert_eq(bc_filters_topic_open(f, (bc_str){ name, (size_t)n }, &ids[i]), BC_OK);
+		if (i % 7 == 3)
+			bc_filters_topic_close(f, ids[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		if (i % 7 == 3)
+			continue;
+		int n = snprintf(name, sizeof name, "upbit.%0*d.book", 1 + i % 100, i);
+		bc_str frame = { name, (size_t)n + 1 };
+		cr_expect(bc_str_equal(bc_filters_topic(f, ids[i]), frame), "%s", name);
+		cr_expect_not(bc_filters_wanted(f, ids[i]), "%s", name);
+		cr_assert_eq(bc_filters_subscribe(f, frame, NULL, NULL), BC_OK);
+		cr_expect(bc_filters_wanted(f, ids[i]), "%s", name);
+	}
+	bc_filters_free(&f);
+}
+
 Test(bus_filters, a_filter_wakes_what_it_matches)
 {
 	static const struct {

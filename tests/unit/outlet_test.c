@@ -462,6 +462,39 @@ Test(outlet, welcome_repeats_the_last_one_with_its_number)
 	done(r);
 }
 
+static void welcomed_with(struct rig *r, int64_t bid)
+{
+	forget(r);
+	subscribes(r, "x.A.book");
+	pass(r, 200 * MS);
+	cr_expect_eq(r->n_sent, 1);
+	const struct bc_book *got = &last(r, "x.A.book")->m.body.book;
+	cr_expect_eq(got->n_bids, 2);
+	cr_expect_eq(got->n_asks, 2);
+	cr_expect_eq(got->bids[0].price.mantissa, bid);
+	cr_expect_eq(got->asks[0].price.mantissa, 20);
+}
+
+/* What was encoded is kept as bytes, what was not as levels; neither outlives the next book. */
+Test(outlet, welcome_shows_the_last_book_whether_or_not_anybody_heard_it)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	book_of(r, 0, 10, 20, 2);
+	welcomed_with(r, 10);
+	r->deaf = "";
+	book_of(r, 0, 11, 20, 2);
+	r->deaf = NULL;
+	welcomed_with(r, 11);
+	welcomed_with(r, 11);
+	r->deaf = "";
+	book_of(r, 0, 12, 20, 2);
+	r->deaf = NULL;
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	welcomed_with(r, 12);
+	done(r);
+}
+
 Test(outlet, a_topic_is_welcomed_once_in_100_ms_and_nobody_is_forgotten)
 {
 	struct rig *r = rig_with(options(), 1);
