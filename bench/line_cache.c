@@ -302,7 +302,7 @@ void line_run_cache(struct bench *b)
 					.ear = LINE_EAR_BARE,
 					.n_ears = 1 };
 	char why[LINE_WHY_MAX];
-	*c = (struct contest){ .n_rounds = line_rounds(b),
+	*c = (struct contest){ .n_rounds = line_rounds(b, false),
 			       .n_alone = questions(b, N_ALONE),
 			       .n_together = questions(b, N_TOGETHER) };
 	if (open_all(c, &plan, why) && wait_for_book(c) && open_floor(c, ONE_FRAME) &&

@@ -9,9 +9,11 @@ bool line_moment(const struct bench *b)
 	return bench_quick(b) && bench_seconds(b) < MOMENT_S;
 }
 
-size_t line_rounds(const struct bench *b)
+size_t line_rounds(const struct bench *b, bool promised)
 {
 	size_t n = (bench_rounds(b) + 4) / 5; /* a round takes a second or two here */
+	if (promised && !line_moment(b))
+		n *= 3;
 	return n < LINE_MAX_ROUNDS ? n : LINE_MAX_ROUNDS;
 }
 
@@ -19,7 +21,7 @@ bool line_contest_run(struct bench *b, struct line_contest *c, const char *varia
 {
 	char why[LINE_WHY_MAX];
 	if (c->n_rounds == 0)
-		c->n_rounds = line_rounds(b);
+		c->n_rounds = line_rounds(b, false);
 	for (size_t i = 0; i < c->n_rounds; i++) {
 		bool floor_first = i % 2 == 1;
 		for (int turn = 0; turn < 2; turn++) {

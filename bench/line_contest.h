@@ -15,8 +15,9 @@ struct line_contest {
 /* Only whether it works at all is asked: a row or two of each kind will do. */
 bool line_moment(const struct bench *b);
 
-/* How many, for who does not say: fewer than where a round is a moment. */
-size_t line_rounds(const struct bench *b);
+/* How many, for who does not say: fewer than where a round is short. What a target is about is
+ * worth three times as many. */
+size_t line_rounds(const struct bench *b, bool promised);
 
 /* False: it has been told why. */
 bool line_contest_run(struct bench *b, struct line_contest *c, const char *variant);

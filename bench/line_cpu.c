@@ -23,10 +23,8 @@ static uint64_t messages(const struct bench *b)
 static void versus(struct bench *b, struct line_plan plan, const char *variant,
 		   enum bench_target target)
 {
-	/* What the targets are about is worth more rounds. */
-	size_t n = line_rounds(b) * (target == BENCH_TARGET_NONE ? 1 : 3);
 	struct line_contest c = { .ours = plan, .floor = plan };
-	c.n_rounds = n < LINE_MAX_ROUNDS ? n : LINE_MAX_ROUNDS;
+	c.n_rounds = line_rounds(b, target != BENCH_TARGET_NONE);
 	c.ours.contender = LINE_GATEWAY;
 	c.floor.contender = LINE_FLOOR;
 	if (!line_contest_run(b, &c, variant))

@@ -85,9 +85,7 @@ static void tell(struct bench *b, const struct line_contest *c, const struct pat
 
 static void measure(struct bench *b, const struct path *path, const struct rate *rate)
 {
-	/* What the target is about is worth more rounds. */
-	size_t n = line_rounds(b) * (path == &paths[0] && rate->promised ? 3 : 1);
-	struct line_contest c = { .n_rounds = n < LINE_MAX_ROUNDS ? n : LINE_MAX_ROUNDS };
+	struct line_contest c = { .n_rounds = line_rounds(b, path == &paths[0] && rate->promised) };
 	char variant[96];
 	snprintf(variant, sizeof variant, "%s, %s", path->words, rate->words);
 	c.ours = (struct line_plan){ .contender = LINE_GATEWAY,
@@ -95,7 +93,7 @@ static void measure(struct bench *b, const struct path *path, const struct rate 
 				     .tcp = path->tcp,
 				     .rate = rate->rate,
 				     .per_write = 1,
-				     .n_warm = N_WARM,
+				     .n_warm = line_moment(b) ? N_LEAST : N_WARM,
 				     .n = messages(b, rate),
 				     .n_symbols = path->n_symbols,
 				     .ear = LINE_EAR_LIBRARY,

@@ -192,7 +192,12 @@ static void repeat(struct reader *r, size_t from, size_t first_step, unsigned in
 		wrong(r, "not a count");
 	if (!sim_buffer_reserve(&s->bytes, n * (times - 1)))
 		abort();
-	for (unsigned int i = 1; i < times; i++) {
+	for (size_t at = n, piece; n_steps == 0 && at < n * times; at += piece) {
+		piece = at < n * times - at ? at : n * times - at;
+		memcpy(s->bytes.data + s->bytes.n, s->bytes.data + from, piece);
+		s->bytes.n += piece;
+	}
+	for (unsigned int i = 1; n_steps > 0 && i < times; i++) {
 		for (size_t k = 0; k < n_steps; k++) {
 			const struct script_step step = s->steps[first_step + k];
 			step_add(s, step.kind, step.at + i * n, step.n);

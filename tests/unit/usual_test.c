@@ -267,7 +267,7 @@ static void change_everywhere(const char *frame, size_t n)
 {
 	static const char changes[] = "0919.e\"],}:{[ -tu\\\x80\x1f";
 	static char text[MAX_TEXT];
-	const size_t n_changes = sizeof changes - 1, step = getenv("BOOKCAST_LONG") ? 1 : 5;
+	const size_t n_changes = sizeof changes - 1, step = getenv("BOOKCAST_LONG") ? 1 : n_changes;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = i % step; k < n_changes; k += step) {
 			memcpy(text, frame, n); /* changed */
