@@ -78,7 +78,7 @@ void line_run_ccxt(struct bench *b)
 	struct line_plan plan = theirs;
 	struct line_result result;
 	char why[LINE_WHY_MAX];
-	size_t n = line_rounds(b);
+	size_t n = line_rounds(b, false);
 	if (getenv(LINE_CCXT_HOME) == NULL) {
 		bench_skip(b, "TLS, a record each",
 			   "tests/bench/run --ccxt brings ccxt and runs it");

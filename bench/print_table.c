@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define WIDTH   100
+#define FIGURES 61 /* columns before the words of a row */
+
 /* Three digits, so that nobody believes more of them. */
 static const char *number(double value, char out[32])
 {
@@ -15,22 +18,40 @@ static const char *number(double value, char out[32])
 	else if (size >= 9.995)
 		snprintf(out, 32, "%.1f", value);
 	else
-		snprintf(out, 32, size >= 0.01 || size == 0 ? "%.2f" : "%.2g", value);
+		snprintf(out, 32, size >= 0.0995 || size == 0 ? "%.2f" : "%.2g", value);
 	return out;
 }
 
-static const char *with_unit(double value, const char *unit, char out[64])
+/* In what a row is told: ns are us or ms where its larger figure is long, rates are millions. */
+static double scale_of(const struct bench_row *r, char unit[32])
 {
-	char digits[32];
-	if (strcmp(unit, "ns") == 0 && fabs(value) >= 1e6)
-		snprintf(out, 64, "%s ms", number(value / 1e6, digits));
-	else if (strcmp(unit, "ns") == 0 && fabs(value) >= 1e4)
-		snprintf(out, 64, "%s us", number(value / 1e3, digits));
-	else if (fabs(value) >= 1e7)
-		snprintf(out, 64, "%s M %s", number(value / 1e6, digits), unit);
-	else
-		snprintf(out, 64, "%s %s", number(value, digits), unit);
-	return out;
+	double largest = fmax(fabs(r->value), r->floor_name != NULL ? fabs(r->floor) : 0);
+	bool ns = strcmp(r->unit, "ns") == 0;
+	if (ns && largest >= 1e4) {
+		snprintf(unit, 32, "%s", largest >= 1e6 ? "ms" : "us");
+		return largest >= 1e6 ? 1e6 : 1e3;
+	}
+	snprintf(unit, 32, "%s%s", largest >= 1e7 ? "M " : "", r->unit);
+	return largest >= 1e7 ? 1e6 : 1;
+}
+
+/* Words, from column `at` on, in lines of at most WIDTH that begin at `indent`. */
+static void print_words(const char *text, size_t at, size_t indent, FILE *out)
+{
+	for (bool first = true; *text != '\0'; first = false) {
+		size_t n = strcspn(text, " ");
+		if (!first && at + 1 + n > WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			fputc(' ', out);
+			at++;
+		}
+		fprintf(out, "%.*s", (int)n, text);
+		at += n;
+		text += n + strspn(text + n, " ");
+	}
+	fputc('\n', out);
 }
 
 static void print_machine(const struct bench *b, FILE *out)
@@ -50,46 +71,65 @@ static void print_machine(const struct bench *b, FILE *out)
 
 static void print_group(const struct bench_group *group, FILE *out)
 {
-	fprintf(out, "\n%s: %s\n%7s %13s %9s  %-6s %14s %14s\n", group->name, group->title, "ratio",
+	fprintf(out, "\n%s: %s\n%6s %12s %7s %6s %16s %7s\n", group->name, group->title, "ratio",
 		"quartiles", "at most", "", "bookcast", "floor");
 }
 
-static void print_line(const struct bench_line *line, FILE *out)
+static void print_labelled(const char *label, const char *text, FILE *out)
+{
+	if (text == NULL)
+		return;
+	int n = fprintf(out, "    %-11s ", label);
+	print_words(text, n > 0 ? (size_t)n : 0, n > 0 ? (size_t)n : 0, out);
+}
+
+/* A note is told once of rows that follow each other and have the same. */
+static const char *note_of(const struct bench *b, const struct bench_line *line)
+{
+	const char *note = line->row.note;
+	if (note != NULL && line > b->lines && line[-1].scenario == line->scenario &&
+	    line[-1].row.note != NULL && strcmp(line[-1].row.note, note) == 0 &&
+	    strcmp(line[-1].row.variant, line->row.variant) == 0)
+		return NULL;
+	return note;
+}
+
+static void print_line(const struct bench *b, const struct bench_line *line, FILE *out)
 {
 	const struct bench_row *r = &line->row;
 	const struct bench_promise *p = bench_promise(r->target);
-	const char *scenario = strchr(line->scenario->name, '.');
-	char ratio[32] = "", low[32], high[32], spread[72] = "", most[32] = "", value[64] = "",
-	     floor[64] = "";
+	const char *note = note_of(b, line);
+	char ratio[32] = "", low[32], high[32], spread[72] = "", most[32] = "", digits[32],
+	     value[72], floor[32] = "", unit[32], words[512];
+	double scale = scale_of(r, unit);
 
 	if (line->skipped) {
-		fprintf(out, "%69s  %s %s: left out: %s\n", "",
-			scenario != NULL ? scenario + 1 : line->scenario->name, r->variant,
-			r->note);
+		snprintf(words, sizeof words, "%s: %s", r->variant, r->note);
+		print_labelled("left out:", words, out);
 		return;
 	}
 	if (r->floor_name != NULL) {
 		number(r->ratio.median, ratio);
-		with_unit(r->floor, r->unit, floor);
+		number(r->floor / scale, floor);
 		if (r->ratio.low < r->ratio.high)
 			snprintf(spread, sizeof spread, "%s..%s", number(r->ratio.low, low),
 				 number(r->ratio.high, high));
 	}
 	if (p != NULL)
 		number(p->at_most, most);
-	fprintf(out, "%7s %13s %9s  %-6s %14s %14s  %s %s%s%s%s%s\n", ratio, spread, most,
-		bench_verdict(r), with_unit(r->value, r->unit, value), floor,
-		scenario != NULL ? scenario + 1 : line->scenario->name, r->variant,
-		r->floor_name != NULL ? " / " : "", r->floor_name != NULL ? r->floor_name : "",
-		r->note != NULL ? "; " : "", r->note != NULL ? r->note : "");
+	snprintf(value, sizeof value, "%s %s", number(r->value / scale, digits), unit);
+	int n = fprintf(out, "%6s %12s %7s %-6s %16s %7s  ", ratio, spread, most, bench_verdict(r),
+			value, floor);
+	snprintf(words, sizeof words, "%s%s%s%s%s", r->variant, r->floor_name != NULL ? " / " : "",
+		 r->floor_name != NULL ? r->floor_name : "", note != NULL ? "; " : "",
+		 note != NULL ? note : "");
+	print_words(words, n > 0 ? (size_t)n : FIGURES, FIGURES + 2, out);
 }
 
 static void print_floor(const struct bench_scenario *s, FILE *out)
 {
-	if (s->floor != NULL)
-		fprintf(out, "  %s: floor: %s%s%s\n", s->name, s->floor,
-			s->leaves_out != NULL ? "; it leaves out: " : "",
-			s->leaves_out != NULL ? s->leaves_out : "");
+	print_labelled("floor:", s->floor, out);
+	print_labelled("leaves out:", s->leaves_out, out);
 }
 
 /* What was promised and what came of it, in one place. */
@@ -116,7 +156,9 @@ bool bench_print_table(const struct bench *b, FILE *out)
 		if (line->group != group)
 			print_group(line->group, out);
 		group = line->group;
-		print_line(line, out);
+		if (i == 0 || line[-1].scenario != line->scenario)
+			fprintf(out, "  %s\n", line->scenario->name);
+		print_line(b, line, out);
 		if (i + 1 == b->n_lines || b->lines[i + 1].scenario != line->scenario)
 			print_floor(line->scenario, out);
 	}
