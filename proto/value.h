@@ -51,11 +51,15 @@ bool bc_utf8_valid(const char *bytes, size_t n); /* RFC 3629; NUL is valid UTF-8
 /* In any locale; of A to Z alone, so UTF-8 stays what it is. */
 static inline char bc_ascii_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
 }
 static inline char bc_ascii_upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c;
 }
 
 /* value = mantissa * 10^exponent. Never a double, never rounded.

@@ -76,7 +76,7 @@ void direct_end_words(struct bc_ws *ws, enum bc_ws_close why, const char *what, 
 void direct_end_later(struct bc_ws *ws);
 
 /* A deadline has passed: of the handshake, of a close, or what ended elsewhere is told. */
-void direct_on_due(void *ws);
+void direct_on_due(void *self);
 
 /* Lets go of everything but the memory of `ws` itself; then of that, too. */
 void direct_let_go(struct bc_ws *ws);

@@ -113,14 +113,12 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 void direct_watch(struct bc_ws *ws)
 {
+	const bool tls_writes = ws->state == WS_TLS && ws->socket.tls_waits == SSL_WRITING;
 	int events = UV_READABLE;
-	if (ws->state == WS_TCP)
+	/* What a peer says after its close frame does not count. */
+	if (ws->state == WS_TCP || ws->state == WS_PEER_CLOSING || tls_writes)
 		events = UV_WRITABLE;
-	else if (ws->state == WS_TLS)
-		events = ws->socket.tls_waits == SSL_WRITING ? UV_WRITABLE : UV_READABLE;
-	else if (ws->state == WS_PEER_CLOSING)
-		events = UV_WRITABLE; /* nothing it says now counts */
-	else if (ws_output_waiting(&ws->output))
+	else if (ws->state != WS_TLS && ws_output_waiting(&ws->output))
 		events |= UV_WRITABLE;
 	if (events != ws->watching && uv_poll_start(&ws->poll, events, on_ready) == 0)
 		ws->watching = events;
