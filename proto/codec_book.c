@@ -14,38 +14,71 @@ static struct scales see_levels(struct scales s, const bc_level *levels, uint32_
 	return s;
 }
 
-#define MOST_DOWN                                                                      \
-	15u /* digits that the common kind is scaled by; all numbers below it are, too \
-	     */
+#define MOST_DOWN 15u /* digits of the usual kind to scale by; all numbers below it are, too */
 
-/* Levels as long as they are of the common kind; returns how many. This is the loop a gateway
- * spends its encoding in. */
-static uint32_t encode_common(struct bc_packer *k, const bc_level *levels, uint32_t n,
-			      struct scales s)
+/* A mantissa at an exponent that is `down` digits finer. false: it does not fit. */
+static inline bool lowered(int64_t mantissa, uint32_t down, uint64_t *value)
 {
-	const uint64_t *const tens = bc_power_of_ten;
-	size_t room = (size_t)(k->end - k->p) / (2 * BC_PACK_ELEMENT_MAX);
-	uint32_t i, most = n < room ? n : (uint32_t)room;
-	uint8_t *p = k->p;
-	for (i = 0; i < most; i++) {
-		uint32_t price_down = (uint32_t)levels[i].price.exponent - (uint32_t)s.price;
-		uint32_t down = (uint32_t)levels[i].quantity.exponent - (uint32_t)s.quantity;
-		int64_t price, quantity;
-		if ((price_down | down) > MOST_DOWN)
-			break;
-		if (__builtin_mul_overflow(levels[i].price.mantissa, (int64_t)tens[price_down],
-					   &price))
-			break;
-		if (__builtin_mul_overflow(levels[i].quantity.mantissa, (int64_t)tens[down],
-					   &quantity))
-			break;
-		if ((price | quantity) < 0)
-			break;
-		p = bc_put_uint(p, (uint64_t)price);
-		p = bc_put_uint(p, (uint64_t)quantity);
+	int64_t product;
+	bool fits = !__builtin_mul_overflow(mantissa, (int64_t)bc_power_of_ten[down], &product);
+	*value = (uint64_t)product;
+	return fits;
+}
+
+/* false, and nothing is written: one of the two is not of the usual kind. */
+static inline bool put_level(uint8_t **p, const bc_level *level, struct scales s)
+{
+	uint32_t price_down = (uint32_t)level->price.exponent - (uint32_t)s.price;
+	uint32_t quantity_down = (uint32_t)level->quantity.exponent - (uint32_t)s.quantity;
+	uint64_t price, quantity;
+	if ((price_down | quantity_down) > MOST_DOWN ||
+	    !lowered(level->price.mantissa, price_down, &price) ||
+	    !lowered(level->quantity.mantissa, quantity_down, &quantity))
+		return false;
+	if (bc_put_is_usual(price) && bc_put_is_usual(quantity)) {
+		*p = bc_put_usual_pair(*p, (uint32_t)price, (uint32_t)quantity);
+		return true;
 	}
+	if ((int64_t)(price | quantity) < 0)
+		return false;
+	*p = bc_put_uint(bc_put_uint(*p, price), quantity);
+	return true;
+}
+
+/* Levels at these exponents already, as those of an order book are: nothing to scale. */
+static inline const bc_level *put_ready(uint8_t **out, const bc_level *level, const bc_level *end,
+					struct scales s)
+{
+	uint8_t *p = *out;
+	for (; level < end; level++) {
+		uint64_t price = (uint64_t)level->price.mantissa;
+		uint64_t quantity = (uint64_t)level->quantity.mantissa;
+		if (level->price.exponent != s.price || level->quantity.exponent != s.quantity)
+			break;
+		if (bc_put_is_usual(price) && bc_put_is_usual(quantity)) {
+			p = bc_put_usual_pair(p, (uint32_t)price, (uint32_t)quantity);
+			continue;
+		}
+		if ((int64_t)(price | quantity) < 0)
+			break;
+		p = bc_put_uint(bc_put_uint(p, price), quantity);
+	}
+	*out = p;
+	return level;
+}
+
+/* Levels as long as they are of the usual kind; returns how many. This is the loop a gateway
+ * spends its encoding in. Room for a longest level, n times, must be known. */
+static uint32_t encode_usual(struct bc_packer *k, const bc_level *levels, uint32_t n,
+			     struct scales s)
+{
+	const bc_level *const end = levels + n;
+	uint8_t *p = k->p;
+	const bc_level *level = put_ready(&p, levels, end, s);
+	while (level < end && put_level(&p, level, s))
+		level++;
 	k->p = p;
-	return i;
+	return (uint32_t)(level - levels);
 }
 
 /* Are prices and quantities of the level whole at these exponents? */
@@ -74,8 +107,10 @@ static enum outcome encode_side(struct bc_packer *k, const bc_level *levels, uin
 				struct scales s)
 {
 	bc_pack_array(k, 2 * n);
+	const bool roomy = (size_t)(k->end - k->p) / (2 * BC_PACK_ELEMENT_MAX) >= n;
 	for (uint32_t i = 0; i < n && !k->full; i++) {
-		i += encode_common(k, levels + i, n - i, s);
+		if (roomy)
+			i += encode_usual(k, levels + i, n - i, s);
 		if (i == n)
 			break;
 		if (!whole_at(s, &levels[i]))

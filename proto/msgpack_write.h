@@ -75,6 +75,22 @@ static inline uint8_t *bc_put_uint(uint8_t *p, uint64_t value)
 	return bc_put_small(p, (unsigned)value);
 }
 
+/* Two values of 17 to 32 bits, which most levels are, are written without asking for each. */
+static inline bool bc_put_is_usual(uint64_t value)
+{
+	return value - (UINT16_MAX + 1) <= UINT32_MAX - (UINT16_MAX + 1);
+}
+
+static inline uint8_t *bc_put_usual_pair(uint8_t *p, uint32_t first, uint32_t second)
+{
+	first = htobe32(first);
+	second = htobe32(second);
+	memcpy(p, "\xce\0\0\0\0\xce\0", 8); /* both tags in one store */
+	memcpy(p + 1, &first, sizeof first);
+	memcpy(p + 6, &second, sizeof second);
+	return p + 10;
+}
+
 static inline uint8_t *bc_put_int(uint8_t *p, int64_t value)
 {
 	return value >= 0 ? bc_put_uint(p, (uint64_t)value) : bc_put_negative(p, value);

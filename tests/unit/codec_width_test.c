@@ -93,6 +93,87 @@ Test(codec_width, short_and_wide_forms_of_a_book_mean_the_same)
 	}
 }
 
+/* ------------------------------------------------------------------ bounds of a width */
+
+static size_t put_plain(uint8_t *p, unsigned tag, uint64_t value, unsigned bytes)
+{
+	p[0] = (uint8_t)tag;
+	for (unsigned i = 0; i < bytes; i++)
+		p[1 + i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+	return 1 + bytes;
+}
+
+/* The shortest form of a number, from the specification of msgpack. */
+static size_t shortest(uint8_t *p, int64_t v)
+{
+	uint64_t u = (uint64_t)v;
+	if (v >= -32 && v <= 127)
+		return put_plain(p, (unsigned)u & 0xff, 0, 0);
+	if (v >= 0)
+		return u <= UINT8_MAX    ? put_plain(p, 0xcc, u, 1)
+		       : u <= UINT16_MAX ? put_plain(p, 0xcd, u, 2)
+		       : u <= UINT32_MAX ? put_plain(p, 0xce, u, 4)
+					 : put_plain(p, 0xcf, u, 8);
+	return v >= INT8_MIN    ? put_plain(p, 0xd0, u, 1)
+	       : v >= INT16_MIN ? put_plain(p, 0xd1, u, 2)
+	       : v >= INT32_MIN ? put_plain(p, 0xd2, u, 4)
+				: put_plain(p, 0xd3, u, 8);
+}
+
+/* What is written of d where the book's exponent is 0: an integer, or the two if it does not fit.
+ */
+static size_t written(uint8_t *p, bc_decimal d)
+{
+	int64_t value;
+	if (!__builtin_mul_overflow(d.mantissa, d.exponent == 0 ? 1 : 10, &value))
+		return shortest(p, value);
+	p[0] = 0x92;
+	p[1 + shortest(p + 1, d.mantissa)] = (uint8_t)d.exponent;
+	return 2 + shortest(p + 1, d.mantissa);
+}
+
+static void expect_written(bc_level level)
+{
+	const bc_level levels[] = { { { 1, 0 }, { 1, 0 } }, level, { { 3, 0 }, { 70001, 0 } } };
+	struct bc_message m;
+	uint8_t out[512], want[64] = { 0x94, 0, 0, 0x96, 1, 1 };
+	size_t n_out, n = 6;
+	make_widths(&m, NULL, 0, 1);
+	m.body.book = (struct bc_book){ levels, NULL, 3, 0 };
+	n += written(want + n, level.price);
+	n += written(want + n, level.quantity);
+	memcpy(want + n, "\x03\xce\x00\x01\x11\x71\x90", 7);
+	n += 7;
+	cr_assert_eq(bc_message_encode(&m, out, sizeof out, &n_out), BC_OK);
+	cr_assert(n_out > n && memcmp(out + n_out - n, want, n) == 0, "%lld e%d, %lld e%d",
+		  (long long)level.price.mantissa, level.price.exponent,
+		  (long long)level.quantity.mantissa, level.quantity.exponent);
+}
+
+/* Every pair of them as price and quantity, at the book's exponent and a digit above it. */
+Test(codec_width, each_number_of_a_level_takes_its_shortest_form)
+{
+	bc_decimal values[128];
+	size_t n = 0;
+	for (int bits = 0; bits < 64; bits++) {
+		if (bits != 0 && bits != 5 && bits != 7 && bits != 8 && bits != 15 && bits != 16 &&
+		    bits != 31 && bits != 32 && bits != 63)
+			continue;
+		int64_t most = (int64_t)((UINT64_C(1) << bits) - 1), least = -most - (bits < 63);
+		int64_t above = most + (bits < 63), below = least - (bits < 63);
+		values[n++] = (bc_decimal){ most, 0 };
+		values[n++] = (bc_decimal){ above, 0 };
+		values[n++] = (bc_decimal){ least, 0 };
+		values[n++] = (bc_decimal){ below, 0 };
+		values[n++] = (bc_decimal){ most / 10, 1 };
+		values[n++] = (bc_decimal){ most / 10 + 1, 1 };
+		values[n++] = (bc_decimal){ above / 10 * 10 + 1, 1 };
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++)
+			expect_written((bc_level){ values[i], values[k] });
+}
+
 /* ------------------------------------------------------------------ bounds of the envelope */
 
 /* An empty book whose envelope has these eleven numbers, 64 bits each. */
