@@ -113,7 +113,9 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 void direct_watch(struct bc_ws *ws)
 {
-	const bool tls_writes = ws->state == WS_TLS && ws->socket.tls_waits == SSL_WRITING;
+	/* A read of TLS may have to answer first (a key update). */
+	const bool tls_writes = (ws->state == WS_TLS && ws->socket.tls_waits == SSL_WRITING) ||
+				ws->socket.read_must_write;
 	int events = UV_READABLE;
 	/* What a peer says after its close frame does not count. */
 	if (ws->state == WS_TCP || ws->state == WS_PEER_CLOSING || tls_writes)

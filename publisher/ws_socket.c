@@ -218,6 +218,7 @@ enum ws_io ws_socket_read(struct ws_socket *s, char *out, size_t room, size_t *n
 		return plain_read(s, out, room, n);
 	s->tls_waits = 0;
 	const int rc = SSL_read(s->tls, out, room > INT_MAX ? INT_MAX : (int)room);
+	s->read_must_write = rc <= 0 && s->tls_waits == SSL_WRITING;
 	if (rc <= 0)
 		return tls_outcome(s);
 	*n = (size_t)rc;

@@ -29,7 +29,8 @@ struct ws_socket {
 	bool empty;    /* until the next turn */
 	bool ended;    /* the peer has sent its FIN */
 	int tls_waits; /* SSL_READING or SSL_WRITING: what OpenSSL was last told to wait for */
-	int error;     /* errno of what failed; 0: nothing */
+	bool read_must_write;    /* a read has to answer the peer (KeyUpdate) before it goes on */
+	int error;               /* errno of what failed; 0: nothing */
 	unsigned int reads_left; /* of this turn */
 	bc_wall_time received;   /* when the last bytes came from the socket */
 	const char *reads_to;    /* where OpenSSL had them put; NULL: in the clear */
