@@ -97,7 +97,7 @@ void load_send(struct load *l, int64_t first, int64_t last)
 
 void load_warm_up(struct load *l)
 {
-	size_t n = l->plan->per_write, largest = 0;
+	size_t n = l->plan->per_write, largest = 1;
 	int64_t began = line_now(), k = 1, end = began + STUCK_NS;
 	for (size_t i = 0; i < l->frames.n; i++)
 		largest = l->frames.all[i].n > largest ? l->frames.all[i].n : largest;

@@ -52,7 +52,7 @@ static bool start_exchange(struct rig *r, const struct load *l)
 	if (r->exchange <= 0)
 		return false;
 	const char *port = strstr(ready, "127.0.0.1:");
-	r->port = port == NULL ? 0 : atoi(port + strlen("127.0.0.1:"));
+	r->port = port == NULL ? 0 : (int)strtol(port + strlen("127.0.0.1:"), NULL, 10);
 	return r->port > 0 || failed(r, "the exchange does not say where it is");
 }
 

@@ -155,7 +155,7 @@ void bc_latest_writer_free(struct bc_latest_writer **writer);
 /* A topic, known by a small number of the caller's, with room for payloads of max_payload bytes.
  * BC_ERANGE: the file has its largest size; BC_ENOMEM, BC_EIO, BC_EPARSE, BC_EDUPLICATE: it is not
  * kept either, and readers ask the cache. */
-bc_status bc_latest_add(struct bc_latest_writer *writer, uint32_t number, bc_str topic,
+bc_status bc_latest_add(struct bc_latest_writer *w, uint32_t number, bc_str text,
 			size_t max_payload);
 void bc_latest_remove(struct bc_latest_writer *writer, uint32_t number);
 
