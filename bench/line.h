@@ -23,7 +23,7 @@
 #include <sys/types.h>
 
 #define LINE_MAX_EARS    64
-#define LINE_MAX_SYMBOLS 256
+#define LINE_MAX_SYMBOLS 1000
 #define LINE_PATH_MAX    256
 #define LINE_WHY_MAX     256
 

@@ -89,7 +89,14 @@ bool line_symbols(struct line_symbols *out, const struct line_plan *plan)
 	if (plan->n_symbols == 0 || plan->n_symbols > LINE_MAX_SYMBOLS ||
 	    !sim_face_upbit.specs(specs, plan->n_symbols))
 		return false;
-	for (size_t i = 0; i < plan->n_symbols; i++)
-		add_symbol(out, specs[i].name);
-	return out->n == plan->n_symbols;
+	size_t at = 0;
+	for (; out->n < plan->n_symbols; out->n++) {
+		size_t len = strlen(specs[out->n].name);
+		if (len >= sizeof out->names[0])
+			return false;
+		memcpy(out->names[out->n], specs[out->n].name, len + 1);
+		at += (size_t)snprintf(out->list + at, sizeof out->list - at, "%s%s",
+				       at > 0 ? "," : "", specs[out->n].name);
+	}
+	return true;
 }

@@ -39,6 +39,7 @@ struct bench_row line_contest_row(const struct line_contest *c, enum line_figure
 /* The scenarios, by file. */
 void line_run_backlogged(struct bench *b);
 void line_run_record(struct bench *b);
+void line_run_symbols(struct bench *b);
 void line_run_latency(struct bench *b);
 void line_run_fanout(struct bench *b);
 void line_run_cache(struct bench *b);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -73,14 +74,15 @@ static bool follow(void *socket, const char *symbol, const char *channel)
 static void *open_bare(const struct ear *e)
 {
 	const struct line_plan *plan = e->child->plan;
-	struct line_symbols symbols;
+	struct line_symbols *symbols = malloc(sizeof *symbols);
 	int all = 0;
 	void *s = zmq_socket(e->context, ZMQ_SUB);
 	bool good = s != NULL && zmq_setsockopt(s, ZMQ_RCVHWM, &all, sizeof all) == 0 &&
-		    line_symbols(&symbols, plan);
-	for (size_t i = 0; good && i < symbols.n; i++)
-		good = follow(s, symbols.names[i], "book") &&
-		       (plan->capture == NULL || follow(s, symbols.names[i], "trade"));
+		    symbols != NULL && line_symbols(symbols, plan);
+	for (size_t i = 0; good && i < symbols->n; i++)
+		good = follow(s, symbols->names[i], "book") &&
+		       (plan->capture == NULL || follow(s, symbols->names[i], "trade"));
+	free(symbols);
 	if (!good || zmq_connect(s, e->child->endpoint) != 0)
 		line_die(e->child->shared, "a subscriber: no socket to %s: %s", e->child->endpoint,
 			 zmq_strerror(zmq_errno()));

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define FRAMES_A_SYMBOL 8
+#define MANY_SYMBOLS    1000
 #define FRAMES_MIN      512
 #define TICK_NS         (100 * BC_NS_PER_MS)
 #define EVENTS_A_SYMBOL 200 /* a second of the market's own time: each tick finds it changed */
@@ -106,7 +107,9 @@ static void make_recorded(struct load *l)
 static void make_frames(struct load *l)
 {
 	struct sim_sink keep = sink(l, sink_keep);
-	size_t want = FRAMES_A_SYMBOL * l->plan->n_symbols;
+	/* Of many symbols one each, so that they stay near the CPU. */
+	size_t want =
+		(l->plan->n_symbols < MANY_SYMBOLS ? FRAMES_A_SYMBOL : 1) * l->plan->n_symbols;
 	struct sim_world world = world_of(l);
 	if (want < FRAMES_MIN)
 		want = FRAMES_MIN;

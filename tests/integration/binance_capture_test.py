@@ -133,6 +133,11 @@ class MissingLineTest(Replayed):
                 changes.setdefault(frame["data"]["s"], []).append(i)
         return books, changes
 
+    def asked(self, at_least):
+        _, (gateway,), _ = self.cli_json("gateways")
+        n = gateway["counters"]["snapshots_asked"]
+        return n if n >= at_least else None
+
     def check(self, exchange, n):
         name, chance = "cf-20210405", random.Random(n)
         lines = lines_of(next((CAPTURES / exchange).glob(f"{name}.jsonl*")))
@@ -150,8 +155,8 @@ class MissingLineTest(Replayed):
         for m in heard.heard:
             if m.channel == "state" and "@" not in m.topic and "welcome" not in m.flags:
                 states[m.topic.split(".")[1]].append((m.state, m.reason))
-        _, (gateway,), _ = self.cli_json("gateways")
-        asked = gateway["counters"]["snapshots_asked"]
+        # It comes with the heartbeat after the last of them.
+        asked = bookcast_test.wait_until(lambda: self.asked(len(expected) + 1), "the count of snapshots")
         print(f"without line {at + 1}, of {symbol}: {states[symbol]}, {asked} snapshots asked", end=" ")
         self.assertEqual(asked, len(expected) + 1)
         self.assertIn(("stale", "gap"), states[symbol])

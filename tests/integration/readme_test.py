@@ -59,7 +59,7 @@ class ReadmeTest(bookcast_test.Case):
 
     def test_the_command_line(self):
         lines = [line for block in snippets("sh") for line in block.splitlines() if "bin/bookcast " in line]
-        self.assertEqual(len(lines), 4)
+        self.assertEqual(len(lines), 6)
         for line in lines:
             arguments = line.split("#")[0].split()[1:]
             if arguments[0] == "watch":

@@ -213,7 +213,7 @@ Test(hostile, texts_made_to_hurt)
 	guard_page_close(&guard);
 }
 
-Test(hostile, a_large_frame_takes_no_longer_than_its_bytes, .timeout = 60)
+Test(hostile, a_large_frame_takes_no_longer_than_its_bytes, .timeout = 50)
 {
 	/* 16 MB of a list that never ends: refused once read, in linear time. */
 	static const char head[] = { '{', '"', 'x', '"', ':', '"' };
