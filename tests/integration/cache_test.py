@@ -159,7 +159,8 @@ class CacheTest(bookcast_test.Case):
             with contextlib.suppress(zmq.Again):
                 greedy.send_multipart([b"", b"BC1", b"GET"] + [b"upbit.KRW-BTC.trade"] * 500, zmq.DONTWAIT)
         self.wait_for(lambda: self.report("STATS")["requests"] > 100, "the others are answered")
-        self.assertLess(cache.resident_kib() - before, 300 << 10)
+        # Its queue, and with ASan up to 256 MiB of what was freed.
+        self.assertLess(cache.resident_kib() - before, (300 + 256) << 10)
         greedy.close()
 
     def test_signals_levels_and_metrics(self):
