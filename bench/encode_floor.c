@@ -1,5 +1,5 @@
 #include "bench/encode_floor.h"
-#include "bench/powers.h"
+#include "proto/power_of_ten.h"
 
 #include <string.h>
 
@@ -99,7 +99,7 @@ static void find_exponents(const bc_level *levels, uint32_t n, int32_t *price, i
 
 static inline uint64_t at(bc_decimal d, int32_t exponent)
 {
-	return (uint64_t)d.mantissa * bench_powers[d.exponent - exponent];
+	return (uint64_t)d.mantissa * bc_power_of_ten[d.exponent - exponent];
 }
 
 static uint8_t *put_levels(uint8_t *p, const bc_level *levels, uint32_t n, int32_t price,

@@ -1,6 +1,6 @@
 /* floor_encode.c - proto/README.md's book message, byte by byte. */
 #include "bench/floor.h"
-#include "bench/powers.h"
+#include "proto/power_of_ten.h"
 
 #include <string.h>
 
@@ -47,9 +47,9 @@ static char *side(char *p, const struct floor_book *b, const struct floor_number
 	p += 3;
 	for (size_t i = 0; i < b->n; i++) {
 		p = integer(p, price[i].mantissa *
-				       (int64_t)bench_powers[price[i].exponent - b->price_exp]);
+				       (int64_t)bc_power_of_ten[price[i].exponent - b->price_exp]);
 		p = integer(p, size[i].mantissa *
-				       (int64_t)bench_powers[size[i].exponent - b->qty_exp]);
+				       (int64_t)bc_power_of_ten[size[i].exponent - b->qty_exp]);
 	}
 	return p;
 }
