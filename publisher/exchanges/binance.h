@@ -34,10 +34,11 @@ enum binance_object {
 	BINANCE_TICKER,
 	BINANCE_KLINE,
 	BINANCE_CONTROL,
-	BINANCE_SNAPSHOT,   /* REST */
-	BINANCE_REST_TRADE, /* REST; its aggregated trades are BINANCE_AGG_TRADE */
-	BINANCE_INSTRUMENT, /* REST */
-	BINANCE_CANDLE_ROW, /* REST: an array and no object, binance_read_candle_row() */
+	BINANCE_SNAPSHOT,    /* REST */
+	BINANCE_REST_TRADE,  /* REST; its aggregated trades are BINANCE_AGG_TRADE */
+	BINANCE_INSTRUMENT,  /* REST */
+	BINANCE_REST_TICKER, /* REST */
+	BINANCE_CANDLE_ROW,  /* REST: an array and no object, binance_read_candle_row() */
 	BINANCE_N_OBJECTS
 };
 extern const struct bc_fields binance_fields[BINANCE_N_OBJECTS];

@@ -336,6 +336,31 @@ static const struct bc_field rest_trade_rows[] = {
 	KNOWN("isBestMatch"),
 };
 
+/* As the stream's, with its names written out; whose it is stands in it. */
+static const struct bc_field rest_ticker_rows[] = {
+	ROW("symbol", bc_read_text, symbol, BC_REQUIRED),
+	ROW("priceChange", bc_read_quoted_statistic, change, BC_OPTIONAL),
+	KNOWN("priceChangePercent"),
+	KNOWN("weightedAvgPrice"),
+	KNOWN("prevClosePrice"),
+	ROW("lastPrice", bc_read_quoted, price, BC_REQUIRED),
+	KNOWN("lastQty"),
+	KNOWN("bidPrice"),
+	KNOWN("bidQty"),
+	KNOWN("askPrice"),
+	KNOWN("askQty"),
+	ROW("openPrice", bc_read_quoted_statistic, open, BC_OPTIONAL),
+	ROW("highPrice", bc_read_quoted_statistic, high, BC_OPTIONAL),
+	ROW("lowPrice", bc_read_quoted_statistic, low, BC_OPTIONAL),
+	ROW("volume", bc_read_quoted_statistic, volume, BC_OPTIONAL),
+	ROW("quoteVolume", bc_read_quoted_statistic, quote_volume, BC_OPTIONAL),
+	KNOWN("openTime"),
+	ROW("closeTime", bc_read_ms, event_time, BC_OPTIONAL),
+	KNOWN("firstId"),
+	KNOWN("lastId"),
+	KNOWN("count"),
+};
+
 struct filter {
 	bc_str type;
 	bc_decimal tick, lot;
@@ -436,4 +461,5 @@ const struct bc_fields binance_fields[BINANCE_N_OBJECTS] = {
 	[BINANCE_SNAPSHOT] = BC_FIELDS(snapshot_rows),
 	[BINANCE_REST_TRADE] = BC_FIELDS(rest_trade_rows),
 	[BINANCE_INSTRUMENT] = BC_FIELDS(instrument_rows),
+	[BINANCE_REST_TICKER] = BC_FIELDS(rest_ticker_rows),
 };

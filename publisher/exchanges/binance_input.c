@@ -374,7 +374,7 @@ static bc_status read_body(struct binance *b, const struct bc_input *in,
 	find_marks(j, &marks);
 	if (has(&marks, CODE))
 		return read_fields(b, &marks, &binance_control_kind, in, sink);
-	if (in->rest == BC_REST_SNAPSHOT)
+	if (in->rest == BC_REST_SNAPSHOT || in->rest == BC_REST_TICKERS)
 		return read_fields(b, &marks, b->kind, in, sink);
 	if (in->rest != BC_REST_INSTRUMENTS || !has(&marks, SYMBOLS))
 		return refuse_missing(b, "the list", sink);

@@ -334,6 +334,7 @@ const struct binance_kind binance_body_kinds[BC_N_REST_KINDS] = {
 	[BC_REST_SNAPSHOT] = { { NULL, 0 }, { NULL, 0 }, BINANCE_SNAPSHOT, tell_book },
 	[BC_REST_TRADES] = { { NULL, 0 }, { NULL, 0 }, BINANCE_REST_TRADE, tell_trade },
 	[BC_REST_CANDLES] = { { NULL, 0 }, { NULL, 0 }, BINANCE_CANDLE_ROW, tell_candle_row },
+	[BC_REST_TICKERS] = { { NULL, 0 }, { NULL, 0 }, BINANCE_REST_TICKER, tell_ticker },
 };
 
 static bool is_stream(bc_str word, bc_str name)

@@ -261,6 +261,7 @@ static const char *const rest_paths[BC_N_REST_KINDS] = {
 	[BC_REST_SNAPSHOT] = "/depth",
 	[BC_REST_TRADES] = "/trades",
 	[BC_REST_CANDLES] = "/klines",
+	[BC_REST_TICKERS] = "/ticker/24hr",
 };
 
 #define DEFAULT_LEVELS 1000
@@ -308,6 +309,8 @@ bc_status binance_rest_path(void *state, const struct bc_rest_query *query, char
 		return BC_EINVAL;
 	bc_path_add(&path, BC_STR("?symbol="));
 	bc_path_add_escaped(&path, query->symbols[0]);
+	if (query->kind == BC_REST_TICKERS)
+		return bc_path_end(&path, len);
 	if (query->kind == BC_REST_CANDLES) {
 		if ((x->intervals >> query->interval & 1) == 0)
 			return BC_ENOTFOUND;

@@ -52,6 +52,7 @@ static const struct bc_rest_endpoint rest_endpoints[] = {
 	/* aggTrades would weigh 4 */
 	{ .kind = BC_REST_TRADES, .per_s = 10, .max_symbols = 1, .weight = 25, .max_items = 1000 },
 	{ .kind = BC_REST_CANDLES, .per_s = 10, .max_symbols = 1, .weight = 2, .max_items = 1000 },
+	{ .kind = BC_REST_TICKERS, .per_s = 10, .max_symbols = 1, .weight = 2 },
 };
 
 static const struct binance_speed speeds[] = {

@@ -52,6 +52,7 @@ static const struct bc_rest_endpoint rest_endpoints[] = {
 	/* of aggTrades; trades would weigh 5 */
 	{ .kind = BC_REST_TRADES, .per_s = 10, .max_symbols = 1, .weight = 20, .max_items = 1000 },
 	{ .kind = BC_REST_CANDLES, .per_s = 10, .max_symbols = 1, .weight = 5, .max_items = 1000 },
+	{ .kind = BC_REST_TICKERS, .per_s = 10, .max_symbols = 1, .weight = 1 },
 };
 
 /* 0ms is in no documentation, and served; whether as partial books nobody has seen. */

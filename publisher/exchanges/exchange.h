@@ -26,9 +26,10 @@ enum bc_input_kind {
 enum bc_rest_kind {
 	BC_REST_INSTRUMENTS, /* symbol list and what is known of each */
 	BC_REST_TICKS,       /* tick sizes, where the exchange serves them apart */
-	BC_REST_SNAPSHOT,    /* whole book of one symbol */
+	BC_REST_SNAPSHOT,    /* whole book of one symbol, or of many where max_symbols says so */
 	BC_REST_TRADES,
 	BC_REST_CANDLES,
+	BC_REST_TICKERS, /* statistics of the last 24 hours, of one symbol or of many */
 	BC_N_REST_KINDS
 };
 

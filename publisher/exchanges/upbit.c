@@ -241,6 +241,7 @@ static const struct {
 	[BC_REST_SNAPSHOT] = { "/v1/orderbook?markets=", "&count=", MAX_UNITS, true },
 	[BC_REST_TRADES] = { "/v1/trades/ticks?market=", "&count=", MAX_TRADES, false },
 	[BC_REST_CANDLES] = { "?market=", "&count=", MAX_CANDLES, false },
+	[BC_REST_TICKERS] = { "/v1/ticker?markets=", "", 0, false },
 };
 
 /* By REST there are longer ones than on the stream, too. */
@@ -311,10 +312,12 @@ static const struct bc_line lines[] = {
 
 static const struct bc_rest_endpoint rest_endpoints[] = {
 	{ .kind = BC_REST_INSTRUMENTS, .per_s = 8 },
-	{ .kind = BC_REST_TICKS, .per_s = 8, .max_symbols = 50 },
-	{ .kind = BC_REST_SNAPSHOT, .per_s = 8, .max_symbols = 50 },
+	/* Of one group: together they may not be more than 10. */
+	{ .kind = BC_REST_TICKS, .per_s = 2, .max_symbols = 50 },
+	{ .kind = BC_REST_SNAPSHOT, .per_s = 6, .max_symbols = 50 },
 	{ .kind = BC_REST_TRADES, .per_s = 8, .max_symbols = 1, .max_items = MAX_TRADES },
 	{ .kind = BC_REST_CANDLES, .per_s = 8, .max_symbols = 1, .max_items = MAX_CANDLES },
+	{ .kind = BC_REST_TICKERS, .per_s = 8, .max_symbols = 50 },
 };
 
 /* {"type":"orderbook","code":"KRW-BTC",... */

@@ -197,6 +197,7 @@ static const struct upbit_channel rest_bodies[BC_N_REST_KINDS] = {
 	[BC_REST_SNAPSHOT] = { { NULL, 0 }, UPBIT_BOOK, tell_book, 0 },
 	[BC_REST_TRADES] = { { NULL, 0 }, UPBIT_TRADE, tell_trade, 0 },
 	[BC_REST_CANDLES] = { { NULL, 0 }, UPBIT_CANDLE, tell_candle, 0 },
+	[BC_REST_TICKERS] = { { NULL, 0 }, UPBIT_TICKER, tell_ticker, 0 },
 };
 
 /* The key that tells what an object is; the two of market data come first. */

@@ -118,6 +118,22 @@ static const struct {
 	  "reject parse AB closeTime is missing\nreject parse AB not a row\n"
 	  "reject parse AB open\n" },
 	{ SPOT, BC_REST_CANDLES, "[]", "" },
+	{ SPOT, BC_REST_TICKERS,
+	  "{'symbol':'AB','priceChange':'0.0015','priceChangePercent':'250.00',"
+	  "'weightedAvgPrice':'0.0018','prevClosePrice':'0.0010','lastPrice':'0.0025','lastQty':"
+	  "'10','bidPrice':'0.0024','bidQty':'10','askPrice':'0.0026','askQty':'100',"
+	  "'openPrice':'0.0010','highPrice':'0.0025','lowPrice':'0.0010','volume':'10000',"
+	  "'quoteVolume':'18','openTime':1672429382136,'closeTime':1672515782136,'firstId':0,"
+	  "'lastId':18150,'count':18151}",
+	  "ticker AB flags 5 t 1672515782136: 0.0025 0.001 0.0025 0.001 v 10000 q 18 change "
+	  "0.0015\n" },
+	{ USDM, BC_REST_TICKERS,
+	  "[{'symbol':'AB','priceChange':'-131.40','lastPrice':'16584.60','closeTime':2},"
+	  "{'symbol':'AB'}]",
+	  "ticker AB flags 5 t 2: 16584.6 none none none v none q none change -131.4\n"
+	  "reject parse AB lastPrice is missing\n" },
+	{ SPOT, BC_REST_TICKERS, "{'code':-1121,'msg':'Invalid symbol.'}",
+	  "control 1 code -1121 message Invalid symbol.\n" },
 	{ SPOT, BC_REST_TICKS, "[]", "reject foreign parse  not asked for\n" },
 };
 
@@ -143,7 +159,7 @@ Test(binance_answers, rest_answers)
 	for (size_t i = 0; i < COUNT(answers); i++) {
 		start(answers[i].exchange);
 		give(BC_INPUT_REST, answers[i].kind, answers[i].body);
-		cr_expect_str_eq(heard, answers[i].want, "%s", answers[i].body);
+		cr_expect_str_eq(heard, answers[i].want, "%s", heard);
 	}
 }
 

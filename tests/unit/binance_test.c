@@ -387,6 +387,7 @@ static const struct {
 	  { .kind = BC_REST_CANDLES, .limit = 5000, .interval = BC_INTERVAL_1MONTH },
 	  "/api/v3/klines?symbol=A%E6&interval=1M&limit=1000" },
 	{ SPOT, false, { .kind = BC_REST_CANDLES, .interval = BC_INTERVAL_10M }, NULL },
+	{ SPOT, false, { .kind = BC_REST_TICKERS }, "/api/v3/ticker/24hr?symbol=A%E6" },
 	{ SPOT, false, { .kind = BC_N_REST_KINDS }, NULL },
 	{ USDM, true, { .kind = BC_REST_INSTRUMENTS }, "/fapi/v1/exchangeInfo" },
 	{ USDM,
@@ -399,6 +400,7 @@ static const struct {
 	  "/fapi/v1/depth?symbol=A%E6&limit=1000" },
 	{ USDM, true, { .kind = BC_REST_TRADES }, "/fapi/v1/aggTrades?symbol=A%E6&limit=1000" },
 	{ USDM, false, { .kind = BC_REST_TRADES }, "/fapi/v1/trades?symbol=A%E6&limit=1000" },
+	{ USDM, true, { .kind = BC_REST_TICKERS, .limit = 7 }, "/fapi/v1/ticker/24hr?symbol=A%E6" },
 	{ USDM, true, { .kind = BC_REST_CANDLES, .interval = BC_INTERVAL_1S }, NULL },
 	{ USDM, true, { .kind = BC_REST_CANDLES, .interval = BC_N_INTERVALS }, NULL },
 };

@@ -238,6 +238,7 @@ static const struct {
 	  1,
 	  { 0, 0 },
 	  "/v1/candles/months?market=" CODES "&count=1" },
+	{ BC_REST_TICKERS, 0, 0, { 1, 4 }, "/v1/ticker?markets=" CODES },
 	{ BC_REST_CANDLES, BC_INTERVAL_2H, 1, { 0, 0 }, NULL },
 	{ BC_REST_CANDLES, BC_N_INTERVALS, 1, { 0, 0 }, NULL },
 };
@@ -308,6 +309,20 @@ static const struct {
 	  "\"low_price\":0.5,\"trade_price\":2,\"timestamp\":1773240059095,"
 	  "\"candle_acc_trade_price\":7,\"candle_acc_trade_volume\":5,\"unit\":1}]",
 	  "candle KRW-BTC flags 4 t 1773240059095: 1m at 1773240000 1 3 0.5 2 v 5 q 7\n" },
+	{ BC_REST_TICKERS,
+	  "[{\"market\":\"KRW-BTC\",\"trade_date\":\"20260311\",\"trade_time\":\"144058\","
+	  "\"trade_timestamp\":1773240058930,\"opening_price\":102417000.0,\"high_price\":"
+	  "103988000.0,\"low_price\":101150000.0,\"trade_price\":103493000.0,"
+	  "\"prev_closing_price\":102417000.0,\"change\":\"RISE\",\"change_price\":1076000.0,"
+	  "\"signed_change_price\":1076000.0,\"trade_volume\":0.00094678,"
+	  "\"acc_trade_price\":104890185475.22821,\"acc_trade_price_24h\":162997300132.123,"
+	  "\"acc_trade_volume\":1024.30599241,\"acc_trade_volume_24h\":1587.73606087,"
+	  "\"timestamp\":1773240058973},{\"market\":\"KRW-ETH\",\"trade_price\":1,"
+	  "\"timestamp\":2},{\"market\":\"KRW-XRP\",\"trade_price\":1}]",
+	  "ticker KRW-BTC flags 4 t 1773240058973: 103493000 102417000 103988000 101150000 v "
+	  "1587.73606087 q 162997300132.123 change 1076000\n"
+	  "ticker KRW-ETH flags 4 t 2: 1 none none none v none q none change none\n"
+	  "reject parse KRW-XRP timestamp is missing\n" },
 	{ BC_REST_SNAPSHOT, "{\"error\":{\"name\":404,\"message\":\"Code not found\"}}",
 	  "control 1 code 404 message Code not found\n" },
 	{ BC_REST_TRADES, "{\"error\":{\"name\":429,\"message\":\"slow down\"}}",
@@ -325,7 +340,7 @@ Test(upbit, rest_answers)
 				       .interval = BC_INTERVAL_1M };
 		heard[0] = '\0';
 		upbit->on_input(state, &in, &heard_sink);
-		cr_expect_str_eq(heard, answers[i].want, "%s", answers[i].body);
+		cr_expect_str_eq(heard, answers[i].want, "%s", heard);
 	}
 }
 
