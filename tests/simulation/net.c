@@ -24,10 +24,10 @@ static void swap(struct events *h, size_t a, size_t b)
 	h->at[b] = kept;
 }
 
-void event_add(struct trial *t, struct events *h, struct event *e)
+void event_add(struct gateway *g, struct events *h, struct event *e)
 {
 	size_t i = h->n;
-	e->order = t->n_events++;
+	e->order = g->n_events++;
 	h->at = room_for_one(h->at, h->n, &h->cap, sizeof(struct event *));
 	h->at[h->n++] = e;
 	for (; i > 0 && before(h->at[i], h->at[(i - 1) / 2]); i = (i - 1) / 2)
@@ -50,10 +50,10 @@ struct event *events_take(struct events *h)
 	return first;
 }
 
-struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc_str bytes)
+struct event *event_new(struct gateway *g, enum event_kind kind, int64_t at_ns, bc_str bytes)
 {
 	struct event *e = calloc(1, sizeof *e + bytes.n + 1);
-	(void)t;
+	(void)g;
 	if (e == NULL)
 		abort();
 	e->kind = kind;
@@ -69,7 +69,7 @@ struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc
 static struct event *link_event(struct link *link, enum event_kind kind, int64_t at_ns,
 				bc_str bytes)
 {
-	struct event *e = event_new(link->trial, kind, at_ns, bytes);
+	struct event *e = event_new(link->gateway, kind, at_ns, bytes);
 	e->link = link->id;
 	e->life = link->life;
 	return e;
@@ -79,7 +79,7 @@ static struct event *link_event(struct link *link, enum event_kind kind, int64_t
 
 static int64_t up_at(struct link *link)
 {
-	int64_t at = link->trial->now_ns + link->latency_ns;
+	int64_t at = link->gateway->t->now_ns + link->latency_ns;
 	if (at < link->stalled_until_ns)
 		at = link->stalled_until_ns;
 	return link->up_ns = at > link->up_ns ? at : link->up_ns;
@@ -88,8 +88,8 @@ static int64_t up_at(struct link *link)
 /* When what leaves the exchange now arrives. */
 static int64_t down_at(struct link *link)
 {
-	struct trial *t = link->trial;
-	int64_t at = t->now_ns + link->latency_ns + dice_between(&t->dice, 0, t->plan.jitter_ns);
+	struct gateway *g = link->gateway;
+	int64_t at = g->t->now_ns + link->latency_ns + dice_between(&g->dice, 0, g->plan.jitter_ns);
 	if (at < link->stalled_until_ns)
 		at = link->stalled_until_ns;
 	return link->down_ns = at > link->down_ns ? at : link->down_ns;
@@ -100,31 +100,31 @@ static void close_here(struct link *link, const char *why, uint16_t code, int64_
 	struct event *e = link_event(link, EVENT_CLOSED, at_ns, BC_STR(""));
 	e->why = why;
 	e->close_code = code;
-	event_add(link->trial, &link->trial->client, e);
+	event_add(link->gateway, &link->gateway->client, e);
 }
 
-void net_connect(struct trial *t, uint32_t id)
+void net_connect(struct gateway *g, uint32_t id)
 {
-	struct link *link = &t->links[id % MAX_LINKS];
-	if (id >= MAX_LINKS || (id < t->n_links && link->phase != LINK_IDLE)) {
-		trial_fail(t, "connect", "connection %u is not one that may be made now", id);
+	struct link *link = &g->links[id % MAX_LINKS];
+	if (id >= MAX_LINKS || (id < g->n_links && link->phase != LINK_IDLE)) {
+		trial_fail(g, "connect", "connection %u is not one that may be made now", id);
 		return;
 	}
 	uint32_t life = link->life + 1;
-	*link = (struct link){ .trial = t,
+	*link = (struct link){ .gateway = g,
 			       .id = id,
 			       .life = life,
 			       .phase = LINK_CONNECTING,
-			       .io_ns = t->now_ns,
-			       .latency_ns = t->plan.latency_ns / 2 +
-					     dice_between(&t->dice, 0, t->plan.latency_ns) };
-	if (id >= t->n_links)
-		t->n_links = id + 1;
-	if (fault_hits(t, FAULT_HANG)) {
-		close_here(link, "timeout", 0, t->now_ns + HANDSHAKE_TIMEOUT_NS);
+			       .io_ns = g->t->now_ns,
+			       .latency_ns = g->plan.latency_ns / 2 +
+					     dice_between(&g->dice, 0, g->plan.latency_ns) };
+	if (id >= g->n_links)
+		g->n_links = id + 1;
+	if (fault_hits(g, FAULT_HANG)) {
+		close_here(link, "timeout", 0, g->t->now_ns + HANDSHAKE_TIMEOUT_NS);
 	} else {
-		const char *path = session_line(t->session, id)->path;
-		event_add(t, &t->server,
+		const char *path = session_line(g->session, id)->path;
+		event_add(g, &g->server,
 			  link_event(link, EVENT_UPGRADE, up_at(link), bc_str_of(path)));
 	}
 }
@@ -132,55 +132,55 @@ void net_connect(struct trial *t, uint32_t id)
 static void end_there(struct link *link)
 {
 	if (link->session != NULL)
-		link->trial->face->session_free(link->session);
+		link->gateway->t->face->session_free(link->session);
 	link->session = NULL;
 	free(link->held);
 	link->held = NULL;
 }
 
 /* What is still on its way may or may not be handed over before the end is. */
-void net_disconnect(struct trial *t, uint32_t id)
+void net_disconnect(struct gateway *g, uint32_t id)
 {
-	struct link *link = &t->links[id % MAX_LINKS];
+	struct link *link = &g->links[id % MAX_LINKS];
 	if (link->being_told)
 		return; /* it found out just now that our clock has jumped */
-	if (id >= t->n_links || link->phase == LINK_IDLE || link->phase == LINK_ENDING) {
-		trial_fail(t, "connect", "connection %u is not one that may be given up now", id);
+	if (id >= g->n_links || link->phase == LINK_IDLE || link->phase == LINK_ENDING) {
+		trial_fail(g, "connect", "connection %u is not one that may be given up now", id);
 		return;
 	}
 	link->phase = LINK_ENDING;
 	end_there(link);
-	if (dice_hits(&t->dice, 500000))
+	if (dice_hits(&g->dice, 500000))
 		link->life++;
-	close_here(link, "closed by us", 0, t->now_ns + dice_between(&t->dice, 0, 50 * MS));
+	close_here(link, "closed by us", 0, g->t->now_ns + dice_between(&g->dice, 0, 50 * MS));
 }
 
-bc_status net_send(struct trial *t, uint32_t id, bc_str text)
+bc_status net_send(struct gateway *g, uint32_t id, bc_str text)
 {
-	struct link *link = &t->links[id % MAX_LINKS];
-	if (id >= t->n_links || link->phase != LINK_OPEN) {
-		trial_fail(t, "connect", "a message is sent on connection %u, which is not open",
+	struct link *link = &g->links[id % MAX_LINKS];
+	if (id >= g->n_links || link->phase != LINK_OPEN) {
+		trial_fail(g, "connect", "a message is sent on connection %u, which is not open",
 			   id);
 		return BC_EIO;
 	}
 	if (link->no_send)
 		return BC_EIO;
-	event_add(t, &t->server, link_event(link, EVENT_TEXT, up_at(link), text));
+	event_add(g, &g->server, link_event(link, EVENT_TEXT, up_at(link), text));
 	return BC_OK;
 }
 
-void net_beat(struct trial *t, uint32_t id, bool pong, bc_str payload)
+void net_beat(struct gateway *g, uint32_t id, bool pong, bc_str payload)
 {
-	struct link *link = &t->links[id];
+	struct link *link = &g->links[id];
 	struct event *e = link_event(link, EVENT_BEAT, up_at(link), payload);
 	e->pong = pong;
-	event_add(t, &t->server, e);
+	event_add(g, &g->server, e);
 }
 
-void net_ping(struct trial *t, uint32_t id)
+void net_ping(struct gateway *g, uint32_t id)
 {
-	if (t->links[id].phase == LINK_OPEN)
-		net_beat(t, id, false, BC_STR(""));
+	if (g->links[id].phase == LINK_OPEN)
+		net_beat(g, id, false, BC_STR(""));
 }
 
 /* ------------------------------------------------------------------ from there to here */
@@ -190,8 +190,8 @@ static struct event *deliver(struct link *link, bc_str payload, enum ws_opcode o
 	struct event *e = link_event(link, EVENT_FRAME, down_at(link), payload);
 	e->binary = opcode == WS_BINARY;
 	e->proof = proof;
-	link->io_ns = link->trial->now_ns;
-	event_add(link->trial, &link->trial->client, e);
+	link->io_ns = link->gateway->t->now_ns;
+	event_add(link->gateway, &link->gateway->client, e);
 	return e;
 }
 
@@ -201,7 +201,7 @@ static void let_go(struct link *link)
 	if (held == NULL)
 		return;
 	link->held = NULL;
-	deliver(link, (bc_str){ held, link->n_held }, link->trial->face->data_opcode,
+	deliver(link, (bc_str){ held, link->n_held }, link->gateway->t->face->data_opcode,
 		link->held_proof);
 	free(held);
 }
@@ -214,48 +214,48 @@ static void hold(struct link *link, bc_str payload)
 	memcpy(link->held, payload.p, payload.n);
 	link->n_held = payload.n;
 	link->held_proof = true;
-	link->trial->reordered = true;
+	link->gateway->reordered = true;
 }
 
 /* Cut short, or with a byte that no JSON text may hold anywhere: never what it was. */
 static bool deliver_damaged(struct link *link, size_t symbol, bc_str payload)
 {
-	struct trial *t = link->trial;
-	bool cut = fault_hits(t, FAULT_TRUNCATE);
-	if (!cut && !fault_hits(t, FAULT_CORRUPT))
+	struct gateway *g = link->gateway;
+	bool cut = fault_hits(g, FAULT_TRUNCATE);
+	if (!cut && !fault_hits(g, FAULT_CORRUPT))
 		return false;
-	bool book = t->model->is_book(payload);
-	int64_t at = dice_between(&t->dice, 1, (int64_t)payload.n - 1);
+	bool book = g->t->model->is_book(payload);
+	int64_t at = dice_between(&g->dice, 1, (int64_t)payload.n - 1);
 	if (cut)
 		payload.n = (size_t)at;
-	struct event *e = deliver(link, payload, t->face->data_opcode, false);
+	struct event *e = deliver(link, payload, g->t->face->data_opcode, false);
 	if (!cut)
-		e->bytes[at - 1] = dice_hits(&t->dice, 500000) ? '\x01' : '\xff';
+		e->bytes[at - 1] = dice_hits(&g->dice, 500000) ? '\x01' : '\xff';
 	e->damaged_book = book;
 	e->symbol = symbol;
 	return true;
 }
 
-static void about(struct trial *t, struct event *e, size_t symbol, bc_str payload)
+static void about(struct gateway *g, struct event *e, size_t symbol, bc_str payload)
 {
 	e->symbol = symbol;
-	e->book = symbol != NOT_IN_MARKET && t->model->is_book(payload);
-	if (e->book && t->face->book_id != NULL)
-		e->book_id = t->face->book_id(t->market, symbol);
+	e->book = symbol != NOT_IN_MARKET && g->t->model->is_book(payload);
+	if (e->book && g->t->face->book_id != NULL)
+		e->book_id = g->t->face->book_id(g->t->market, symbol);
 }
 
 static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 {
-	struct trial *t = link->trial;
-	enum ws_opcode opcode = t->face->data_opcode;
-	if (fault_hits(t, FAULT_DROP) || deliver_damaged(link, symbol, payload))
+	struct gateway *g = link->gateway;
+	enum ws_opcode opcode = g->t->face->data_opcode;
+	if (fault_hits(g, FAULT_DROP) || deliver_damaged(link, symbol, payload))
 		return;
-	if (link->held == NULL && fault_hits(t, FAULT_REORDER)) {
+	if (link->held == NULL && fault_hits(g, FAULT_REORDER)) {
 		hold(link, payload);
 		return;
 	}
-	about(t, deliver(link, payload, opcode, true), symbol, payload);
-	if (fault_hits(t, FAULT_DUPLICATE))
+	about(g, deliver(link, payload, opcode, true), symbol, payload);
+	if (fault_hits(g, FAULT_DUPLICATE))
 		deliver(link, payload, opcode, true);
 	let_go(link);
 }
@@ -263,11 +263,11 @@ static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 static void sink_data(void *self, bc_str symbol, bc_str payload)
 {
 	struct link *link = self;
-	struct trial *t = link->trial;
+	struct gateway *g = link->gateway;
 	size_t at = NOT_IN_MARKET;
-	market_find(t->market, symbol, &at);
-	if (at != NOT_IN_MARKET && t->x->sync == NULL && t->model->is_book(payload))
-		truth_sent(t, at);
+	market_find(g->t->market, symbol, &at);
+	if (at != NOT_IN_MARKET && g->x->sync == NULL && g->t->model->is_book(payload))
+		truth_sent(g->t, at);
 	if (!link->mute)
 		deliver_or_not(link, at, payload);
 }
@@ -275,32 +275,32 @@ static void sink_data(void *self, bc_str symbol, bc_str payload)
 static void sink_reply(void *self, bc_str payload)
 {
 	struct link *link = self;
-	struct trial *t = link->trial;
-	if (t->model->too_many != NULL &&
-	    memmem(payload.p, payload.n, t->model->too_many, strlen(t->model->too_many)) != NULL)
-		trial_fail(t, "budget", "connection %u was told: %.*s", link->id, (int)payload.n,
+	struct gateway *g = link->gateway;
+	if (g->t->model->too_many != NULL && memmem(payload.p, payload.n, g->t->model->too_many,
+						    strlen(g->t->model->too_many)) != NULL)
+		trial_fail(g, "budget", "connection %u was told: %.*s", link->id, (int)payload.n,
 			   payload.p);
 	if (!link->mute)
-		deliver(link, payload, t->face->reply_opcode, false);
+		deliver(link, payload, g->t->face->reply_opcode, false);
 }
 
 static void sink_close(void *self, uint16_t code, int64_t after_ns)
 {
 	struct link *link = self;
-	struct trial *t = link->trial;
+	struct gateway *g = link->gateway;
 	if (code == 1008)
-		trial_fail(t, "budget", "connection %u is closed for too many messages", link->id);
-	link->closes_at_ns = t->now_ns + after_ns;
+		trial_fail(g, "budget", "connection %u is closed for too many messages", link->id);
+	link->closes_at_ns = g->t->now_ns + after_ns;
 	struct event *e = link_event(link, EVENT_HANG_UP, link->closes_at_ns, BC_STR(""));
 	e->close_code = code;
-	event_add(t, &t->server, e);
+	event_add(g, &g->server, e);
 }
 
 static void sink_ping(void *self, bc_str payload)
 {
 	struct link *link = self;
 	if (!link->mute)
-		event_add(link->trial, &link->trial->client,
+		event_add(link->gateway, &link->gateway->client,
 			  link_event(link, EVENT_PING, down_at(link), payload));
 }
 
@@ -311,13 +311,14 @@ static struct sim_sink sink_of(struct link *link)
 
 void net_lose(struct link *link, uint16_t code, bool at_once)
 {
-	struct trial *t = link->trial;
+	struct gateway *g = link->gateway;
 	end_there(link);
 	if (link->mute)
 		return; /* nobody here will hear of it */
 	if (at_once)
 		link->life++; /* what was under way is lost, too */
-	close_here(link, code != 0 ? "closed" : "lost", code, at_once ? t->now_ns : down_at(link));
+	close_here(link, code != 0 ? "closed" : "lost", code,
+		   at_once ? g->t->now_ns : down_at(link));
 }
 
 /* ------------------------------------------------------------------ at the exchange */
@@ -344,12 +345,12 @@ int64_t header_number(const struct sim_reply *reply, const char *name)
 }
 
 /* Which symbols does this message ask for? Names may be written in lower case. */
-static void remember_asked(struct trial *t, struct link *link, bc_str text)
+static void remember_asked(struct gateway *g, struct link *link, bc_str text)
 {
-	if (session_line(t->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
+	if (session_line(g->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
 		link->asked_for = 0;
-	for (size_t i = 0; i < t->plan.n_symbols; i++) {
-		const char *name = market_spec(t->market, i)->name;
+	for (size_t i = 0; i < g->t->n_symbols; i++) {
+		const char *name = market_spec(g->t->market, i)->name;
 		size_t n = strlen(name);
 		for (size_t at = 0; at + n <= text.n; at++) {
 			if (strncasecmp(text.p + at, name, n) == 0)
@@ -360,48 +361,48 @@ static void remember_asked(struct trial *t, struct link *link, bc_str text)
 
 static void refuse(struct link *link)
 {
-	struct trial *t = link->trial;
+	struct gateway *g = link->gateway;
 	struct event *e = link_event(link, EVENT_CLOSED, down_at(link), BC_STR(""));
 	e->why = "refused";
-	e->http_status = dice_hits(&t->dice, 500000) ? 503 : 429;
-	e->retry_after_ns = e->http_status == 429 ? dice_between(&t->dice, 1, 3) * S : 0;
-	event_add(t, &t->client, e);
+	e->http_status = dice_hits(&g->dice, 500000) ? 503 : 429;
+	e->retry_after_ns = e->http_status == 429 ? dice_between(&g->dice, 1, 3) * S : 0;
+	event_add(g, &g->client, e);
 }
 
 /* The exchange ends what is too old; it does not say so before. */
 static void grow_old(struct link *link)
 {
-	struct trial *t = link->trial;
-	int64_t life = session_line(t->session, link->id)->life_ns;
+	struct gateway *g = link->gateway;
+	int64_t life = session_line(g->session, link->id)->life_ns;
 	if (life > 0)
-		event_add(t, &t->server,
-			  link_event(link, EVENT_HANG_UP, t->now_ns + life, BC_STR("")));
+		event_add(g, &g->server,
+			  link_event(link, EVENT_HANG_UP, g->t->now_ns + life, BC_STR("")));
 }
 
-static void upgrade(struct trial *t, struct link *link, bc_str path)
+static void upgrade(struct gateway *g, struct link *link, bc_str path)
 {
 	struct sim_buffer text = { NULL, 0, 0, false };
 	struct sim_reply reply = { .status = 400 };
-	struct sim_world world = exchange_world(t);
+	struct sim_world world = exchange_world(g);
 	struct http_request request;
 	if (request_of(&text, path,
 		       "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 		       "Sec-WebSocket-Version: 13\r\n"
 		       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
 		       &request))
-		t->face->upgrade(t->face_state, &world, &request, &reply);
-	if (reply.status == 101 && fault_hits(t, FAULT_REFUSE)) {
+		g->t->face->upgrade(g->face_state, &world, &request, &reply);
+	if (reply.status == 101 && fault_hits(g, FAULT_REFUSE)) {
 		refuse(link);
 	} else if (reply.status == 101) {
 		struct sim_sink sink = sink_of(link);
-		remember_asked(t, link, path);
-		link->session = t->face->session_new(t->face_state);
-		event_add(t, &t->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
+		remember_asked(g, link, path);
+		link->session = g->t->face->session_new(g->face_state);
+		event_add(g, &g->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
 		grow_old(link);
-		if (t->face->opened != NULL)
-			t->face->opened(link->session, &world, &request, &sink);
+		if (g->t->face->opened != NULL)
+			g->t->face->opened(link->session, &world, &request, &sink);
 	} else {
-		trial_fail(t, "budget", "connection %u is refused with %d, without a fault",
+		trial_fail(g, "budget", "connection %u is refused with %d, without a fault",
 			   link->id, reply.status);
 	}
 	sim_buffer_free(&text);
@@ -409,34 +410,34 @@ static void upgrade(struct trial *t, struct link *link, bc_str path)
 	sim_buffer_free(&reply.body);
 }
 
-static void beat(struct trial *t, struct link *link, const struct event *e)
+static void beat(struct gateway *g, struct link *link, const struct event *e)
 {
-	struct sim_world world = exchange_world(t);
+	struct sim_world world = exchange_world(g);
 	struct sim_sink sink = sink_of(link);
-	link->io_ns = t->now_ns;
-	if (t->face->control != NULL)
-		t->face->control(link->session, &world, e->pong ? WS_PONG : WS_PING,
-				 (bc_str){ e->bytes, e->n }, &sink);
+	link->io_ns = g->t->now_ns;
+	if (g->t->face->control != NULL)
+		g->t->face->control(link->session, &world, e->pong ? WS_PONG : WS_PING,
+				    (bc_str){ e->bytes, e->n }, &sink);
 	if (!e->pong && link->session != NULL)
-		event_add(t, &t->client, link_event(link, EVENT_PONG, down_at(link), BC_STR("")));
+		event_add(g, &g->client, link_event(link, EVENT_PONG, down_at(link), BC_STR("")));
 }
 
-void net_at_exchange(struct trial *t, struct event *e)
+void net_at_exchange(struct gateway *g, struct event *e)
 {
-	struct link *link = &t->links[e->link];
-	struct sim_world world = exchange_world(t);
+	struct link *link = &g->links[e->link];
+	struct sim_world world = exchange_world(g);
 	struct sim_sink sink = sink_of(link);
 	bc_str bytes = { e->bytes, e->n };
 	if (e->life != link->life || link->mute)
 		return;
 	if (e->kind == EVENT_UPGRADE && link->phase == LINK_CONNECTING) {
-		upgrade(t, link, bytes);
+		upgrade(g, link, bytes);
 	} else if (e->kind == EVENT_TEXT && link->session != NULL) {
-		link->io_ns = t->now_ns;
-		remember_asked(t, link, bytes);
-		t->face->message(link->session, &world, bytes, &sink);
+		link->io_ns = g->t->now_ns;
+		remember_asked(g, link, bytes);
+		g->t->face->message(link->session, &world, bytes, &sink);
 	} else if (e->kind == EVENT_BEAT && link->session != NULL) {
-		beat(t, link, e);
+		beat(g, link, e);
 	} else if (e->kind == EVENT_HANG_UP && link->session != NULL) {
 		net_lose(link, e->close_code, false);
 	}
@@ -444,33 +445,34 @@ void net_at_exchange(struct trial *t, struct event *e)
 
 void net_announce_end(struct link *link, int64_t after_ns)
 {
-	struct sim_world world = exchange_world(link->trial);
+	struct sim_world world = exchange_world(link->gateway);
 	struct sim_sink sink = sink_of(link);
-	link->closes_at_ns = link->trial->now_ns + after_ns;
-	link->trial->face->shutdown(link->session, &world, after_ns, &sink);
+	link->closes_at_ns = link->gateway->t->now_ns + after_ns;
+	link->gateway->t->face->shutdown(link->session, &world, after_ns, &sink);
 }
 
-void net_tick(struct trial *t, bool flush)
+void net_tick(struct gateway *g, bool flush)
 {
-	struct sim_world world = exchange_world(t);
-	for (uint32_t i = 0; i < t->n_links; i++) {
-		struct link *link = &t->links[i];
+	struct sim_world world = exchange_world(g);
+	for (uint32_t i = 0; i < g->n_links; i++) {
+		struct link *link = &g->links[i];
 		struct sim_sink sink = sink_of(link);
 		if (link->session == NULL)
 			continue;
-		if (t->face->idle_close_ns > 0 && t->now_ns - link->io_ns >= t->face->idle_close_ns)
+		if (g->t->face->idle_close_ns > 0 &&
+		    g->t->now_ns - link->io_ns >= g->t->face->idle_close_ns)
 			net_lose(link, 0, false);
 		else
-			t->face->tick(link->session, &world, flush, &sink);
+			g->t->face->tick(link->session, &world, flush, &sink);
 	}
 }
 
 /* What is under way stays so; nothing new goes wrong. */
-void net_calm(struct trial *t)
+void net_calm(struct gateway *g)
 {
-	for (uint32_t i = 0; i < t->n_links; i++) {
-		t->links[i].no_send = false;
-		let_go(&t->links[i]);
+	for (uint32_t i = 0; i < g->n_links; i++) {
+		g->links[i].no_send = false;
+		let_go(&g->links[i]);
 	}
 }
 
@@ -481,10 +483,10 @@ static void free_events(struct events *h)
 	free(h->at);
 }
 
-void net_free(struct trial *t)
+void net_free(struct gateway *g)
 {
-	for (uint32_t i = 0; i < t->n_links; i++)
-		end_there(&t->links[i]);
-	free_events(&t->server);
-	free_events(&t->client);
+	for (uint32_t i = 0; i < g->n_links; i++)
+		end_there(&g->links[i]);
+	free_events(&g->server);
+	free_events(&g->client);
 }

@@ -8,56 +8,56 @@
 #define REPEAT_NS         (500 * MS)
 
 /* Whoever failed is left alone for a while, and for as long as he has asked for. */
-static void judge_get(struct trial *t, uint32_t request, bc_str path)
+static void judge_get(struct gateway *g, uint32_t request, bc_str path)
 {
-	uint64_t seconds = (uint64_t)((t->now_ns - TRIAL_START) / S);
-	t->result->gets++;
-	if (t->result->gets >
-	    t->model->gets + t->model->gets_a_second * t->plan.n_symbols * seconds)
-		trial_fail(t, "budget", "%llu REST requests within %llu s",
-			   (unsigned long long)t->result->gets, (unsigned long long)seconds);
-	if (request >= SESSION_REST_SLOTS || t->asked[request].in_flight)
-		trial_fail(t, "budget", "REST slot %u is not free", request);
-	if (t->now_ns < t->rest_quiet_until_ns)
-		trial_fail(t, "budget", "a REST request before the exchange wants to hear of us");
+	uint64_t seconds = (uint64_t)((g->t->now_ns - TRIAL_START) / S);
+	g->t->result->gets++;
+	if (g->t->result->gets >
+	    g->t->model->gets + g->t->model->gets_a_second * g->t->n_symbols * seconds)
+		trial_fail(g, "budget", "%llu REST requests within %llu s",
+			   (unsigned long long)g->t->result->gets, (unsigned long long)seconds);
+	if (request >= SESSION_REST_SLOTS || g->asked[request].in_flight)
+		trial_fail(g, "budget", "REST slot %u is not free", request);
+	if (g->t->now_ns < g->rest_quiet_until_ns)
+		trial_fail(g, "budget", "a REST request before the exchange wants to hear of us");
 	for (size_t i = 0; i < SESSION_REST_SLOTS; i++) {
-		const struct rest_asked *a = &t->asked[i];
-		if (a->path != NULL && bc_str_is(path, a->path) && t->now_ns < a->not_before_ns)
-			trial_fail(t, "budget", "what has failed is asked again at once: %s",
+		const struct rest_asked *a = &g->asked[i];
+		if (a->path != NULL && bc_str_is(path, a->path) && g->t->now_ns < a->not_before_ns)
+			trial_fail(g, "budget", "what has failed is asked again at once: %s",
 				   a->path);
 	}
 }
 
-void request_told(struct trial *t, const struct event *e)
+void request_told(struct gateway *g, const struct event *e)
 {
-	struct rest_asked *a = &t->asked[e->request];
+	struct rest_asked *a = &g->asked[e->request];
 	bool limit = e->http_status == 429 || e->http_status == 418;
 	int64_t wait = e->retry_after_ns > REPEAT_NS ? e->retry_after_ns : REPEAT_NS;
 	a->in_flight = false;
-	a->not_before_ns = e->kind == EVENT_FAILED ? t->now_ns + wait : 0;
-	if (limit && t->x->rest_weight_per_min > 0)
-		t->rest_quiet_until_ns = t->now_ns + e->retry_after_ns;
+	a->not_before_ns = e->kind == EVENT_FAILED ? g->t->now_ns + wait : 0;
+	if (limit && g->x->rest_weight_per_min > 0)
+		g->rest_quiet_until_ns = g->t->now_ns + e->retry_after_ns;
 }
 
-void request_get(struct trial *t, uint32_t request, bc_str path)
+void request_get(struct gateway *g, uint32_t request, bc_str path)
 {
-	int64_t at = t->now_ns + t->plan.rest_latency_ns / 2 +
-		     dice_between(&t->dice, 0, t->plan.rest_jitter_ns / 2);
-	judge_get(t, request, path);
-	if (t->result->failed)
+	int64_t at = g->t->now_ns + g->plan.rest_latency_ns / 2 +
+		     dice_between(&g->dice, 0, g->plan.rest_jitter_ns / 2);
+	judge_get(g, request, path);
+	if (g->t->result->failed)
 		return;
-	struct event *e = event_new(t, EVENT_REQUEST, at, path);
+	struct event *e = event_new(g, EVENT_REQUEST, at, path);
 	e->request = request;
-	event_add(t, &t->server, e);
-	free(t->asked[request].path);
-	t->asked[request] = (struct rest_asked){ true, strndup(path.p, path.n), 0 };
+	event_add(g, &g->server, e);
+	free(g->asked[request].path);
+	g->asked[request] = (struct rest_asked){ true, strndup(path.p, path.n), 0 };
 }
 
 /* ------------------------------------------------------------------ earlier answers */
 
-static void keep(struct trial *t, bc_str path, bc_str body)
+static void keep(struct gateway *g, bc_str path, bc_str body)
 {
-	struct rest_kept *k = &t->kept[t->n_kept++ % REST_KEPT];
+	struct rest_kept *k = &g->kept[g->n_kept++ % REST_KEPT];
 	free(k->path);
 	free(k->body);
 	*k = (struct rest_kept){ strndup(path.p, path.n), malloc(body.n + 1), body.n };
@@ -67,26 +67,26 @@ static void keep(struct trial *t, bc_str path, bc_str body)
 		memcpy(k->body, body.p, body.n);
 }
 
-void requests_free(struct trial *t)
+void requests_free(struct gateway *g)
 {
 	for (size_t i = 0; i < SESSION_REST_SLOTS; i++)
-		free(t->asked[i].path);
+		free(g->asked[i].path);
 	for (size_t i = 0; i < REST_KEPT; i++) {
-		free(t->kept[i].path);
-		free(t->kept[i].body);
+		free(g->kept[i].path);
+		free(g->kept[i].body);
 	}
 }
 
 /* One that was given for this path, or for another of the same kind; NULL: none. */
-static const struct rest_kept *kept_one(struct trial *t, bc_str path, bool same)
+static const struct rest_kept *kept_one(struct gateway *g, bc_str path, bool same)
 {
-	size_t n = t->n_kept < REST_KEPT ? t->n_kept : REST_KEPT;
+	size_t n = g->n_kept < REST_KEPT ? g->n_kept : REST_KEPT;
 	size_t kind = (size_t)((const char *)memchr(path.p, '?', path.n) - path.p);
-	size_t start = n == 0 ? 0 : (size_t)dice_between(&t->dice, 0, (int64_t)n - 1);
+	size_t start = n == 0 ? 0 : (size_t)dice_between(&g->dice, 0, (int64_t)n - 1);
 	if (memchr(path.p, '?', path.n) == NULL)
 		kind = path.n;
 	for (size_t i = 0; i < n; i++) {
-		const struct rest_kept *k = &t->kept[(start + i) % n];
+		const struct rest_kept *k = &g->kept[(start + i) % n];
 		if (strncmp(k->path, path.p, kind) == 0 && bc_str_is(path, k->path) == same)
 			return k;
 	}
@@ -95,22 +95,22 @@ static const struct rest_kept *kept_one(struct trial *t, bc_str path, bool same)
 
 /* ------------------------------------------------------------------ answering */
 
-static void respond(struct trial *t, const struct event *e, int status, int64_t retry_after_ns,
+static void respond(struct gateway *g, const struct event *e, int status, int64_t retry_after_ns,
 		    int64_t after_ns, bc_str body, int64_t used)
 {
 	bool good = status / 100 == 2;
 	struct event *a =
-		event_new(t, good ? EVENT_ANSWER : EVENT_FAILED, t->now_ns + after_ns, body);
+		event_new(g, good ? EVENT_ANSWER : EVENT_FAILED, g->t->now_ns + after_ns, body);
 	a->request = e->request;
 	a->http_status = status;
 	a->retry_after_ns = retry_after_ns;
 	a->used_weight = used;
 	a->why = good ? "" : "by fault";
-	event_add(t, &t->client, a);
+	event_add(g, &g->client, a);
 }
 
 /* Refused without being counted: it never reached the part that counts. */
-static bool refused(struct trial *t, const struct event *e)
+static bool refused(struct gateway *g, const struct event *e)
 {
 	static const struct {
 		enum fault fault;
@@ -120,82 +120,82 @@ static bool refused(struct trial *t, const struct event *e)
 		     { FAULT_REST_418, 418 },
 		     { FAULT_REST_LOST, 0 } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		if (!fault_hits(t, rows[i].fault))
+		if (!fault_hits(g, rows[i].fault))
 			continue;
 		int64_t after = rows[i].status == 0 ? ANSWER_TIMEOUT_NS : 20 * MS;
-		int64_t retry = rows[i].status / 100 == 4 ? dice_between(&t->dice, 1, 3) * S : 0;
-		respond(t, e, rows[i].status, retry, after, BC_STR(""), -1);
+		int64_t retry = rows[i].status / 100 == 4 ? dice_between(&g->dice, 1, 3) * S : 0;
+		respond(g, e, rows[i].status, retry, after, BC_STR(""), -1);
 		return true;
 	}
 	return false;
 }
 
 /* Whose snapshot this path asks for; NULL: it is of something else. */
-static struct heard *asked_about(struct trial *t, bc_str path)
+static struct heard *asked_about(struct gateway *g, bc_str path)
 {
 	if (memmem(path.p, path.n, "depth", 5) == NULL)
 		return NULL;
-	for (size_t i = 0; i < t->plan.n_symbols; i++) {
-		const char *name = market_spec(t->market, i)->name;
+	for (size_t i = 0; i < g->t->n_symbols; i++) {
+		const char *name = market_spec(g->t->market, i)->name;
 		if (memmem(path.p, path.n, name, strlen(name)) != NULL)
-			return &t->heard[i];
+			return &g->heard[i];
 	}
 	return NULL;
 }
 
 /* A mistake that somebody can notice: neither trades nor books say whose they are, and a snapshot
  * is all there is while its stream has not been heard, or where two answers agree. */
-static bool is_mistaken(struct trial *t, bc_str path)
+static bool is_mistaken(struct gateway *g, bc_str path)
 {
-	struct heard *heard = asked_about(t, path);
+	struct heard *heard = asked_about(g, path);
 	if (memmem(path.p, path.n, "rades", 5) != NULL)
 		return false;
 	if (heard == NULL)
-		return fault_hits(t, FAULT_REST_OTHER);
-	const struct link *link = &t->links[heard->link];
+		return fault_hits(g, FAULT_REST_OTHER);
+	const struct link *link = &g->links[heard->link];
 	bool listens = link->phase == LINK_OPEN && link->life == heard->life;
-	heard->mistaken = listens && !heard->mistaken && fault_hits(t, FAULT_REST_OTHER);
+	heard->mistaken = listens && !heard->mistaken && fault_hits(g, FAULT_REST_OTHER);
 	return heard->mistaken;
 }
 
-static void respond_with(struct trial *t, const struct event *e, const struct sim_reply *reply)
+static void respond_with(struct gateway *g, const struct event *e, const struct sim_reply *reply)
 {
 	bc_str path = { e->bytes, e->n }, body = { reply->body.data, reply->body.n };
 	int64_t after =
-		t->plan.rest_latency_ns / 2 + dice_between(&t->dice, 0, t->plan.rest_jitter_ns / 2);
+		g->plan.rest_latency_ns / 2 + dice_between(&g->dice, 0, g->plan.rest_jitter_ns / 2);
 	int64_t used =
-		t->x->rest_used_header == NULL ? -1 : header_number(reply, t->x->rest_used_header);
+		g->x->rest_used_header == NULL ? -1 : header_number(reply, g->x->rest_used_header);
 	const struct rest_kept *kept = NULL;
-	if (fault_hits(t, FAULT_REST_LATE))
-		after += dice_between(&t->dice, 500, 9000) * MS;
-	if (fault_hits(t, FAULT_REST_STALE))
-		kept = kept_one(t, path, true);
-	else if (is_mistaken(t, path))
-		kept = kept_one(t, path, false);
+	if (fault_hits(g, FAULT_REST_LATE))
+		after += dice_between(&g->dice, 500, 9000) * MS;
+	if (fault_hits(g, FAULT_REST_STALE))
+		kept = kept_one(g, path, true);
+	else if (is_mistaken(g, path))
+		kept = kept_one(g, path, false);
 	if (kept != NULL)
 		body = (bc_str){ kept->body, kept->n };
-	if (body.n > 1 && fault_hits(t, FAULT_REST_CUT))
-		body.n = (size_t)dice_between(&t->dice, 0, (int64_t)body.n - 1);
-	else if (fault_hits(t, FAULT_REST_GARBAGE))
+	if (body.n > 1 && fault_hits(g, FAULT_REST_CUT))
+		body.n = (size_t)dice_between(&g->dice, 0, (int64_t)body.n - 1);
+	else if (fault_hits(g, FAULT_REST_GARBAGE))
 		body = BC_STR("<html><body>Bad gateway</body></html>");
-	respond(t, e, reply->status, 0, after, body, used);
+	respond(g, e, reply->status, 0, after, body, used);
 	if (kept == NULL)
-		keep(t, path, (bc_str){ reply->body.data, reply->body.n });
+		keep(g, path, (bc_str){ reply->body.data, reply->body.n });
 }
 
-void request_arrives(struct trial *t, struct event *e)
+void request_arrives(struct gateway *g, struct event *e)
 {
 	struct sim_buffer text = { NULL, 0, 0, false };
 	struct sim_reply reply = { .status = 200 };
-	struct sim_world world = exchange_world(t);
+	struct sim_world world = exchange_world(g);
 	struct http_request request;
-	if (refused(t, e))
+	if (refused(g, e))
 		return;
 	if (request_of(&text, (bc_str){ e->bytes, e->n }, "", &request))
-		t->face->request(t->face_state, &world, &request, &reply);
+		g->t->face->request(g->face_state, &world, &request, &reply);
 	if (reply.status == 429 || reply.status == 418)
-		trial_fail(t, "budget", "REST %d without a fault: %s", reply.status, e->bytes);
-	respond_with(t, e, &reply);
+		trial_fail(g, "budget", "REST %d without a fault: %s", reply.status, e->bytes);
+	respond_with(g, e, &reply);
 	sim_buffer_free(&text);
 	sim_buffer_free(&reply.headers);
 	sim_buffer_free(&reply.body);

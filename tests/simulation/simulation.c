@@ -1,8 +1,9 @@
 /* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
  *
  *   simulation --exchange upbit [--seeds 1000] [--first 1] [--seed N] [--verbose]
- *              [--steps N] [--storm SECONDS] [--twice] [--lies]
+ *              [--steps N] [--storm SECONDS] [--gateways N] [--twice] [--lies]
  *
+ * --gateways: so many follow the same symbols, each over a network and with faults of its own;
  * --steps goes on until so many inputs were given; --twice runs each seed twice and compares;
  * --lies publishes something false in each trial, and expects to see it caught.
  *
@@ -32,7 +33,8 @@ struct totals {
 static int usage(void)
 {
 	fprintf(stderr, "usage: simulation --exchange ID [--seeds N] [--first N] [--seed N] "
-			"[--verbose] [--steps N] [--storm SECONDS] [--twice] [--lies]\n");
+			"[--verbose] [--steps N] [--storm SECONDS] "
+			"[--gateways N] [--twice] [--lies]\n");
 	return 2;
 }
 
@@ -145,6 +147,7 @@ static void print(const struct model *model, const struct totals *all, double se
 struct arguments {
 	const struct model *model;
 	uint64_t first, seeds, steps;
+	uint32_t gateways;
 	int64_t storm_ns;
 	bool verbose, twice, lies;
 };
@@ -154,6 +157,7 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 	char replay[128];
 	struct trial_options o = { .model = a->model,
 				   .seed = seed,
+				   .gateways = a->gateways,
 				   .verbose = a->verbose,
 				   .storm_ns = a->storm_ns,
 				   .replay = replay };
@@ -161,8 +165,10 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 	int n = snprintf(replay, sizeof replay, "build/asan/bin/simulation --exchange %s",
 			 a->model->exchange);
 	if (a->storm_ns != 0)
-		snprintf(replay + n, sizeof replay - (size_t)n, " --storm %lld",
-			 (long long)(a->storm_ns / BC_NS_PER_S));
+		n += snprintf(replay + n, sizeof replay - (size_t)n, " --storm %lld",
+			      (long long)(a->storm_ns / BC_NS_PER_S));
+	if (a->gateways != 1)
+		snprintf(replay + n, sizeof replay - (size_t)n, " --gateways %u", a->gateways);
 	trial_run(&o, &r);
 	if (a->twice && !r.failed) {
 		trial_run(&o, &again);
@@ -240,6 +246,7 @@ int main(int argc, char **argv)
 		{ "first", required_argument, NULL, 'f' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "storm", required_argument, NULL, 't' },
+		{ "gateways", required_argument, NULL, 'g' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "lies", no_argument, NULL, 'l' },
@@ -247,6 +254,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct arguments a = { .first = 1,
+			       .gateways = 1,
 			       .seeds = getenv("BOOKCAST_LONG") != NULL ? SEEDS_LONG : SEEDS };
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'e')
@@ -259,6 +267,8 @@ int main(int argc, char **argv)
 			a.first = strtoull(optarg, NULL, 10), a.seeds = 1;
 		else if (c == 't')
 			a.storm_ns = strtoll(optarg, NULL, 10) * BC_NS_PER_S;
+		else if (c == 'g')
+			a.gateways = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'v')
 			a.verbose = true;
 		else if (c == '2')
@@ -270,7 +280,7 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (a.model == NULL || optind != argc)
+	if (a.model == NULL || optind != argc || a.gateways == 0 || a.gateways > MAX_GATEWAYS)
 		return usage();
 	return run_all(&a);
 }

@@ -25,9 +25,12 @@ enum fault {
 
 extern const char *const fault_text[N_FAULTS];
 
+#define MAX_GATEWAYS 4
+
 struct trial_options {
 	const struct model *model;
 	uint64_t seed;
+	uint32_t gateways;     /* 0: one */
 	bool verbose;          /* print every action */
 	int64_t storm_ns;      /* 0: as the seed says */
 	const struct lie *lie; /* NULL: none; else one is published, and failures are not printed */

@@ -1,6 +1,10 @@
 /* trial_private.h - the inside of a trial, shared by the files of this directory.
  *
+ * A trial has one exchange with one market, and one or more gateways that follow it, each over a
+ * network, with clocks and with faults of its own.
+ *
  *   trial.c   life, time, the order of events
+ *   gateway.c one gateway among them: its clocks, its steps, its end
  *   client.c  the session's actions and the outlet's sender: what the gateway does on sockets
  *   terms.c   what this seed makes of the exchange
  *   plan.c    what this seed is like; the faults that come at random times
@@ -37,14 +41,13 @@
 enum phase { PHASE_STORM, PHASE_CALM, PHASE_STILL, PHASE_OVER };
 
 struct plan {
-	size_t n_symbols, n_followed; /* in the market; at the start of the session */
-	uint32_t chance[N_FAULTS];    /* per million; TIMED: 0 or 1 */
-	int64_t every_ns;             /* between two TIMED ones, on average */
-	uint32_t volley;              /* so many come close together, now */
-	int64_t storm_ns, tick_ns;
+	size_t n_followed;         /* at the start of the session */
+	uint32_t chance[N_FAULTS]; /* per million; TIMED: 0 or 1 */
+	int64_t every_ns;          /* between two TIMED ones, on average */
+	uint32_t volley;           /* so many come close together, now */
+	int64_t tick_ns;
 	int64_t latency_ns, jitter_ns;           /* of frames, one way */
 	int64_t rest_latency_ns, rest_jitter_ns; /* of requests, there and back */
-	double rate;                             /* events of the market, a second */
 };
 
 /* ------------------------------------------------------------------ net.c, requests.c */
@@ -93,7 +96,7 @@ struct events { /* a heap, the earliest first */
 enum link_phase { LINK_IDLE, LINK_CONNECTING, LINK_OPEN, LINK_ENDING };
 
 struct link {
-	struct trial *trial;
+	struct gateway *gateway;
 	uint32_t id, life;     /* events of an earlier life are dropped */
 	enum link_phase phase; /* as the session sees it */
 	void *session;         /* the face's; NULL: the exchange has none */
@@ -141,12 +144,11 @@ struct truth_book {       /* a whole book that was sent */
 struct truth_trade {
 	bc_decimal price, quantity;
 	enum bc_side side;
-	bool published;
+	uint32_t published; /* 1 << gateway */
 };
 
 struct truth_symbol {
-	struct replica_log log;     /* where books have numbers */
-	struct replica replicas[2]; /* where the book was compared last, and the bbo */
+	struct replica_log log; /* where books have numbers */
 	struct truth_book *books;
 	size_t n_books, cap_books;
 	struct truth_trade *trades; /* by number, from 1 */
@@ -192,41 +194,29 @@ struct judged { /* by the session's number */
 	uint64_t handed_on; /* number of the newest book the session has handed on */
 };
 
-/* ------------------------------------------------------------------ the trial */
+/* ------------------------------------------------------------------ a gateway */
 
-struct trial {
-	struct trial_options o;
-	const struct model *model;
+struct gateway {
+	struct trial *t;
+	uint32_t index;
 	const struct bc_exchange *x;
 	struct bc_exchange changed; /* see terms.c */
 	struct bc_sync sync;
 	struct bc_line lines[MAX_LINES];
-	struct trial_terms terms;
-	const struct sim_face *face;
 	struct dice dice; /* of everything */
 	struct plan plan;
-	struct trace trace;
-	struct trial_result *result;
 
-	enum phase phase;
-	int64_t now_ns;          /* of the exchange, and of our machine if it never slept */
 	int64_t slept_ns;        /* what our monotonic clock has missed */
 	int64_t frozen_until_ns; /* nothing happens here before */
 	int64_t to_sleep_ns;     /* of it, asleep */
 	int64_t wall_off_ns;
-	int64_t next_fault_ns, next_tick_ns, burst_until_ns;
-	int64_t calm_since_ns, still_since_ns;
+	int64_t next_fault_ns, next_tick_ns;
 	struct session_now stepped; /* last input of the session */
 	int64_t ticked_ns;          /* last tick of the session */
 	unsigned ticks_in_a_row;    /* without time going on */
 
-	struct market *market;
-	void *face_state;
+	void *face_state; /* the exchange as it knows our address */
 	uint32_t crossed; /* fault */
-	bool market_stands;
-	uint64_t calm_id[MAX_SYMBOLS];     /* of the books when the storm ended */
-	int64_t calm_time_ns[MAX_SYMBOLS]; /* by the exchange's clock: of the books when the storm
-					    * ended */
 
 	struct session *session;
 	struct session_options so;
@@ -242,61 +232,102 @@ struct trial {
 	struct rest_kept kept[REST_KEPT];
 	size_t n_kept;
 
-	struct truth truth;
 	struct topic topics[MAX_TOPICS];
 	struct judged judged[MAX_NUMBERS];
+	struct replica replicas[MAX_SYMBOLS][2]; /* where the book was compared last, and the bbo */
 	uint64_t n_published;
 	bool lied;
 	bool reordered; /* two frames have changed places: trades may come out of order */
 };
 
-#define note(t, ...) trace_note(&(t)->trace, (t)->now_ns, (t)->result->steps, __VA_ARGS__)
+/* ------------------------------------------------------------------ the trial */
+
+struct trial {
+	struct trial_options o;
+	const struct model *model;
+	const struct sim_face *face;
+	struct trial_terms terms;
+	struct trial_result *result;
+	struct trace trace;
+
+	enum phase phase;
+	int64_t now_ns; /* of the exchange, and of a machine that never slept */
+	int64_t storm_ns;
+	int64_t calm_since_ns, still_since_ns;
+
+	size_t n_symbols; /* in the market */
+	double rate;      /* events of the market, a second */
+	int64_t burst_until_ns;
+	struct market *market;
+	bool stands;
+	bool numbered;                     /* books are made of changes and have numbers */
+	uint64_t calm_id[MAX_SYMBOLS];     /* of the books when the storm ended */
+	int64_t calm_time_ns[MAX_SYMBOLS]; /* by the exchange's clock: of the books when the storm
+					    * ended */
+	struct truth truth;
+
+	struct gateway *gateways[MAX_GATEWAYS];
+	uint32_t n_gateways;
+};
+
+#define note(g, ...) trace_note(&(g)->t->trace, (g)->t->now_ns, (g)->t->result->steps, __VA_ARGS__)
 
 /* Something that must hold does not. Only the first one counts. */
-void trial_fail(struct trial *t, const char *check, const char *format, ...)
+void trial_fail(struct gateway *g, const char *check, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-struct session_now trial_now(const struct trial *t);
-struct sim_world exchange_world(struct trial *t);
+struct session_now trial_now(const struct gateway *g);
+struct sim_world exchange_world(struct gateway *g);
+
+/* gateway.c */
+bool gateway_open(struct trial *t, uint32_t index); /* plan and exchange's terms; false: failed */
+bool gateway_start(struct gateway *g);              /* once there is a market */
+void gateway_free(struct gateway *g);
+/* When there is something to do at the exchange for it, and here. */
+int64_t gateway_next_there(const struct gateway *g);
+int64_t gateway_next_here(const struct gateway *g);
+void gateway_step_there(struct gateway *g);
+void gateway_step_here(struct gateway *g);
 
 /* terms.c */
-bool terms_make(struct trial *t); /* false: the exchange is more than there is room for */
-void terms_choose(const struct trial *t, struct session_options *o);
+bool terms_make(struct gateway *g); /* false: the exchange is more than there is room for */
+void terms_choose(const struct gateway *g, struct session_options *o);
 
 /* client.c */
-bool client_open(struct trial *t);                     /* session, outlet, symbols; false: failed */
-bool client_deliver(struct trial *t, struct event *e); /* false: its connection is gone */
-void client_tick(struct trial *t);
-void client_after(struct trial *t); /* the end of a turn */
+bool client_open(struct gateway *g); /* session, outlet, symbols; false: failed */
+bool client_deliver(struct gateway *g, struct event *e); /* false: its connection is gone */
+void client_tick(struct gateway *g);
+void client_after(struct gateway *g); /* the end of a turn */
 
 /* plan.c */
-void plan_make(struct trial *t);
-bool fault_hits(struct trial *t, enum fault fault); /* and is counted */
-void fault_timed(struct trial *t);
+void plan_make(struct gateway *g);
+bool fault_hits(struct gateway *g, enum fault fault); /* and is counted */
+void fault_timed(struct gateway *g);
 
 /* net.c */
-struct event *event_new(struct trial *t, enum event_kind kind, int64_t at_ns, bc_str bytes);
-void event_add(struct trial *t, struct events *h, struct event *e);
+struct event *event_new(struct gateway *g, enum event_kind kind, int64_t at_ns, bc_str bytes);
+void event_add(struct gateway *g, struct events *h, struct event *e);
 struct event *events_take(struct events *h);
-void net_connect(struct trial *t, uint32_t id);
-void net_disconnect(struct trial *t, uint32_t id);
-bc_status net_send(struct trial *t, uint32_t id, bc_str text);
-void net_ping(struct trial *t, uint32_t id);
-void net_beat(struct trial *t, uint32_t id, bool pong, bc_str payload); /* to the exchange */
-void net_at_exchange(struct trial *t, struct event *e);
-void net_tick(struct trial *t, bool flush);
+void net_connect(struct gateway *g, uint32_t id);
+void net_disconnect(struct gateway *g, uint32_t id);
+bc_status net_send(struct gateway *g, uint32_t id, bc_str text);
+void net_ping(struct gateway *g, uint32_t id);
+void net_beat(struct gateway *g, uint32_t id, bool pong, bc_str payload); /* to the exchange */
+void net_at_exchange(struct gateway *g, struct event *e);
+void net_tick(struct gateway *g, bool flush);
 void net_lose(struct link *link, uint16_t code, bool at_once); /* the exchange closes */
 void net_announce_end(struct link *link, int64_t after_ns);    /* the exchange will close */
-void net_calm(struct trial *t);
-void net_free(struct trial *t);
+void net_calm(struct gateway *g);
+void net_free(struct gateway *g);
 bool request_of(struct sim_buffer *text, bc_str path, const char *headers,
 		struct http_request *out);                              /* borrows text */
 int64_t header_number(const struct sim_reply *reply, const char *name); /* -1: none */
 
 /* requests.c */
-void request_get(struct trial *t, uint32_t request, bc_str path);
-void request_told(struct trial *t, const struct event *e); /* an answer or a failure is delivered */
-void request_arrives(struct trial *t, struct event *e);
-void requests_free(struct trial *t);
+void request_get(struct gateway *g, uint32_t request, bc_str path);
+void request_told(struct gateway *g,
+		  const struct event *e); /* an answer or a failure is delivered */
+void request_arrives(struct gateway *g, struct event *e);
+void requests_free(struct gateway *g);
 
 /* truth.c */
 void truth_listen(void *self, size_t symbol); /* a trade has happened */
@@ -304,26 +335,26 @@ void truth_begin(struct trial *t, size_t symbol);
 void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_t price,
 		   int64_t quantity);
 void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
-/* False: t has failed. `max` levels a side are claimed. */
-void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
+/* False: it has failed. `max` levels a side are claimed. */
+void truth_compare(struct gateway *g, size_t symbol, const char *what, const struct bc_message *m,
 		   uint32_t max);
-void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m);
-void truth_present(struct trial *t, const struct judged *j, const char *what,
+void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m);
+void truth_present(struct gateway *g, const struct judged *j, const char *what,
 		   const struct shown *shown, uint32_t max);
 void truth_free(struct trial *t);
 
 /* judge.c */
-void judge_added(struct trial *t, uint32_t number, bc_str name);
-void judge_removed(struct trial *t, uint32_t number);
-void judge_announced(struct trial *t, uint32_t number, const struct session_change *change);
-void judge_event(struct trial *t, uint32_t number, const struct bc_event *event);
-void judge_published(struct trial *t, const struct topic *topic, bc_str payload);
-void judge_damaged(struct trial *t, const struct event *e);  /* a frame nobody can read */
-void judge_standstill(struct trial *t);                      /* of ours, just over */
-void judge_followed(struct trial *t, const struct event *e); /* a frame of a book was delivered */
-void judge_step(struct trial *t);
-bool judge_healed(struct trial *t, char *why, size_t cap); /* everybody who can be */
-bool judge_all_fit(const struct trial *t);
-void judge_end(struct trial *t);
+void judge_added(struct gateway *g, uint32_t number, bc_str name);
+void judge_removed(struct gateway *g, uint32_t number);
+void judge_announced(struct gateway *g, uint32_t number, const struct session_change *change);
+void judge_event(struct gateway *g, uint32_t number, const struct bc_event *event);
+void judge_published(struct gateway *g, const struct topic *topic, bc_str payload);
+void judge_damaged(struct gateway *g, const struct event *e);  /* a frame nobody can read */
+void judge_standstill(struct gateway *g);                      /* of ours, just over */
+void judge_followed(struct gateway *g, const struct event *e); /* a frame of a book was delivered */
+void judge_step(struct gateway *g);
+bool judge_healed(struct gateway *g, char *why, size_t cap); /* everybody who can be */
+bool judge_all_fit(const struct gateway *g);
+void judge_end(struct gateway *g);
 
 #endif

@@ -22,7 +22,7 @@ void truth_listen(void *self, size_t symbol)
 		.side = trade->maker == MARKET_ASK ? BC_SIDE_BUY : BC_SIDE_SELL,
 	};
 	if (trade->id != s->n_trades)
-		trial_fail(t, "truth", "trade %llu of symbol %zu comes as number %zu",
+		trial_fail(t->gateways[0], "truth", "trade %llu of symbol %zu comes as number %zu",
 			   (unsigned long long)trade->id, symbol, s->n_trades);
 }
 
@@ -30,7 +30,7 @@ void truth_listen(void *self, size_t symbol)
 void truth_begin(struct trial *t, size_t symbol)
 {
 	truth_listen(t, symbol);
-	if (t->x->sync != NULL)
+	if (t->numbered)
 		replica_log_begin(&t->truth.symbols[symbol].log, t->market, symbol,
 				  t->face->book_id(t->market, symbol));
 }
@@ -48,7 +48,7 @@ void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_
 static uint32_t keep_side(struct trial *t, size_t symbol, enum market_side side)
 {
 	size_t depth = market_depth(t->market, symbol, side);
-	uint32_t n = depth < t->so.levels ? (uint32_t)depth : t->so.levels;
+	uint32_t n = depth < MAX_SHOWN ? (uint32_t)depth : MAX_SHOWN;
 	for (uint32_t k = 0; k < n; k++) {
 		t->truth.levels = room_for_one(t->truth.levels, t->truth.n_levels,
 					       &t->truth.cap_levels, sizeof *t->truth.levels);
@@ -78,8 +78,6 @@ void truth_free(struct trial *t)
 {
 	for (size_t i = 0; i < MAX_SYMBOLS; i++) {
 		replica_log_free(&t->truth.symbols[i].log);
-		replica_free(&t->truth.symbols[i].replicas[0]);
-		replica_free(&t->truth.symbols[i].replicas[1]);
 		free(t->truth.symbols[i].books);
 		free(t->truth.symbols[i].trades);
 	}
@@ -103,7 +101,7 @@ static bool same_side(const char *name, const bc_level *got, uint32_t n, const b
 		      uint32_t m, bool edge, char *difference, size_t cap)
 {
 	for (uint32_t k = 0; k < n && k < m; k++) {
-		char a[2 * BC_DECIMAL_TEXT_MAX], b[2 * BC_DECIMAL_TEXT_MAX];
+		char a[2 * BC_DECIMAL_TEXT_MAX + 8], b[2 * BC_DECIMAL_TEXT_MAX + 8];
 		if (bc_decimal_compare(got[k].price, want[k].price) == 0 &&
 		    bc_decimal_compare(got[k].quantity, want[k].quantity) == 0)
 			continue;
@@ -136,34 +134,34 @@ static bool same_book(const struct bc_book *got, uint32_t flags, const bc_level 
 }
 
 /* Where books are whole and without numbers: one that was sent with this very time. */
-static void compare_whole(struct trial *t, size_t symbol, const char *what,
+static void compare_whole(struct gateway *g, size_t symbol, const char *what,
 			  const struct bc_message *m, uint32_t max)
 {
-	const struct truth_symbol *s = &t->truth.symbols[symbol];
+	const struct truth_symbol *s = &g->t->truth.symbols[symbol];
 	int64_t ms = m->envelope.ts_exchange.ns / MS;
-	char difference[512] = "no such book was sent";
+	char difference[1024] = "no such book was sent";
 	for (size_t i = s->n_books; i-- > 0 && s->books[i].shown_ms >= ms;) {
 		const struct truth_book *b = &s->books[i];
-		const bc_level *bids = t->truth.levels + b->levels;
+		const bc_level *bids = g->t->truth.levels + b->levels;
 		if (b->shown_ms == ms &&
 		    same_book(&m->body.book, m->envelope.flags, bids, b->n_bids, bids + b->n_bids,
 			      b->n_asks, max, difference, sizeof difference))
 			return;
 	}
-	trial_fail(t, "wrong book", "%s of %s, %s, exchange time %lld ms: %s", what,
-		   market_spec(t->market, symbol)->name, bc_state_word(m->envelope.state),
+	trial_fail(g, "wrong book", "%s of %s, %s, exchange time %lld ms: %s", what,
+		   market_spec(g->t->market, symbol)->name, bc_state_word(m->envelope.state),
 		   (long long)ms, difference);
 }
 
 /* Where books have numbers: the book that has this one. */
-static void compare_numbered(struct trial *t, size_t symbol, const char *what,
+static void compare_numbered(struct gateway *g, size_t symbol, const char *what,
 			     const struct bc_message *m, uint32_t max)
 {
-	struct truth_symbol *s = &t->truth.symbols[symbol];
-	const struct market_spec *spec = market_spec(t->market, symbol);
-	struct replica *r = &s->replicas[m->envelope.channel == BC_CHANNEL_BBO];
+	struct truth_symbol *s = &g->t->truth.symbols[symbol];
+	const struct market_spec *spec = market_spec(g->t->market, symbol);
+	struct replica *r = &g->replicas[symbol][m->envelope.channel == BC_CHANNEL_BBO];
 	bc_level levels[2][MAX_SHOWN];
-	char difference[512] = "no book ever had that number";
+	char difference[1024] = "no book ever had that number";
 	if (replica_seek(r, &s->log, m->envelope.exchange_seq)) {
 		uint32_t n_bids = replica_top(r, spec, MARKET_BID, max, levels[0]);
 		uint32_t n_asks = replica_top(r, spec, MARKET_ASK, max, levels[1]);
@@ -171,28 +169,28 @@ static void compare_numbered(struct trial *t, size_t symbol, const char *what,
 			      n_asks, max, difference, sizeof difference))
 			return;
 	}
-	trial_fail(t, "wrong book", "%s of %s, %s, exchange sequence %llu: %s", what, spec->name,
+	trial_fail(g, "wrong book", "%s of %s, %s, exchange sequence %llu: %s", what, spec->name,
 		   bc_state_word(m->envelope.state), (unsigned long long)m->envelope.exchange_seq,
 		   difference);
 }
 
-void truth_compare(struct trial *t, size_t symbol, const char *what, const struct bc_message *m,
+void truth_compare(struct gateway *g, size_t symbol, const char *what, const struct bc_message *m,
 		   uint32_t max)
 {
-	if (t->x->sync == NULL)
-		compare_whole(t, symbol, what, m, max);
+	if (g->x->sync == NULL)
+		compare_whole(g, symbol, what, m, max);
 	else
-		compare_numbered(t, symbol, what, m, max);
+		compare_numbered(g, symbol, what, m, max);
 }
 
-void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m)
+void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m)
 {
 	const struct bc_trade *trade = &m->body.trade;
-	struct truth_symbol *s = &t->truth.symbols[j->symbol];
-	uint64_t number = t->model->trade_of(trade->trade_id);
-	t->result->trades++;
+	struct truth_symbol *s = &g->t->truth.symbols[j->symbol];
+	uint64_t number = g->t->model->trade_of(trade->trade_id);
+	g->t->result->trades++;
 	if (number == 0 || number > s->n_trades) {
-		trial_fail(t, "invented trade", "%s %.*s", j->name, (int)trade->trade_id.n,
+		trial_fail(g, "invented trade", "%s %.*s", j->name, (int)trade->trade_id.n,
 			   trade->trade_id.p);
 		return;
 	}
@@ -200,42 +198,42 @@ void truth_trade(struct trial *t, struct judged *j, const struct bc_message *m)
 	if (bc_decimal_compare(true_one->price, trade->price) != 0 ||
 	    bc_decimal_compare(true_one->quantity, trade->quantity) != 0 ||
 	    true_one->side != trade->side)
-		trial_fail(t, "wrong trade", "%s %.*s: price, quantity or side", j->name,
+		trial_fail(g, "wrong trade", "%s %.*s: price, quantity or side", j->name,
 			   (int)trade->trade_id.n, trade->trade_id.p);
 	if ((m->envelope.flags & BC_FLAG_REST) != 0)
 		return; /* of the history, which readers sort in */
-	if (true_one->published)
-		trial_fail(t, "trade twice", "%s %.*s", j->name, (int)trade->trade_id.n,
+	if ((true_one->published & 1u << g->index) != 0)
+		trial_fail(g, "trade twice", "%s %.*s", j->name, (int)trade->trade_id.n,
 			   trade->trade_id.p);
-	true_one->published = true;
-	if (number < j->last_trade && !t->reordered)
-		trial_fail(t, "trade order", "%s: %llu after %llu", j->name,
+	true_one->published |= 1u << g->index;
+	if (number < j->last_trade && !g->reordered)
+		trial_fail(g, "trade order", "%s: %llu after %llu", j->name,
 			   (unsigned long long)number, (unsigned long long)j->last_trade);
 	j->last_trade = number;
 }
 
 /* The market stands: what is shown must be what it has. */
-void truth_present(struct trial *t, const struct judged *j, const char *what,
+void truth_present(struct gateway *g, const struct judged *j, const char *what,
 		   const struct shown *shown, uint32_t max)
 {
 	bc_level levels[2][MAX_SHOWN];
 	uint32_t n[2];
-	char difference[512] = "";
+	char difference[1024] = "";
 	struct bc_book got = { shown->bids, shown->asks, shown->n_bids, shown->n_asks };
 	for (int side = 0; side < 2; side++) {
-		size_t depth = market_depth(t->market, j->symbol, (enum market_side)side);
+		size_t depth = market_depth(g->t->market, j->symbol, (enum market_side)side);
 		n[side] = depth < max ? (uint32_t)depth : max;
 		for (uint32_t k = 0; k < n[side]; k++)
 			levels[side][k] =
-				market_level(t->market, j->symbol, (enum market_side)side, k);
+				market_level(g->t->market, j->symbol, (enum market_side)side, k);
 	}
 	if (!shown->any)
-		trial_fail(t, "not the present", "%s of %s was never published", what, j->name);
+		trial_fail(g, "not the present", "%s of %s was never published", what, j->name);
 	else if (!bc_state_fit(shown->state))
-		trial_fail(t, "not the present", "%s of %s was last published as %s", what, j->name,
+		trial_fail(g, "not the present", "%s of %s was last published as %s", what, j->name,
 			   bc_state_word(shown->state));
 	else if (!same_book(&got, shown->flags, levels[0], n[0], levels[1], n[1], max, difference,
 			    sizeof difference))
-		trial_fail(t, "not the present", "%s of %s, published as %s: %s", what, j->name,
+		trial_fail(g, "not the present", "%s of %s, published as %s: %s", what, j->name,
 			   bc_state_word(shown->state), difference);
 }
