@@ -22,11 +22,19 @@ void budget_free(struct budget *budget)
 	*budget = (struct budget){ 0 };
 }
 
+bc_mono_time budget_next_of(const struct budget *budget, uint32_t allowed)
+{
+	if (budget->spent == NULL)
+		return BUDGET_NOW;
+	uint32_t at = (budget->oldest + budget->limit - allowed) % budget->limit;
+	if (budget->spent[at].ns == INT64_MIN)
+		return BUDGET_NOW;
+	return (bc_mono_time){ budget->spent[at].ns + budget->window_ns };
+}
+
 bc_mono_time budget_next(const struct budget *budget)
 {
-	if (budget->spent == NULL || budget->spent[budget->oldest].ns == INT64_MIN)
-		return BUDGET_NOW;
-	return (bc_mono_time){ budget->spent[budget->oldest].ns + budget->window_ns };
+	return budget_next_of(budget, budget->limit);
 }
 
 void budget_spend(struct budget *budget, bc_mono_time now)

@@ -20,6 +20,8 @@ struct budget {
 bc_status budget_new(struct budget *out, uint32_t limit, int64_t window_ns); /* limit 0: none */
 void budget_free(struct budget *budget);
 bc_mono_time budget_next(const struct budget *budget); /* from when on the next one is allowed */
+/* The same where `allowed` of its limit are, from 1. */
+bc_mono_time budget_next_of(const struct budget *budget, uint32_t allowed);
 void budget_spend(struct budget *budget, bc_mono_time now);
 
 static inline bool budget_allows(const struct budget *budget, bc_mono_time now)

@@ -39,6 +39,7 @@ static bc_status lines_new(struct session *s)
 		if (candles != 0)
 			streams += __builtin_popcount(s->o.intervals);
 		s->lines[i].streams_a_symbol = (uint32_t)streams;
+		s->lines[i].sends = aimd_new(0);
 		bc_status rc = budget_new(&s->lines[i].connects, s->x->lines[i].connects_per_s,
 					  BC_NS_PER_S);
 		if (rc != BC_OK)
@@ -66,11 +67,18 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->x = x;
 	s->random = options->seed;
 	s->current = s->about = NOBODY;
-	s->no_connect_before = BUDGET_NOW;
+	s->no_connect_before = s->connect_at = BUDGET_NOW;
+	s->office = options->office != NULL ? options->office : &s->own.office;
 	for (int i = 0; i < N_WAITS; i++)
 		s->waits[i] = (struct wait_queue){ NOBODY, NOBODY };
 	feed_sink_init(s);
 	choose_channels(s);
+	if ((rc = own_office_init(&s->own, x)) != BC_OK) {
+		snprintf(why, cap, "%s has more limits of an address than there is room for",
+			 x->id);
+		goto fail;
+	}
+	rc = BC_ENOMEM;
 	s->frame_cap = FRAME_FIRST_BYTES;
 	if ((s->frame = malloc(s->frame_cap)) == NULL ||
 	    (s->adapter = calloc(1, x->state_size + 1)) == NULL || (rc = lines_new(s)) != BC_OK ||
@@ -233,6 +241,12 @@ void session_opened(struct session *s, struct session_now now, uint32_t connecti
 }
 
 /* ------------------------------------------------------------------ what can be asked */
+
+const struct budget_view *session_budget(const struct session *s)
+{
+	s->office->look(s->office->self, s->now.mono);
+	return s->office->view;
+}
 
 const struct session_counters *session_counters(const struct session *s)
 {

@@ -19,6 +19,7 @@
 #define SESSION_H
 
 #include "common/log.h"
+#include "publisher/budget_office.h"
 #include "publisher/exchanges/exchange.h"
 
 struct session;
@@ -88,6 +89,9 @@ struct session_options {
 	uint32_t history_trades, history_candles; /* asked by REST for who listens; 0: none */
 	int64_t history_again_ns; /* from one request for a topic's history to the next; 0: 60 s */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
+	/* Asked before connections and requests; NULL: what the exchange allows an address is this
+	 * session's alone. */
+	const struct budget_office *office;
 	uint64_t seed; /* of the jitter, and of the nonces of subscriptions */
 };
 
@@ -219,6 +223,8 @@ struct session_rest_view {
 };
 
 struct session_rest_view session_rest_view(const struct session *s);
+/* What its office says; limits by the exchange's numbers. */
+const struct budget_view *session_budget(const struct session *s);
 uint32_t session_connections(const struct session *s);
 uint32_t session_connections_open(const struct session *s);
 const struct bc_line *session_line(const struct session *s, uint32_t connection);

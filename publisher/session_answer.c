@@ -52,12 +52,14 @@ static void stop_all(struct session *s, const struct rest_request *r,
 	bc_mono_time until = mono_plus(s->now.mono, wait);
 	if (until.ns > rest->stopped_until.ns)
 		rest->stopped_until = until;
+	const struct budget_ask ask = rest_ask(s, r->job);
+	s->office->refused(s->office->self, s->now.mono, r->asked_at, &ask, until);
 	s->count.rate_limited++;
 	s->count.banned += banned;
 	session_log(s, banned ? BC_LOG_ERROR : BC_LOG_WARN, banned ? "rest.banned" : "rest.limited",
 		    BC_LOG_S("what", rest_rows[r->job].word),
 		    BC_LOG_I("http", failure->http_status),
-		    BC_LOG_U("weight", weight_used(&rest->weight, s->now.mono)),
+		    BC_LOG_U("weight", s->office->view->weight),
 		    BC_LOG_T("no_request_for", rest->stopped_until.ns - s->now.mono.ns),
 		    BC_LOG_S("hint", banned ? "the exchange bans this address; whoever goes on "
 					      "asking is banned for longer"
@@ -115,7 +117,10 @@ static bool landed(struct session *s, uint32_t request, int64_t used_weight,
 	s->rest.requests[request].busy = false;
 	s->rest.requests[request].symbol = NOBODY;
 	s->rest.jobs[out->job].n_in_flight--;
-	weight_answered(&s->rest.weight, s->now.mono, out->asked_at, out->weight, used_weight);
+	if (s->rest.weight_limit > 0)
+		s->office->answered(s->office->self, s->now.mono, out->asked_at, out->weight,
+				    used_weight);
+	s->rest.office_at = BUDGET_NOW;
 	if (out->job == JOB_SNAPSHOT && out->symbol != NOBODY)
 		snapshot_landed(s, out);
 	return true;

@@ -214,6 +214,11 @@ static const struct sent_away *sent_away_by(const struct session_closed *how)
 	return NULL;
 }
 
+static struct budget_ask connect_ask(const struct session *s)
+{
+	return (struct budget_ask){ .door = BUDGET_CONNECT, .limits = s->x->connect_limits };
+}
+
 /* How long the exchange wants us to stay away; an upgrade is refused to our address, so none of
  * its connections is tried meanwhile. */
 static int64_t asked_wait_ns(struct session *s, struct connection *c,
@@ -232,6 +237,11 @@ static int64_t asked_wait_ns(struct session *s, struct connection *c,
 	bc_mono_time until = mono_plus(s->now.mono, wait);
 	if (how->http_status != 0 && s->no_connect_before.ns < until.ns && wait > 0)
 		s->no_connect_before = until;
+	const struct budget_ask ask = connect_ask(s);
+	if (row != NULL && how->http_status != 0)
+		s->office->refused(s->office->self, s->now.mono, c->since, &ask, until);
+	else if (row != NULL)
+		subscribe_too_much(s, (uint32_t)(c - s->connections));
 	return wait;
 }
 
@@ -274,12 +284,23 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 
 /* ------------------------------------------------------------------ time passes */
 
+/* From when on it may ask the office. */
+static bc_mono_time connect_at(const struct session *s, const struct connection *c)
+{
+	bc_mono_time at = budget_next(&s->lines[c->line].connects);
+	at = at.ns > c->retry_at.ns ? at : c->retry_at;
+	at = at.ns > s->no_connect_before.ns ? at : s->no_connect_before;
+	return at.ns > s->connect_at.ns ? at : s->connect_at;
+}
+
 static void tick_waiting(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	struct budget *connects = &s->lines[c->line].connects;
-	if (s->now.mono.ns < c->retry_at.ns || s->now.mono.ns < s->no_connect_before.ns ||
-	    !budget_allows(connects, s->now.mono))
+	if (s->now.mono.ns < connect_at(s, c).ns)
+		return;
+	const struct budget_ask ask = connect_ask(s);
+	if (!s->office->take(s->office->self, s->now.mono, &ask, &s->connect_at))
 		return;
 	budget_spend(connects, s->now.mono);
 	c->phase = PHASE_CONNECTING;
@@ -336,10 +357,7 @@ bc_mono_time connection_deadline(const struct session *s, const struct connectio
 {
 	bc_mono_time next = MONO_NEVER;
 	if (c->phase == PHASE_WAITING) {
-		bc_mono_time allowed = budget_next(&s->lines[c->line].connects);
-		next = allowed.ns > c->retry_at.ns ? allowed : c->retry_at;
-		if (next.ns < s->no_connect_before.ns)
-			next = s->no_connect_before;
+		next = connect_at(s, c);
 	} else if (c->phase == PHASE_CONNECTING) {
 		next = mono_plus(c->since, HANDSHAKE_MAX_NS);
 	} else if (c->phase == PHASE_OPEN) {

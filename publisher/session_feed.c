@@ -158,6 +158,7 @@ static void on_control(void *self, const struct bc_control *control)
 		bc_mono_time earliest = mono_plus(s->now.mono, BC_NS_PER_S);
 		if (c->subscribe_at.ns < earliest.ns)
 			c->subscribe_at = earliest;
+		subscribe_too_much(s, s->current);
 	}
 }
 

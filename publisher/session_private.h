@@ -22,12 +22,12 @@
 #define SESSION_PRIVATE_H
 
 #include "common/name_index.h"
+#include "publisher/address_budget.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
 #include "publisher/session_handover.h"
 #include "publisher/session_order.h"
 #include "publisher/session_sync.h"
-#include "publisher/weight.h"
 
 #define MAX_LINES 4
 #define NOBODY    UINT32_MAX /* no symbol, no connection */
@@ -184,6 +184,7 @@ struct connection {
 
 struct line_state {
 	struct budget connects;
+	struct aimd sends; /* of what a connection may send */
 	uint32_t streams_a_symbol;
 	uint32_t n_connections;
 };
@@ -200,6 +201,7 @@ struct rest_job {
 	unsigned failures;            /* in a row */
 	bc_mono_time not_before;      /* after failures, or until the next round */
 	bc_mono_time queue_at;        /* before that, none of those who wait may go */
+	bc_mono_time office_at;       /* the office has said "later", because of its limits */
 	uint32_t turn;                /* history: whose turn it was */
 	struct budget budget;
 	uint32_t *batch; /* TICKS: symbols of the request in flight */
@@ -244,7 +246,9 @@ struct rest {
 	struct rest_job jobs[N_JOBS];
 	struct rest_request requests[SESSION_REST_SLOTS];
 	struct rest_request *reading; /* whose answer is being read */
-	struct weight weight;
+	uint32_t weight_limit;        /* ours of a minute; 0: none */
+	bc_mono_time office_at; /* the office has said "later" to this kind, and nobody overtakes */
+	int office_for;
 	bc_mono_time stopped_at, stopped_until; /* by the exchange, every kind */
 	unsigned stops;                         /* in a row */
 
@@ -282,6 +286,8 @@ struct session {
 	struct session_options o;
 	struct session_actions act;
 	const struct bc_exchange *x;
+	const struct budget_office *office; /* `own`, or one that is shared */
+	struct own_office own;
 	void *adapter;
 	struct bc_feed_sink sink;
 	uint32_t channels, proof_channels;
@@ -304,6 +310,7 @@ struct session {
 	uint32_t n_connections;
 	struct line_state lines[MAX_LINES];
 	bc_mono_time no_connect_before; /* the exchange told our address to stay away */
+	bc_mono_time connect_at;        /* the office has said "later" */
 	char *frame;                    /* scratch for subscriptions and paths */
 	size_t frame_cap;
 
@@ -367,6 +374,7 @@ void subscribe_reset(struct session *s, uint32_t connection); /* what was said i
 void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol);
 void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol);
 void subscribe_answered(struct session *s, const struct bc_control *control); /* ack or error */
+void subscribe_too_much(struct session *s, uint32_t connection); /* the exchange says so */
 void subscribe_free(struct connection *c);
 void subscribe_tick(struct session *s, uint32_t connection);
 bc_mono_time subscribe_deadline(const struct session *s, const struct connection *c);
@@ -478,6 +486,7 @@ void rest_want(struct session *s, enum rest_job_id job);
 /* Now instead of at its usual time; one that failed keeps its wait. */
 void rest_hurry(struct session *s, enum rest_job_id job);
 void rest_forget(struct session *s, uint32_t symbol);
+struct budget_ask rest_ask(const struct session *s, enum rest_job_id job);
 void rest_tick(struct session *s);
 bc_mono_time rest_deadline(const struct session *s);
 

@@ -82,7 +82,7 @@ static bc_status job_new(struct session *s, enum rest_job_id id)
 	    (job->endpoint = endpoint_of(s, rest_rows[id].kind)) == NULL)
 		return BC_OK;
 	job->not_before = BUDGET_NOW;
-	job->queue_at = BUDGET_NOW;
+	job->queue_at = job->office_at = BUDGET_NOW;
 	job->weight = id == JOB_SNAPSHOT ? snapshot_limit(s) : job->endpoint->weight;
 	if (id == JOB_TICKS) {
 		job->max_batch = job->endpoint->max_symbols;
@@ -100,7 +100,8 @@ bc_status rest_new(struct session *s, char *why, size_t cap)
 {
 	uint32_t percent = s->o.weight_percent != 0 ? s->o.weight_percent : PERCENT;
 	uint32_t limit = (uint32_t)((uint64_t)s->x->rest_weight_per_min * percent / 100);
-	weight_init(&s->rest.weight, limit);
+	s->rest.weight_limit = limit;
+	s->rest.office_at = BUDGET_NOW;
 	s->rest.stopped_at = s->rest.stopped_until = BUDGET_NOW;
 	for (int id = 0; id < N_JOBS; id++) {
 		bc_status rc = job_new(s, (enum rest_job_id)id);
@@ -218,6 +219,7 @@ static bc_mono_time job_at(const struct session *s, enum rest_job_id id)
 	bc_mono_time at = budget_next(&job->budget);
 	at = at.ns > job->not_before.ns ? at : job->not_before;
 	at = at.ns > job->queue_at.ns ? at : job->queue_at;
+	at = at.ns > job->office_at.ns ? at : job->office_at;
 	return at.ns > s->rest.stopped_until.ns ? at : s->rest.stopped_until;
 }
 
@@ -272,7 +274,6 @@ static void send_request(struct session *s, struct rest_request *r, bc_str path)
 	s->rest.requests[slot] = *r;
 	job->n_in_flight++;
 	budget_spend(&job->budget, s->now.mono);
-	weight_asked(&s->rest.weight, s->now.mono, r->weight);
 	s->count.rest_requests++;
 	s->act.get(s->act.self, slot, path);
 	if (r->job == JOB_SNAPSHOT)
@@ -280,7 +281,7 @@ static void send_request(struct session *s, struct rest_request *r, bc_str path)
 }
 
 /* False: this kind has nothing to ask for at the moment. */
-static bool ask(struct session *s, enum rest_job_id id)
+static bool ask_for(struct session *s, enum rest_job_id id)
 {
 	struct rest_job *job = &s->rest.jobs[id];
 	struct rest_request r = {
@@ -313,23 +314,61 @@ static bool ask(struct session *s, enum rest_job_id id)
  * after shall not wait for a minute. */
 static uint32_t must_be_free(const struct session *s, enum rest_job_id id)
 {
-	uint32_t weight = s->rest.jobs[id].weight, limit = s->rest.weight.limit;
+	uint32_t weight = s->rest.jobs[id].weight, limit = s->rest.weight_limit;
 	if (!is_history(id))
 		return weight;
 	return weight + limit / 2 < limit ? weight + limit / 2 : limit;
 }
 
+struct budget_ask rest_ask(const struct session *s, enum rest_job_id id)
+{
+	const struct rest_job *job = &s->rest.jobs[id];
+	return (struct budget_ask){ .door = BUDGET_REST,
+				    .limits = job->endpoint->limits,
+				    .weight = job->weight,
+				    .need = must_be_free(s, id),
+				    .weight_limit = s->rest.weight_limit };
+}
+
+/* The office has told somebody who goes before this one, or itself, to come later. */
+static bool must_wait(const struct session *s, enum rest_job_id id)
+{
+	return s->rest.office_at.ns > s->now.mono.ns && (int)id >= s->rest.office_for;
+}
+
+/* Where requests weigh, whoever is due next holds up all behind him; where they are counted by
+ * group, his own kind. */
+static bool office_allows(struct session *s, enum rest_job_id id, const struct budget_ask *ask)
+{
+	bc_mono_time from = BUDGET_NOW;
+	if (s->office->take(s->office->self, s->now.mono, ask, &from))
+		return true;
+	if (s->rest.weight_limit == 0) {
+		s->rest.jobs[id].office_at = from;
+	} else {
+		s->rest.office_at = from;
+		s->rest.office_for = (int)id;
+	}
+	return false;
+}
+
+static void tick_job(struct session *s, enum rest_job_id id)
+{
+	const struct budget_ask ask = rest_ask(s, id);
+	while (has_room(s, id) && job_at(s, id).ns <= s->now.mono.ns && !must_wait(s, id) &&
+	       office_allows(s, id, &ask)) {
+		if (ask_for(s, id))
+			continue;
+		s->office->give_back(s->office->self, s->now.mono, &ask);
+		break;
+	}
+}
+
 void rest_tick(struct session *s)
 {
 	for (int j = 0; j < N_JOBS; j++) {
-		enum rest_job_id id = (enum rest_job_id)j;
-		while (has_room(s, id) && job_at(s, id).ns <= s->now.mono.ns) {
-			uint32_t need = must_be_free(s, id);
-			if (weight_next(&s->rest.weight, s->now.mono, need).ns > s->now.mono.ns)
-				return;
-			if (!ask(s, id))
-				break;
-		}
+		if (s->rest.jobs[j].endpoint != NULL)
+			tick_job(s, (enum rest_job_id)j);
 	}
 }
 
@@ -342,14 +381,9 @@ bc_mono_time rest_deadline(const struct session *s)
 		if (!has_room(s, id))
 			continue;
 		bc_mono_time at = job_at(s, id);
-		if (at.ns > s->now.mono.ns) {
-			next = mono_min(next, at);
-			continue;
-		}
-		at = weight_next(&s->rest.weight, s->now.mono, must_be_free(s, id));
+		if (at.ns <= s->now.mono.ns && must_wait(s, id))
+			at = s->rest.office_at;
 		next = mono_min(next, at);
-		if (at.ns > s->now.mono.ns)
-			break;
 	}
 	return next;
 }
@@ -366,7 +400,7 @@ struct session_rest_view session_rest_view(const struct session *s)
 	return (struct session_rest_view){
 		.snapshots_waiting = rest_snapshots_waiting(s),
 		.snapshot_wait_ns = rest_snapshot_wait_ns(s),
-		.weight = weight_used(&s->rest.weight, s->now.mono),
-		.weight_limit = s->rest.weight.limit,
+		.weight = session_budget(s)->weight,
+		.weight_limit = s->rest.weight_limit,
 	};
 }

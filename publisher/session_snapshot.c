@@ -110,16 +110,16 @@ uint32_t rest_snapshots_waiting(const struct session *s)
 /* What is free of the weight goes at once, in parallel; the rest at the pace of the minute. */
 int64_t rest_snapshot_wait_ns(const struct session *s)
 {
-	const struct weight *w = &s->rest.weight;
+	uint64_t limit = s->rest.weight_limit;
 	uint64_t need = (uint64_t)s->rest.n_waiting * s->rest.jobs[JOB_SNAPSHOT].weight;
-	uint64_t used = weight_used(w, s->now.mono);
-	uint64_t left = used < w->limit ? w->limit - used : 0;
+	uint64_t used = s->office->view->weight;
+	uint64_t left = used < limit ? limit - used : 0;
 	int64_t wait = 0;
 	if (s->rest.n_waiting == 0)
 		return 0;
 	if (s->rest.stopped_until.ns > s->now.mono.ns)
 		wait = s->rest.stopped_until.ns - s->now.mono.ns;
-	if (w->limit == 0 || need <= left)
+	if (limit == 0 || need <= left)
 		return wait + (s->rest.n_waiting + IN_PARALLEL - 1) / IN_PARALLEL * ROUND_TRIP;
-	return wait + (int64_t)(need - left) * WEIGHT_WINDOW_NS / w->limit;
+	return wait + (int64_t)(need - left) * WEIGHT_WINDOW_NS / (int64_t)limit;
 }

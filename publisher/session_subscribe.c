@@ -407,21 +407,37 @@ void subscribe_tick(struct session *s, uint32_t connection)
 	}
 }
 
+/* From when on the next message may go; less often after the exchange has refused one. */
+static bc_mono_time allowed_from(const struct session *s, const struct connection *c,
+				 const struct budget *budget)
+{
+	const struct aimd *rate = &s->lines[c->line].sends;
+	return budget_next_of(budget, aimd_part(rate, s->now.mono, budget->limit));
+}
+
+void subscribe_too_much(struct session *s, uint32_t connection)
+{
+	const struct connection *c = &s->connections[connection];
+	struct aimd *rate = &s->lines[c->line].sends;
+	if (aimd_cut(rate, s->now.mono, c->batch.sent_at))
+		session_log(s, BC_LOG_WARN, "feed.slower",
+			    BC_LOG_S("line", s->x->lines[c->line].name),
+			    BC_LOG_U("sixteenths", rate->rate),
+			    BC_LOG_S("of", "the messages a connection may send"));
+}
+
 bc_mono_time subscribe_deadline(const struct session *s, const struct connection *c)
 {
-	(void)s;
 	if (!c->subscribing)
 		return MONO_NEVER;
 	if (c->batch.look)
 		return BUDGET_NOW;
 	if (c->batch.unanswered)
 		return mono_plus(c->batch.sent_at, ACK_AFTER_NS);
-	bc_mono_time next = c->subscribe_at;
-	if (budget_next(&c->per_s).ns > next.ns)
-		next = budget_next(&c->per_s);
-	if (budget_next(&c->per_min).ns > next.ns)
-		next = budget_next(&c->per_min);
-	return next;
+	bc_mono_time per_s = allowed_from(s, c, &c->per_s);
+	bc_mono_time per_min = allowed_from(s, c, &c->per_min);
+	bc_mono_time next = per_s.ns > per_min.ns ? per_s : per_min;
+	return next.ns > c->subscribe_at.ns ? next : c->subscribe_at;
 }
 
 /* ------------------------------------------------------------------ answers */

@@ -8,14 +8,20 @@ static int64_t second_of(bc_mono_time t)
 	return t.ns / BC_NS_PER_S;
 }
 
-void weight_init(struct weight *w, uint32_t limit)
+void weight_init(struct weight *w)
 {
-	*w = (struct weight){ .limit = limit, .told_at = { INT64_MIN } };
+	*w = (struct weight){ .told_at = { INT64_MIN } };
 }
 
-static uint32_t *spent_in(struct weight *w, int64_t second)
+static int64_t oldest(const struct weight *w)
 {
-	return &w->spent[second % WEIGHT_SECONDS];
+	int64_t first = w->second - WEIGHT_SECONDS + 1;
+	return first < 0 ? 0 : first;
+}
+
+static int64_t last(const struct weight *w)
+{
+	return w->second + WEIGHT_ANSWER_S;
 }
 
 static bool told_holds(const struct weight *w, bc_mono_time now)
@@ -23,73 +29,78 @@ static bool told_holds(const struct weight *w, bc_mono_time now)
 	return w->told_at.ns != INT64_MIN && now.ns - w->told_at.ns < WEIGHT_WINDOW_NS;
 }
 
-/* What the seconds hold that are not over at `now`. */
-static uint64_t own(const struct weight *w, bc_mono_time now)
+/* The first second that is not over at `now`. */
+static int64_t first_of(const struct weight *w, bc_mono_time now)
 {
-	uint64_t sum = w->in_flight;
 	int64_t first = second_of(now) - WEIGHT_SECONDS + 1;
-	int64_t oldest = w->second - WEIGHT_SECONDS + 1;
-	for (int64_t k = first > oldest ? first : oldest; k <= w->second; k++)
-		sum += k < 0 ? 0 : w->spent[k % WEIGHT_SECONDS];
+	return first > oldest(w) ? first : oldest(w);
+}
+
+/* From this second on. */
+static uint64_t sum_from(const struct weight *w, int64_t first)
+{
+	uint64_t sum = 0;
+	for (int64_t k = first; k <= last(w); k++)
+		sum += w->spent[k % WEIGHT_SLOTS];
 	return sum;
 }
 
 uint64_t weight_used(const struct weight *w, bc_mono_time now)
 {
-	uint64_t used = own(w, now);
+	uint64_t used = sum_from(w, first_of(w, now));
 	return told_holds(w, now) && w->told > used ? w->told : used;
 }
 
-/* When enough of the answered ones is over. */
-static bc_mono_time own_next(const struct weight *w, bc_mono_time now, uint32_t need)
+/* When enough of it is over. */
+static bc_mono_time own_next(const struct weight *w, bc_mono_time now, uint64_t limit,
+			     uint64_t need)
 {
-	uint64_t used = own(w, now);
-	int64_t first = second_of(now) - WEIGHT_SECONDS + 1;
-	if (used + need <= w->limit)
+	int64_t first = first_of(w, now);
+	uint64_t used = sum_from(w, first);
+	if (used + need <= limit)
 		return BUDGET_NOW;
-	for (int64_t k = first < 0 ? 0 : first; k <= w->second; k++) {
-		if (k <= w->second - WEIGHT_SECONDS)
-			continue;
-		used -= w->spent[k % WEIGHT_SECONDS];
-		if (used + need <= w->limit)
+	for (int64_t k = first; k <= last(w); k++) {
+		used -= w->spent[k % WEIGHT_SLOTS];
+		if (used + need <= limit)
 			return (bc_mono_time){ (k + WEIGHT_SECONDS) * BC_NS_PER_S };
 	}
 	return (bc_mono_time){ INT64_MAX };
 }
 
-bc_mono_time weight_next(const struct weight *w, bc_mono_time now, uint32_t need)
+bc_mono_time weight_next(const struct weight *w, bc_mono_time now, uint64_t limit, uint64_t need)
 {
-	if (w->limit == 0)
-		return BUDGET_NOW;
-	bc_mono_time at = own_next(w, now, need);
-	if (told_holds(w, now) && w->told + need > w->limit) {
+	bc_mono_time at = own_next(w, now, limit, need);
+	if (told_holds(w, now) && w->told + need > limit) {
 		bc_mono_time over = { w->told_at.ns + WEIGHT_WINDOW_NS };
 		at = at.ns > over.ns ? at : over;
 	}
 	return at;
 }
 
+/* The ring goes on to this second; what stood in the places of those passed over is over. */
+static void go_on_to(struct weight *w, int64_t second)
+{
+	if (second - w->second >= WEIGHT_SLOTS) {
+		memset(w->spent, 0, sizeof w->spent);
+		w->second = second;
+	}
+	while (w->second < second) {
+		w->second++;
+		w->spent[last(w) % WEIGHT_SLOTS] = 0;
+	}
+}
+
 void weight_asked(struct weight *w, bc_mono_time now, uint32_t need)
 {
-	w->in_flight += need;
+	go_on_to(w, second_of(now));
+	w->spent[last(w) % WEIGHT_SLOTS] += need;
 	if (told_holds(w, now))
 		w->told += need;
 }
 
-/* The ring goes on to this second; what stood in the places of those passed over is over. */
-static void go_on_to(struct weight *w, int64_t second)
-{
-	if (second - w->second >= WEIGHT_SECONDS) {
-		memset(w->spent, 0, sizeof w->spent);
-		w->second = second;
-	}
-	while (w->second < second)
-		*spent_in(w, ++w->second) = 0;
-}
-
 static void take_word(struct weight *w, bc_mono_time now, bc_mono_time asked, uint64_t used)
 {
-	uint64_t told = used + w->in_flight; /* which it may not have counted yet */
+	uint64_t told = used + sum_from(w, w->second + 1); /* which it may not have counted yet */
 	bool newer = !told_holds(w, now) || asked.ns >= w->told_at.ns;
 	if (!newer && told <= w->told)
 		return; /* of a moment before, or of a minute that was over then */
@@ -97,12 +108,32 @@ static void take_word(struct weight *w, bc_mono_time now, bc_mono_time asked, ui
 	w->told_at = now;
 }
 
+/* It stands where its answer was expected at the latest, or a second later: who asked may have had
+ * an older look at the clock than the one before him. */
+static void take_out(struct weight *w, bc_mono_time asked, uint32_t need)
+{
+	int64_t second = second_of(asked) + WEIGHT_ANSWER_S;
+	for (int64_t k = second; k <= second + 1; k++) {
+		if (k < oldest(w) || k > last(w) || w->spent[k % WEIGHT_SLOTS] < need)
+			continue;
+		w->spent[k % WEIGHT_SLOTS] -= need;
+		return;
+	}
+}
+
+void weight_taken_back(struct weight *w, bc_mono_time asked, uint32_t need)
+{
+	take_out(w, asked, need);
+	if (told_holds(w, asked) && w->told >= need)
+		w->told -= need;
+}
+
 void weight_answered(struct weight *w, bc_mono_time now, bc_mono_time asked, uint32_t need,
 		     int64_t used)
 {
 	go_on_to(w, second_of(now));
-	w->in_flight -= need;
-	*spent_in(w, w->second) += need;
+	take_out(w, asked, need);
+	w->spent[w->second % WEIGHT_SLOTS] += need;
 	if (used >= 0)
 		take_word(w, now, asked, (uint64_t)used);
 }

@@ -67,6 +67,11 @@ extern const struct bc_exchange bc_exchange_binance_spot, bc_exchange_binance_us
 #define BINANCE_INTERVALS \
 	(((1u << BC_N_INTERVALS) - 1) & ~(1u << BC_INTERVAL_1S) & ~(1u << BC_INTERVAL_10M))
 
+/* Of an address: 300 connections in 5 minutes are documented for spot, and taken for USD-M, where
+ * nothing is said. */
+enum { BINANCE_CONNECT, BINANCE_LIMITS };
+extern const struct bc_address_limit binance_limits[BINANCE_LIMITS];
+
 struct binance_message { /* what one object said; strings are borrowed */
 	bc_str symbol, id, interval;
 	bc_wall_time event_time, trade_time, opened;

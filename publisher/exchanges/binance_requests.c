@@ -10,6 +10,10 @@
 #define FRAME_STREAMS 200
 #define FRAME_BYTES   8000 /* of names */
 
+const struct bc_address_limit binance_limits[BINANCE_LIMITS] = {
+	[BINANCE_CONNECT] = { "connect", 300, 240, 300 * BC_NS_PER_S },
+};
+
 /* ------------------------------------------------------------------ options */
 
 static bool take_speed(struct binance *b, const char *word)

@@ -29,8 +29,9 @@ static const struct bc_sync sync = { link_to, link_to, limits, sizeof limits / s
 	 BC_CHANNEL_BIT(BC_CHANNEL_TRADE) | BC_CHANNEL_BIT(BC_CHANNEL_TICKER) | \
 	 BC_CHANNEL_BIT(BC_CHANNEL_CANDLE))
 
-/* 5 messages a second are allowed and one is left to the PONG that answers a PING by itself: it
- * counts. 300 connections in 5 minutes are allowed to an address, whoever makes them. */
+/* 5 messages a second are allowed. Two seconds' worth of ours may arrive in one, and one is left to
+ * the PONG that answers a PING by itself: it counts. Of the 300,000 requests an address may send in
+ * 5 minutes their weight leaves no more than 6,000 a minute. */
 static const struct bc_line lines[] = {
 	{
 		.name = "stream",
@@ -39,7 +40,7 @@ static const struct bc_line lines[] = {
 		.mode = BC_SUBSCRIBE_ADDS,
 		.acks = true,
 		.max_streams = 1024,
-		.sends_per_s = 4,
+		.sends_per_s = 2,
 		.connects_per_s = 1,
 		.life_ns = 24 * 3600 * BC_NS_PER_S,
 		.max_message_bytes = 4u << 20,
@@ -104,6 +105,9 @@ const struct bc_exchange bc_exchange_binance_spot = {
 	.n_lines = sizeof lines / sizeof *lines,
 	.rest = rest_endpoints,
 	.n_rest = sizeof rest_endpoints / sizeof *rest_endpoints,
+	.limits = binance_limits,
+	.n_limits = BINANCE_LIMITS,
+	.connect_limits = 1u << BINANCE_CONNECT,
 	.rest_weight_per_min = 6000,
 	.rest_used_header = "X-MBX-USED-WEIGHT-1M",
 	.sync = &sync,

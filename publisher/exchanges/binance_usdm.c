@@ -35,10 +35,11 @@ static const struct bc_sync sync = { covers, follows, limits, sizeof limits / si
 	 BC_CHANNEL_BIT(BC_CHANNEL_CANDLE))
 
 /* A stream asked for on the wrong route is acknowledged and stays silent. 10 messages a second are
- * allowed and one is left to the PONG that answers a PING by itself: it counts. 1024 streams are
- * documented; 200 were, and some servers may still hold to it. */
+ * allowed. Two seconds' worth of ours may arrive in one, and one is left to the PONG that answers a
+ * PING by itself: it counts. 1024 streams are documented; 200 were, and some servers may still hold
+ * to it. */
 #define LINE                                                                           \
-	.mode = BC_SUBSCRIBE_ADDS, .acks = true, .max_streams = 200, .sends_per_s = 9, \
+	.mode = BC_SUBSCRIBE_ADDS, .acks = true, .max_streams = 200, .sends_per_s = 4, \
 	.connects_per_s = 1, .life_ns = 24 * 3600 * BC_NS_PER_S, .max_message_bytes = 4u << 20
 
 static const struct bc_line lines[] = {
@@ -109,6 +110,9 @@ const struct bc_exchange bc_exchange_binance_usdm = {
 	.n_lines = sizeof lines / sizeof *lines,
 	.rest = rest_endpoints,
 	.n_rest = sizeof rest_endpoints / sizeof *rest_endpoints,
+	.limits = binance_limits,
+	.n_limits = BINANCE_LIMITS,
+	.connect_limits = 1u << BINANCE_CONNECT,
 	.rest_weight_per_min = 2400,
 	.rest_used_header = "X-MBX-USED-WEIGHT-1M",
 	.sync = &sync,

@@ -131,15 +131,25 @@ struct bc_line {
 	bool acks; /* each frame is answered, with its nonce as the id of the ack or the error */
 	uint32_t max_streams;                /* symbol x channel, a connection */
 	uint32_t sends_per_s, sends_per_min; /* messages we may send, a connection */
-	uint32_t connects_per_s;
-	int64_t ping_interval_ns; /* we send control pings; 0: the exchange pings us */
-	int64_t life_ns;          /* the exchange closes connections older than this */
-	size_t max_message_bytes; /* larger ones are refused */
+	uint32_t connects_per_s;             /* our own pace, a gateway; see bc_address_limit */
+	int64_t ping_interval_ns;            /* we send control pings; 0: the exchange pings us */
+	int64_t life_ns;                     /* the exchange closes connections older than this */
+	size_t max_message_bytes;            /* larger ones are refused */
+};
+
+/* What the exchange allows one address: all gateways of a machine share it (budget_office.h). Where
+ * a second's worth is counted, ours is at most half of it: what two seconds have sent may arrive in
+ * one. Longer windows need less of a margin than networks are late. */
+struct bc_address_limit {
+	const char *name;       /* "connect", "orderbook": for logs and metrics */
+	uint32_t allowed, ours; /* times in any window: by the exchange, of which we use */
+	int64_t window_ns;
 };
 
 struct bc_rest_endpoint {
 	enum bc_rest_kind kind;
-	uint32_t per_s;       /* requests a second */
+	uint32_t per_s;       /* requests a second, our own pace of a gateway; 0: none */
+	uint32_t limits;      /* 1u << index into bc_exchange.limits: what a request counts for */
 	uint32_t max_symbols; /* a request; 0: the request names none */
 	uint32_t weight;      /* of the budget of struct bc_exchange; snapshots: see bc_sync */
 	uint32_t max_items;   /* trades or candles in one answer */
@@ -222,6 +232,9 @@ struct bc_exchange {
 	size_t n_lines;
 	const struct bc_rest_endpoint *rest;
 	size_t n_rest;
+	const struct bc_address_limit *limits; /* of an address; at most ADDRESS_LIMITS */
+	size_t n_limits;
+	uint32_t connect_limits;      /* 1u << index into them: what a new connection counts for */
 	uint32_t rest_weight_per_min; /* 0: none */
 	const char *rest_used_header; /* how much of it is used, in each answer; NULL: not told */
 	const struct bc_sync *sync;   /* NULL: books are whole in every message */

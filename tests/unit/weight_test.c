@@ -9,7 +9,7 @@
 
 static bool allows(const struct weight *w, int64_t at, uint32_t need)
 {
-	return weight_next(w, AT(at), need).ns <= at;
+	return weight_next(w, AT(at), 100, need).ns <= at;
 }
 
 static void spend(struct weight *w, int64_t at, int64_t answered, uint32_t need)
@@ -21,49 +21,67 @@ static void spend(struct weight *w, int64_t at, int64_t answered, uint32_t need)
 Test(weight, counts_from_the_request_until_a_minute_after_its_answer)
 {
 	struct weight w;
-	weight_init(&w, 100);
+	weight_init(&w);
 	weight_asked(&w, AT(1000 * S), 60);
 	cr_expect(allows(&w, 1000 * S, 40));
 	cr_expect(!allows(&w, 1000 * S, 41));
-	cr_expect_eq(weight_next(&w, AT(1200 * S), 41).ns, INT64_MAX, "it is still on its way");
-	weight_answered(&w, AT(1200 * S + 900 * MS), AT(1000 * S), 60, -1);
-	cr_expect_eq(weight_next(&w, AT(1201 * S), 41).ns, 1261 * S);
-	cr_expect(!allows(&w, 1260 * S + 899 * MS, 41), "a minute is not over");
-	cr_expect(allows(&w, 1261 * S, 100));
-	cr_expect_eq(weight_used(&w, AT(1261 * S)), 0);
+	weight_answered(&w, AT(1010 * S + 900 * MS), AT(1000 * S), 60, -1);
+	cr_expect_eq(weight_next(&w, AT(1011 * S), 100, 41).ns, 1071 * S);
+	cr_expect(!allows(&w, 1070 * S + 899 * MS, 41), "a minute is not over");
+	cr_expect(allows(&w, 1071 * S, 100));
+	cr_expect_eq(weight_used(&w, AT(1071 * S)), 0);
+}
+
+Test(weight, without_an_answer_it_counts_as_if_that_had_come_at_the_latest)
+{
+	struct weight w;
+	int64_t end = (1000 + WEIGHT_ANSWER_S + WEIGHT_SECONDS) * S;
+	weight_init(&w);
+	weight_asked(&w, AT(1000 * S), 60);
+	cr_expect_eq(weight_next(&w, AT(1001 * S), 100, 41).ns, end);
+	cr_expect(!allows(&w, end - 1, 41));
+	cr_expect(allows(&w, end, 100), "who asked may have died");
+	weight_answered(&w, AT(end), AT(1000 * S), 60, -1);
+	cr_expect_eq(weight_used(&w, AT(end)), 60, "after all");
+}
+
+Test(weight, what_was_not_sent_after_all_is_free_again)
+{
+	struct weight w;
+	weight_init(&w);
+	weight_asked(&w, AT(1000 * S), 30);
+	weight_asked(&w, AT(1000 * S), 60);
+	weight_taken_back(&w, AT(1000 * S), 60);
+	cr_expect_eq(weight_used(&w, AT(1000 * S)), 30);
+	weight_answered(&w, AT(1001 * S), AT(1000 * S), 30, 99);
+	weight_asked(&w, AT(1002 * S), 1);
+	cr_expect_eq(weight_used(&w, AT(1002 * S)), 100);
+	weight_taken_back(&w, AT(1002 * S), 1);
+	cr_expect_eq(weight_used(&w, AT(1002 * S)), 99);
 }
 
 Test(weight, tells_when_enough_of_it_is_over)
 {
 	struct weight w;
-	weight_init(&w, 100);
+	weight_init(&w);
 	for (int i = 0; i < 10; i++)
 		spend(&w, (1000 + i) * S, (1000 + i) * S, 10);
-	cr_expect_eq(weight_next(&w, AT(1010 * S), 10).ns, 1061 * S);
-	cr_expect_eq(weight_next(&w, AT(1010 * S), 25).ns, 1063 * S);
-	cr_expect_eq(weight_next(&w, AT(1010 * S), 100).ns, 1070 * S);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 100, 10).ns, 1061 * S);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 100, 25).ns, 1063 * S);
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 100, 100).ns, 1070 * S);
 	cr_expect(allows(&w, 1070 * S, 100));
-	cr_expect_eq(weight_next(&w, AT(1010 * S), 101).ns, INT64_MAX, "never");
-}
-
-Test(weight, none_is_no_limit)
-{
-	struct weight w;
-	weight_init(&w, 0);
-	for (int i = 0; i < 1000; i++)
-		weight_asked(&w, AT(1000 * S), 1000);
-	cr_expect(allows(&w, 1000 * S, 1000000));
+	cr_expect_eq(weight_next(&w, AT(1010 * S), 100, 101).ns, INT64_MAX, "never");
 }
 
 Test(weight, what_the_exchange_counts_goes_before_what_we_know)
 {
 	struct weight w;
-	weight_init(&w, 100);
+	weight_init(&w);
 	weight_asked(&w, AT(1000 * S), 10);
 	weight_answered(&w, AT(1001 * S), AT(1000 * S), 10, 85); /* others use this address, too */
 	cr_expect_eq(weight_used(&w, AT(1001 * S)), 85);
 	cr_expect(allows(&w, 1001 * S, 15));
-	cr_expect_eq(weight_next(&w, AT(1001 * S), 16).ns, 1061 * S,
+	cr_expect_eq(weight_next(&w, AT(1001 * S), 100, 16).ns, 1061 * S,
 		     "its minute may have begun now");
 	spend(&w, 1002 * S, 1003 * S, 10);
 	cr_expect_eq(weight_used(&w, AT(1003 * S)), 95, "ours since then comes on top");
@@ -77,7 +95,7 @@ Test(weight, what_the_exchange_counts_goes_before_what_we_know)
 Test(weight, an_answer_that_was_overtaken_lowers_nothing)
 {
 	struct weight w;
-	weight_init(&w, 100);
+	weight_init(&w);
 	weight_asked(&w, AT(1000 * S), 10);
 	weight_asked(&w, AT(1000 * S), 10);
 	weight_answered(&w, AT(1001 * S), AT(1000 * S), 10, 70);
@@ -92,7 +110,7 @@ Test(weight, an_answer_that_was_overtaken_lowers_nothing)
 Test(weight, a_word_of_the_exchange_is_forgotten_with_its_minute)
 {
 	struct weight w;
-	weight_init(&w, 100);
+	weight_init(&w);
 	weight_asked(&w, AT(1000 * S), 1);
 	weight_answered(&w, AT(1000 * S), AT(1000 * S), 1, 5000);
 	cr_expect(!allows(&w, 1059 * S, 1));
