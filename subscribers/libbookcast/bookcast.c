@@ -204,6 +204,15 @@ int bookcast_unsubscribe(bookcast *bus, const char *exchange, const char *symbol
 
 /* ---- messages ---- */
 
+int bookcast_policy(bookcast *bus, int policy)
+{
+	if (policy != BOOKCAST_ALL && policy != BOOKCAST_LATEST)
+		return fail(bus, BOOKCAST_EINVAL,
+			    "%d is no policy: BOOKCAST_ALL (0), BOOKCAST_LATEST (1)", policy);
+	bc_status rc = bc_client_latest(bus->client, policy == BOOKCAST_LATEST);
+	return rc == BC_OK ? BOOKCAST_OK : fail_as(bus, rc);
+}
+
 int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **message)
 {
 	struct bc_client_event event;
@@ -500,6 +509,28 @@ void bookcast_stats(const bookcast *bus, bookcast_counters *counters, size_t siz
 	}
 	memset(counters, 0, size);
 	memcpy(counters, &all, size < sizeof all ? size : sizeof all);
+}
+
+int bookcast_audit(bookcast *bus, const char *exchange, const char *symbol, const char *channel,
+		   bookcast_account *account, size_t size)
+{
+	char text[BC_TOPIC_MAX + 1];
+	struct bc_account a;
+	bc_str topic;
+	if (exchange == NULL) {
+		bc_client_audit_all(bus->client, &a);
+	} else {
+		int result = topic_of(bus, exchange, symbol, channel, text, &topic);
+		if (result != BOOKCAST_OK)
+			return result;
+		if (bc_client_audit(bus->client, topic, &a) != BC_OK)
+			return fail(bus, BOOKCAST_ENOTFOUND, "%s is not subscribed", text);
+	}
+	const bookcast_account all = { a.published, a.received,  a.lost,
+				       a.conflated, a.redundant, a.waiting };
+	memset(account, 0, size);
+	memcpy(account, &all, size < sizeof all ? size : sizeof all);
+	return BOOKCAST_OK;
 }
 
 void bookcast_spin(bookcast *bus, int on)

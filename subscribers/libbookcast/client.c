@@ -26,6 +26,10 @@ enum {
 #define LOOK_EVERY BC_NS_PER_S          /* so a longer time between two looks was no waiting */
 #define PAUSE_MS   30                   /* without a message: all that was on its way is in */
 #define CATCH_UP   (200 * BC_NS_PER_MS) /* the stream may bring what the cache has already */
+#define RECV_HWM   100000               /* what libzmq keeps of the bus before it drops */
+
+/* What waits under the policy `latest`, beside the newest of each topic. */
+static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
 
 struct bc_client {
 	void *context;
@@ -35,9 +39,12 @@ struct bc_client {
 	struct bc_board *board;
 	struct follow follow;
 	struct bc_client_counters counters;
-	struct followed *scan; /* the next one to look at; NULL: no scan is under way */
-	bool dirty;            /* states may have changed by something else than their message */
-	bc_mono_time scanned, gone_due, looked;
+	struct bc_conflate *waiting; /* NULL: every message is handed out as it comes */
+	bool latest;                 /* and more will wait; else until it is empty */
+	struct bc_account past;      /* of topics that are followed no more */
+	struct followed *scan;       /* the next one to look at; NULL: no scan is under way */
+	bool dirty; /* states may have changed by something else than their message */
+	bc_mono_time scanned, gone_due, looked, settled;
 	bool behind;   /* was away, and what came meanwhile is not read yet */
 	uint64_t gone; /* which gateways were gone, mixed */
 	struct waker waker;
@@ -79,6 +86,22 @@ static void confirm(struct bc_client *c, struct followed *t)
 	t->gap_open = false;
 }
 
+/* What the cache has brought was not handed out yet, and now something newer is here. */
+static bool pass_over(struct followed *t)
+{
+	const bool fresh = t->fresh;
+	t->waiting.account.waiting -= fresh;
+	t->waiting.account.conflated += fresh;
+	t->fresh = false;
+	return fresh;
+}
+
+static void count_taken(struct bc_account *a, uint64_t n_lost)
+{
+	a->published += n_lost + 1;
+	a->lost += n_lost;
+}
+
 /* The cache has a newer one. Mostly it is on its way here, and taking it now would make a hole of
  * what the stream still brings; only what does not come in a while was lost. */
 static bool lost_for_good(struct bc_client *c, struct followed *t, uint64_t ours,
@@ -112,6 +135,21 @@ static bool is_needed(struct bc_client *c, struct followed *t, bc_str topic,
 	return ours.status != BC_BOARD_OK || !bc_state_fit(ours.state);
 }
 
+/* The cache has brought it; it is handed out in its turn. */
+static void keep_fresh(struct bc_client *c, struct followed *t, const struct bc_message *message,
+		       bc_str payload, uint64_t n_lost)
+{
+	if (c->latest) {
+		bc_conflate_put(c->waiting, &t->waiting, message, payload, n_lost, BC_FROM_CACHE);
+		return;
+	}
+	pass_over(t);
+	count_taken(&t->waiting.account, n_lost);
+	t->waiting.account.waiting++;
+	t->waiting.untold += n_lost;
+	t->fresh = true;
+}
+
 static void take_answer(void *self, bc_mono_time now, bc_str topic,
 			const struct bc_board_answer *answer)
 {
@@ -132,14 +170,14 @@ static void take_answer(void *self, bc_mono_time now, bc_str topic,
 		return;
 	now.ns -= answer->proven_ns;
 	if (bc_board_take(c->board, topic, answer->payload, now, &taken) == BC_OK) {
-		if (t->streamed && taken.n_lost > 0) {
+		uint64_t n_lost = t->streamed ? taken.n_lost : 0;
+		if (n_lost > 0) {
 			c->counters.gaps++;
-			c->counters.lost += taken.n_lost;
+			c->counters.lost += n_lost;
 			c->counters.repaired++;
-			t->n_lost = taken.n_lost;
 		}
 		confirm(c, t);
-		t->fresh = true;
+		keep_fresh(c, t, taken.message, answer->payload, n_lost);
 		/* Who joins late waits for this, and a scan that was just done had not seen it. */
 		if (HASH_COUNT(c->follow.topics) <= SCAN_SOON)
 			c->scanned.ns = 0;
@@ -154,7 +192,7 @@ static const struct finder_ops finder_ops = { wants_exchange, topics_to_ask, tak
 bc_status bc_client_new(struct bc_client **out, const char *cache)
 {
 	const struct bc_board_limits limits = { 200000, (size_t)512 << 20, 600 * BC_NS_PER_S };
-	const struct bc_sub_options sub = { .recv_hwm_msgs = 100000 };
+	const struct bc_sub_options sub = { .recv_hwm_msgs = RECV_HWM };
 	struct bc_client *c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return BC_ENOMEM;
@@ -184,6 +222,7 @@ void bc_client_free(struct bc_client **client)
 		return;
 	finder_free(&c->finder);
 	bc_rpc_client_free(&c->asker);
+	bc_conflate_free(&c->waiting);
 	follow_free(&c->follow);
 	bc_sub_free(&c->sub);
 	bc_board_free(&c->board);
@@ -201,10 +240,25 @@ bc_status bc_client_add(struct bc_client *c, bc_str topic)
 	return follow_add(&c->follow, topic);
 }
 
+/* Nobody wants what waits of it. */
+static void close_account(struct bc_client *c, struct followed *t)
+{
+	struct bc_account *a = &t->waiting.account;
+	if (c->waiting != NULL)
+		bc_conflate_forget(c->waiting, &t->waiting);
+	a->published -= a->waiting;
+	a->waiting = 0;
+	bc_account_add(&c->past, a);
+	*a = (struct bc_account){ 0 };
+}
+
 bc_status bc_client_remove(struct bc_client *c, bc_str topic)
 {
+	struct followed *t = follow_wanted(&c->follow, topic);
 	c->dirty = c->dirty || c->scan != NULL; /* its record may be the next one */
 	c->scan = NULL;
+	if (t != NULL)
+		close_account(c, t);
 	return follow_remove(&c->follow, topic);
 }
 
@@ -215,6 +269,15 @@ bool bc_client_follows(const struct bc_client *c, bc_str topic)
 
 /* ---- events ---- */
 
+static void note_said(struct followed *t, const struct bc_envelope *e, enum bc_state state)
+{
+	t->said = true;
+	t->said_fit = bc_state_fit(state);
+	t->epoch = e->epoch;
+	t->exchange_seq = e->exchange_seq;
+	t->ts_exchange = e->ts_exchange.ns;
+}
+
 static void describe(struct bc_client_event *event, const struct bc_board_answer *answer,
 		     struct followed *t)
 {
@@ -223,15 +286,16 @@ static void describe(struct bc_client_event *event, const struct bc_board_answer
 	event->since = answer->since;
 	t->told = true;
 	t->told_fit = bc_state_fit(answer->state);
-	t->epoch = event->message->envelope.epoch;
-	t->exchange_seq = event->message->envelope.exchange_seq;
-	t->ts_exchange = event->message->envelope.ts_exchange.ns;
+	if (t->mute && t->states != NULL) {
+		event->n_unfit += t->states->n_unfit - t->unfit_told;
+		t->unfit_told = t->states->n_unfit;
+	}
 }
 
 /* Of two lines the slower one says what the faster one has said. */
 static bool said_before(const struct followed *t, const struct bc_envelope *e)
 {
-	if (!t->told || !t->told_fit || e->epoch == t->epoch || !bc_state_fit(e->state))
+	if (!t->said || !t->said_fit || e->epoch == t->epoch || !bc_state_fit(e->state))
 		return false;
 	if (e->exchange_seq != BC_SEQ_NONE && t->exchange_seq != BC_SEQ_NONE)
 		return e->exchange_seq <= t->exchange_seq;
@@ -270,47 +334,98 @@ static struct followed *taken_topic(const struct bc_client *c, bc_str topic,
 	return mark->of;
 }
 
+/* Not kept, or not taken into account. */
+static void note_refused(struct bc_client *c, struct followed *t, bc_status why, uint64_t n_lost)
+{
+	if (why == BC_EDUPLICATE) {
+		t->streamed = true;
+		c->counters.duplicates++;
+	} else if (why == BC_ERANGE || why == BC_ENOMEM) {
+		count_taken(&t->waiting.account, n_lost);
+		t->waiting.account.lost++;
+		t->waiting.untold += n_lost + 1;
+		c->counters.lost += n_lost + 1;
+	}
+}
+
+/* Its symbol has said that it is not fit: who hears of it only by other topics is told, too. */
+static void note_unfit(struct bc_client *c, bc_str topic, const struct bc_envelope *e)
+{
+	struct followed *states = NULL;
+	if (e->channel == BC_CHANNEL_STATE && !bc_state_fit(e->state))
+		states = follow_find(&c->follow, topic);
+	if (states != NULL)
+		states->n_unfit++;
+}
+
+/* Of a topic that is followed; true: there is something to hand out. */
+static bool take_wanted(struct bc_client *c, struct followed *t, const struct bc_board_taken *taken,
+			bc_str payload, bc_mono_time now, struct bc_client_event *event)
+{
+	const struct bc_envelope *e = &taken->message->envelope;
+	struct bc_account *a = &t->waiting.account;
+	struct bc_board_answer answer;
+	uint64_t n_lost = t->streamed ? taken->n_lost : 0;
+	note_loss(c, t, e->channel, n_lost, now.ns);
+	t->streamed = true;
+	if ((e->flags & BC_FLAG_WELCOME) == 0)
+		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
+	if (!taken->answers || said_before(t, e)) {
+		count_taken(a, n_lost);
+		a->redundant++;
+		c->counters.duplicates++;
+		return false;
+	}
+	bc_board_get_taken(c->board, now, &answer);
+	note_said(t, e, answer.state);
+	if (c->latest) {
+		bc_conflate_put(c->waiting, &t->waiting, taken->message, payload, n_lost,
+				BC_FROM_GATEWAY);
+		return false;
+	}
+	*event = (struct bc_client_event){ .source = BC_FROM_GATEWAY,
+					   .topic = { t->text, t->n },
+					   .message = taken->message,
+					   .n_lost = t->waiting.untold + n_lost,
+					   .n_replaced = pass_over(t) };
+	t->waiting.untold = 0;
+	count_taken(a, n_lost);
+	a->received++;
+	describe(event, &answer, t);
+	return true;
+}
+
 /* One message of the bus; true: there is something to hand out. */
 static bool take(struct bc_client *c, bc_str topic, bc_str payload, bc_mono_time now,
 		 struct bc_client_event *event)
 {
 	struct bc_board_taken taken;
-	struct bc_board_answer answer;
+	taken.n_lost = 0;
 	bc_status rc = bc_board_take(c->board, topic, payload, now, &taken);
 	struct followed *t =
 		rc == BC_OK ? taken_topic(c, topic, taken.mark) : follow_wanted(&c->follow, topic);
 	heed_wants(c, now);
 	if (t == NULL || rc != BC_OK)
 		c->dirty = true; /* states, heartbeats, welcomes of what was in doubt */
+	if (rc == BC_OK)
+		note_unfit(c, topic, &taken.message->envelope);
 	if (t == NULL)
 		return false;
-	if (rc != BC_OK) {
-		t->streamed = t->streamed || rc == BC_EDUPLICATE;
-		c->counters.duplicates += rc == BC_EDUPLICATE;
-		return false;
-	}
-	const struct bc_envelope *e = &taken.message->envelope;
-	uint64_t n_lost = t->streamed ? taken.n_lost : 0;
-	note_loss(c, t, e->channel, n_lost, now.ns);
-	t->streamed = true;
-	t->fresh = false;
-	if ((e->flags & BC_FLAG_WELCOME) == 0)
-		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
-	if (!taken.answers || said_before(t, e)) {
-		c->counters.duplicates++;
-		return false;
-	}
-	*event = (struct bc_client_event){ .source = BC_FROM_GATEWAY,
-					   .topic = topic,
-					   .message = taken.message,
-					   .n_lost = n_lost };
-	bc_board_get_taken(c->board, now, &answer);
-	describe(event, &answer, t);
-	return true;
+	if (rc == BC_OK)
+		return take_wanted(c, t, &taken, payload, now, event);
+	note_refused(c, t, rc, taken.n_lost);
+	return false;
+}
+
+/* Has its fitness changed since it was handed out, or was it not fit in between? */
+static bool has_changed(const struct followed *t, enum bc_state state)
+{
+	return bc_state_fit(state) != t->told_fit ||
+	       (t->mute && t->told_fit && t->states != NULL && t->states->n_unfit != t->unfit_told);
 }
 
 /* Goes on with the scan; true: a topic whose fitness has changed since it was handed out, or that
- * the cache has brought. */
+ * the cache has brought. What waits says itself how it is, in its turn. */
 static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *event)
 {
 	struct bc_board_answer answer;
@@ -318,20 +433,24 @@ static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *
 		struct followed *t = c->scan;
 		bc_str topic = { t->text, t->n };
 		c->scan = t->hh.next;
-		if (!t->fresh && !t->told)
+		if ((!t->fresh && !t->told) || t->waiting.oldest != NULL)
 			continue;
 		bc_board_get(c->board, topic, now, &answer);
-		if (answer.status != BC_BOARD_OK ||
-		    (!t->fresh && bc_state_fit(answer.state) == t->told_fit) ||
+		if (answer.status != BC_BOARD_OK || (!t->fresh && !has_changed(t, answer.state)) ||
 		    bc_message_decode(answer.payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
 			continue;
 		*event =
 			(struct bc_client_event){ .source = t->fresh ? BC_FROM_CACHE : BC_FROM_HERE,
 						  .topic = topic,
 						  .message = &c->message,
-						  .n_lost = t->fresh ? t->n_lost : 0 };
+						  .n_lost = t->fresh ? t->waiting.untold : 0 };
+		if (t->fresh) {
+			t->waiting.untold = 0;
+			t->waiting.account.waiting--;
+			t->waiting.account.received++;
+		}
 		t->fresh = false;
-		t->n_lost = 0;
+		note_said(t, &c->message.envelope, answer.state);
 		describe(event, &answer, t);
 		return true;
 	}
@@ -389,6 +508,7 @@ static bc_mono_time due(const struct bc_client *c, bc_mono_time now)
 static bool settle(struct bc_client *c, bc_mono_time now)
 {
 	bool again = finder_turn(c->finder, now);
+	c->settled = now;
 	keep_house(c, now);
 	/* It is another one after an answer that did not come. */
 	waker_watch(&c->waker, 1, finder_socket(c->finder));
@@ -419,6 +539,69 @@ static bool caught_up(struct bc_client *c)
 	return bc_bus_wait(&socket, 1, PAUSE_MS) != BC_OK || !bc_bus_has_input(socket);
 }
 
+/* All that has come is read and waits to be handed out. BC_EAGAIN: it is; BC_OK: there is more, but
+ * so much as a queue holds was read; BC_EBUS. */
+static bc_status drain(struct bc_client *c, bc_mono_time now)
+{
+	struct bc_client_event none;
+	bc_str topic, payload;
+	for (int n = 0; n < RECV_HWM; n++) {
+		bc_status rc = bc_sub_receive(c->sub, &topic, &payload);
+		if (rc == BC_OK)
+			take(c, topic, payload, now, &none);
+		else if (rc == BC_EPARSE)
+			bc_board_bad_frame(c->board);
+		else if (rc == BC_EBUS)
+			return rc;
+		else if (!c->behind)
+			return rc;
+		else if (caught_up(c))
+			set_behind(c, false);
+	}
+	return BC_OK;
+}
+
+/* The next one in turn of what waits. */
+static bool hand_out(struct bc_client *c, bc_mono_time now, struct bc_client_event *event)
+{
+	struct bc_conflate_taken waited;
+	struct bc_board_answer answer;
+	if (!bc_conflate_take(c->waiting, &waited))
+		return false;
+	struct followed *t = waited.topic->of;
+	/* It was read before, so it can be read. */
+	if (bc_message_decode(waited.payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
+		return false;
+	*event = (struct bc_client_event){ .source = (enum bc_client_source)waited.tag,
+					   .topic = { t->text, t->n },
+					   .message = &c->message,
+					   .n_lost = waited.n_lost,
+					   .n_replaced = waited.n_replaced,
+					   .n_unfit = waited.n_unfit };
+	bc_board_get(c->board, event->topic, now, &answer);
+	if (answer.status != BC_BOARD_OK) /* it is known no more */
+		answer.reason = BC_REASON_GATEWAY;
+	describe(event, &answer, t);
+	return true;
+}
+
+/* The first look at what has come when it waits here; the rest goes on as if nothing waited.
+ * BC_EAGAIN: nothing is to be handed out. */
+static bc_status next_waiting(struct bc_client *c, bc_mono_time now, struct bc_client_event *event)
+{
+	bc_status rc = c->latest ? drain(c, now) : BC_EAGAIN;
+	if (rc == BC_EBUS)
+		return rc;
+	/* Who is always behind asks the cache nevertheless. */
+	if (now.ns - c->settled.ns >= SCAN_EVERY)
+		settle(c, now);
+	if (scan(c, now, event) || hand_out(c, now, event))
+		return BC_OK;
+	if (!c->latest)
+		bc_conflate_free(&c->waiting);
+	return BC_EAGAIN;
+}
+
 bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 {
 	bc_str topic, payload;
@@ -427,6 +610,11 @@ bc_status bc_client_next(struct bc_client *c, struct bc_client_event *event)
 	if (now.ns >= c->gone_due.ns || c->dirty)
 		keep_house(c, now);
 	for (int n = 0; n < MAX_UNWANTED; n++) {
+		if (c->waiting != NULL) {
+			bc_status rc = next_waiting(c, now, event);
+			if (rc != BC_EAGAIN)
+				return rc;
+		}
 		if (scan(c, now, event))
 			return BC_OK;
 		bc_status rc = bc_sub_receive(c->sub, &topic, &payload);
@@ -474,6 +662,30 @@ bc_status bc_client_wait(struct bc_client *c, int64_t timeout_ns, struct bc_clie
 		if (rc != BC_OK && (rc != BC_EAGAIN || bc_boot_now().ns < now.ns + slice))
 			return rc;
 	}
+}
+
+bc_status bc_client_latest(struct bc_client *c, bool on)
+{
+	if (on && c->waiting == NULL && (c->waiting = bc_conflate_new(&waiting_limits)) == NULL)
+		return BC_ENOMEM;
+	c->latest = on;
+	return BC_OK;
+}
+
+bc_status bc_client_audit(const struct bc_client *c, bc_str topic, struct bc_account *out)
+{
+	const struct followed *t = follow_wanted(&c->follow, topic);
+	if (t == NULL)
+		return BC_ENOTFOUND;
+	*out = t->waiting.account;
+	return BC_OK;
+}
+
+void bc_client_audit_all(const struct bc_client *c, struct bc_account *out)
+{
+	*out = c->past;
+	for (const struct followed *t = c->follow.topics; t != NULL; t = t->hh.next)
+		bc_account_add(out, &t->waiting.account);
 }
 
 void bc_client_spin(struct bc_client *c, bool on)

@@ -10,6 +10,7 @@
 
 #include "common/board.h"
 #include "common/bus_rpc.h"
+#include "common/conflate.h"
 #include "common/latency.h"
 
 struct bc_client;
@@ -28,7 +29,9 @@ struct bc_client_event {
 	enum bc_state state;              /* now, why, and since when if anybody said */
 	enum bc_reason reason;
 	bc_wall_time since;
-	uint64_t n_lost; /* messages of this topic missing right before */
+	uint64_t n_lost;     /* messages of this topic missing since the event before */
+	uint64_t n_replaced; /* messages of this topic that came since and that this one replaces */
+	uint64_t n_unfit; /* of those: not fit to trade on; of what says no state: its symbol's */
 };
 
 struct bc_client_counters {
@@ -50,6 +53,16 @@ bool bc_client_follows(const struct bc_client *client, bc_str topic);
 bc_status bc_client_next(struct bc_client *client, struct bc_client_event *event);
 bc_status bc_client_wait(struct bc_client *client, int64_t timeout_ns,
 			 struct bc_client_event *event);
+
+/* Latest: bc_client_next() first reads all that has come, and hands out what common/conflate.h says
+ * of it, so that who is slow has the newest; otherwise every message is an event. At first it is
+ * the latter. What waits when that is changed is handed out first. BC_ENOMEM. */
+bc_status bc_client_latest(struct bc_client *client, bool on);
+
+/* What became of the messages of a topic since it was added (BC_ENOTFOUND: it is not followed), or
+ * of all that ever were. */
+bc_status bc_client_audit(const struct bc_client *client, bc_str topic, struct bc_account *out);
+void bc_client_audit_all(const struct bc_client *client, struct bc_account *out);
 
 /* On: bc_client_wait() does not sleep but looks until its time is over, and a signal does not end
  * it. */

@@ -22,6 +22,7 @@ static struct followed *need(struct follow *f, bc_str topic)
 		return NULL;
 	memcpy(t->text, topic.p, topic.n);
 	t->n = topic.n;
+	t->waiting.of = t;
 	HASH_ADD_KEYPTR(hh, f->topics, t->text, t->n, t);
 	if (t->hh.tbl == NULL) { /* no memory for the table */
 		free(t);
@@ -95,7 +96,7 @@ static bc_status state_topic(const struct bc_topic *parts, char *out, bc_str *to
 	return bc_topic_make(parts->exchange, parts->symbol, BC_CHANNEL_STATE, 0, out, &topic->n);
 }
 
-static bc_status use_state(struct follow *f, const struct bc_topic *parts)
+static bc_status use_state(struct follow *f, const struct bc_topic *parts, struct followed **out)
 {
 	char text[BC_TOPIC_MAX + 1];
 	bc_str topic;
@@ -105,6 +106,7 @@ static bc_status use_state(struct follow *f, const struct bc_topic *parts)
 	struct followed *t = need(f, topic);
 	if (t == NULL)
 		return BC_ENOMEM;
+	*out = t;
 	if (t->n_uses++ == 0 && !t->wanted)
 		rc = bc_sub_topic_add(f->sub, topic);
 	return rc;
@@ -139,6 +141,9 @@ bc_status follow_add(struct follow *f, bc_str topic)
 		return BC_OK;
 	if ((t = need(f, topic)) == NULL)
 		return BC_ENOMEM;
+	const int channel = bc_channel_of(parts.channel);
+	t->mute = channel == BC_CHANNEL_TRADE || channel == BC_CHANNEL_CANDLE ||
+		  channel == BC_CHANNEL_INSTRUMENT;
 	t->wanted = true;
 	f->version++;
 	follow_ask(f, t, 1);
@@ -146,7 +151,9 @@ bc_status follow_add(struct follow *f, bc_str topic)
 		return rc;
 	if ((rc = use_exchange(f, parts.exchange)) != BC_OK)
 		return rc;
-	return use_state(f, &parts);
+	rc = use_state(f, &parts, &t->states);
+	t->unfit_told = t->states == NULL ? 0 : t->states->n_unfit;
+	return rc;
 }
 
 bc_status follow_remove(struct follow *f, bc_str topic)
@@ -160,7 +167,9 @@ bc_status follow_remove(struct follow *f, bc_str topic)
 	f->version++;
 	if (t->n_uses == 0)
 		bc_sub_topic_remove(f->sub, topic);
-	t->told = t->streamed = t->gap_open = t->fresh = false;
+	t->said = t->told = t->streamed = t->gap_open = t->fresh = false;
+	t->states = NULL;
+	t->waiting.untold = 0;
 	follow_ask(f, t, 0);
 	t->n_uses++;
 	release_state(f, &parts);

@@ -6,6 +6,7 @@
 #define HASH_NONFATAL_OOM 1 /* uthash would end the process */
 
 #include "common/bus_sub.h"
+#include "common/conflate.h"
 #include "proto/topic.h"
 
 #include <uthash.h>
@@ -16,12 +17,19 @@ struct followed {
 	UT_hash_handle hh;
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
-	bool wanted;     /* to be handed out */
-	uint32_t n_uses; /* as the state topic of wanted ones */
-	/* what was handed out last */
-	bool told, told_fit;
+	bool wanted;             /* to be handed out */
+	uint32_t n_uses;         /* as the state topic of wanted ones */
+	struct followed *states; /* of its symbol, while it is wanted; perhaps itself */
+	bool mute;               /* it is not published again when its symbol's state changes */
+	uint64_t n_unfit;        /* as the state topic: times that it was said to be unfit */
+	uint64_t unfit_told;     /* of `states`, as of the last event */
+	struct bc_conflate_topic waiting; /* with the account; what waits only where it conflates */
+	/* what was taken last */
+	bool said, said_fit;
 	uint64_t epoch, exchange_seq;
 	int64_t ts_exchange;
+	/* what was handed out last */
+	bool told, told_fit;
 	/* what is to be asked of the cache */
 	int64_t ask_at; /* 0: nothing */
 	bool asking;    /* it is on its way, and was not wished for once more since */
@@ -29,8 +37,7 @@ struct followed {
 	bool gap_open;  /* a hole was seen; not yet confirmed that the newest is here */
 	uint64_t ahead_epoch, ahead_seq; /* the cache had this one, which was not here; 0: none */
 	int64_t ahead_since;
-	bool fresh;      /* taken from the cache, not yet handed out; */
-	uint64_t n_lost; /* and what was lost before it */
+	bool fresh; /* taken from the cache, not yet handed out */
 };
 
 struct follow {

@@ -170,6 +170,8 @@ bc_status present(struct presentation *p, const struct bc_client_event *event)
 		.epoch = e->epoch,
 		.seq = e->seq,
 		.n_lost = event->n_lost,
+		.n_replaced = event->n_replaced,
+		.n_unfit = event->n_unfit,
 		.has_exchange_seq = e->exchange_seq != BC_SEQ_NONE,
 		.exchange_seq = e->exchange_seq,
 		.ts_exchange = e->ts_exchange.ns,

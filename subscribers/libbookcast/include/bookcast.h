@@ -8,6 +8,9 @@
  *                   trade(bookcast_latest(...));
  *   bookcast_close(&bus);
  *
+ * Who is slow chooses what becomes of what he does not take in time: bookcast_policy(). What became
+ * of every message stands in bookcast_audit().
+ *
  * The cache is asked where the gateways are; data come from them directly. Losses are seen by their
  * numbers and counted; what can be repaired is asked of the cache. A gateway whose heartbeats stop
  * makes everything of it stale (reason gateway), and that is received like a message.
@@ -102,6 +105,11 @@ enum { /* where a message came from */
        BOOKCAST_FROM_MEMORY = 3 /* bookcast_latest() found it in the gateway's memory */
 };
 
+enum {                     /* policies: what a slow reader hears */
+       BOOKCAST_ALL = 0,   /* every message, up to what the queues hold; then holes */
+       BOOKCAST_LATEST = 1 /* the newest of each topic; trades and closed candles all the same */
+};
+
 typedef struct bookcast_decimal {
 	int64_t mantissa;
 	int32_t exponent; /* INT32_MIN: there is no value */
@@ -150,7 +158,7 @@ typedef struct bookcast_message {
 	int state, reason;                     /* now, as far as can be known here */
 	int64_t since;                         /* of this state; wall time of the gateway */
 	uint64_t epoch, seq;                   /* the gateway's start; the topic's number in it */
-	uint64_t n_lost;                       /* messages of this topic missing right before */
+	uint64_t n_lost;                       /* messages of this topic missing before this one */
 	int has_exchange_seq;
 	uint64_t exchange_seq;
 	int64_t ts_exchange, ts_recv, ts_publish; /* the exchange's clock; the gateway's */
@@ -165,6 +173,8 @@ typedef struct bookcast_message {
 			int previous;
 		} state;
 	} body;
+	uint64_t n_replaced; /* messages of this topic that came, and that this one stands for */
+	uint64_t n_unfit;    /* times in between that it was not fit to trade on */
 } bookcast_message;
 
 typedef struct bookcast_condition {
@@ -185,6 +195,19 @@ typedef struct bookcast_counters {
 	uint64_t from_memory; /* bookcast_latest(), _state(), _fit() that found it in the gateway's
 			       */
 } bookcast_counters;
+
+/* What became of every message of a topic since its first one here. Always
+ *   published = received + lost + conflated + redundant + waiting
+ * and where one gateway serves the topic and all that waits was received,
+ *   published = received + lost + conflated. */
+typedef struct bookcast_account {
+	uint64_t published; /* by their numbers, so with those that never came */
+	uint64_t received;  /* returned by bookcast_recv() */
+	uint64_t lost;      /* the sum of n_lost, but for what has not been told yet */
+	uint64_t conflated; /* the sum of n_replaced, likewise */
+	uint64_t redundant; /* of two lines: said by the other one, too */
+	uint64_t waiting;   /* to be returned by bookcast_recv() */
+} bookcast_account;
 
 typedef struct bookcast bookcast; /* a connection to the bus */
 
@@ -211,6 +234,35 @@ BOOKCAST_API int bookcast_unsubscribe(bookcast *bus, const char *exchange, const
  * a call, or a standstill of the process, what has piled up is stale (clock) until all of it has
  * been received. */
 BOOKCAST_API int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_message **message);
+
+/* What bookcast_recv() does with what piles up because it is called too rarely.
+ *
+ * BOOKCAST_ALL, at first: it returns one message after another as they were published. libzmq keeps
+ * 100,000 of them (and the gateway bus.send_hwm); what comes when these are full is lost: n_lost of
+ * the next message of the topic says how much, the newest state is asked of the cache.
+ *
+ * BOOKCAST_LATEST: each call first reads all that has come, so that nothing piles up and what it
+ * returns was the newest of its topic when it was called. A book, bbo, ticker, instrument, state,
+ * or candle (by one of the same start) that nobody has taken is replaced by the next one:
+ * n_replaced counts them, n_unfit those of them that were not fit to trade on. Trades and candles
+ * that are closed, or have been followed by another one, are never replaced; up to 65,536 of them
+ * wait, or 32 MiB, beside the newest message of each topic. Beyond, the oldest of the topic that
+ * has waited longest with more than one is lost: n_lost of its next message says so. Topics have
+ * their turn in the order in which they began to wait. state and reason are those of now.
+ *
+ * Of a topic the numbers between two messages are n_lost + n_replaced of the second one, but where
+ * its gateway has restarted or there are two lines. n_unfit of a trade, candle or instrument counts
+ * how often its symbol has become unfit since the message before, whatever the policy; a message
+ * that is returned for nothing else has source BOOKCAST_FROM_HERE.
+ *
+ * May be changed at any time: what waits comes first. BOOKCAST_EINVAL, BOOKCAST_ENOMEM. */
+BOOKCAST_API int bookcast_policy(bookcast *bus, int policy);
+
+/* The account of a topic, or with exchange NULL the sum of all that were ever subscribed. Fills
+ * size bytes of it: pass sizeof. BOOKCAST_ENOTFOUND: it is not subscribed. What a gateway published
+ * after the last message that arrived is not in it yet; the next one shows it. */
+BOOKCAST_API int bookcast_audit(bookcast *bus, const char *exchange, const char *symbol,
+				const char *channel, bookcast_account *account, size_t size);
 
 /* The newest message of a topic. What is not subscribed is read in the memory of its gateway, if
  * that is on this machine (the cache's endpoint is ipc://<run-dir>/cache.rpc), keeps it (its key
