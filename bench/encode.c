@@ -21,21 +21,32 @@ struct encode {
 
 /* ------------------------------------------------------------------ books as Upbit's */
 
-static bc_level level(int64_t won, uint64_t *seed)
+struct coin {
+	const char *name;
+	int64_t mid, tick; /* won */
+	uint64_t most;     /* quantity of a level, at 8 digits behind the point */
+};
+
+/* Numbers of five bytes each, and, as most coins have them, of three and nine. */
+static const struct coin bitcoin = { "", 137000000, 1000, 50000000 },
+			 cheap = { ", a coin of 3,000 won", 3000, 5, UINT64_C(2000000000000) };
+
+static bc_level level(const struct coin *coin, int64_t won, uint64_t *seed)
 {
-	int64_t satoshi = 1 + (int64_t)(bench_random(seed) % 50000000);
+	int64_t satoshi = 1 + (int64_t)(bench_random(seed) % coin->most);
 	return (bc_level){ bc_decimal_normal((bc_decimal){ won, 0 }),
 			   bc_decimal_normal((bc_decimal){ satoshi, -8 }) };
 }
 
-static void make_message(struct encode *e, size_t k, uint32_t levels, uint64_t *seed)
+static void make_message(struct encode *e, size_t k, const struct coin *coin, uint32_t levels,
+			 uint64_t *seed)
 {
 	struct bc_message *m = &e->messages[k];
-	int64_t mid = 137000000 + (int64_t)(bench_random(seed) % 400) * 1000;
+	int64_t mid = coin->mid + (int64_t)(bench_random(seed) % 400) * coin->tick;
 
 	for (uint32_t i = 0; i < levels; i++) {
-		e->bids[k][i] = level(mid - 1000 * (int64_t)i, seed);
-		e->asks[k][i] = level(mid + 1000 * (int64_t)(i + 1), seed);
+		e->bids[k][i] = level(coin, mid - coin->tick * (int64_t)i, seed);
+		e->asks[k][i] = level(coin, mid + coin->tick * (int64_t)(i + 1), seed);
 	}
 	*m = (struct bc_message){ .envelope = { .channel = BC_CHANNEL_BOOK,
 						.epoch = 1790134742106000,
@@ -103,15 +114,15 @@ static bool same_bytes(struct bench *b, struct encode *e)
 	return true;
 }
 
-static void measure(struct bench *b, struct encode *e, uint32_t levels)
+static void measure(struct bench *b, struct encode *e, const struct coin *coin, uint32_t levels)
 {
 	uint64_t seed = BENCH_SEED;
 	char variant[64];
 	for (size_t k = 0; k < N_MESSAGES; k++)
-		make_message(e, k, levels, &seed);
+		make_message(e, k, coin, levels, &seed);
 	if (!same_bytes(b, e))
 		return;
-	snprintf(variant, sizeof variant, "%u levels", levels);
+	snprintf(variant, sizeof variant, "%u levels%s", levels, coin->name);
 	const struct bench_contender c[] = { { variant, run_codec, e, N_MESSAGES },
 					     { "by hand, mantissas", run_ready, e, N_MESSAGES },
 					     { "by hand, decimals", run_decimals, e, N_MESSAGES } };
@@ -135,7 +146,8 @@ static void run_books(struct bench *b)
 		return;
 	}
 	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-		measure(b, e, levels[i]);
+		measure(b, e, &bitcoin, levels[i]);
+	measure(b, e, &cheap, 30);
 	free(e);
 }
 

@@ -2,6 +2,7 @@
 #include "proto/codec_body.h"
 
 #define ENVELOPE_FIELDS 11
+#define HEAD_MAX        (3 + ENVELOPE_FIELDS * BC_PACK_NUMBER_MAX)
 
 /* Channels without a row have no body yet; BC_CHANNEL_DELTA is reserved. */
 static const struct bc_body_codec *const bodies[BC_N_CHANNELS] = {
@@ -35,6 +36,26 @@ static bool envelope_ok(const struct bc_envelope *e)
 	       bc_wall_known(e->ts_publish) && bc_wall_known(e->since);
 }
 
+/* The usual envelope: what is small takes one byte, the epoch and all times but the exchange's take
+ * nine, as they do from 1970-01-01T00:00:05Z on. */
+static bool envelope_usual(const struct bc_envelope *e)
+{
+	const int64_t least = INT64_C(1) << 32;
+	const int64_t epoch = (int64_t)e->epoch, recv = e->ts_recv.ns, publish = e->ts_publish.ns,
+		      since = e->since.ns;
+	return ((unsigned)e->channel | (unsigned)e->state | (unsigned)e->reason | e->flags) <
+		       0x80 &&
+	       epoch >= least && recv >= least && publish >= least && since >= least;
+}
+
+static uint8_t *put_seq_or_nil(uint8_t *p, uint64_t seq)
+{
+	if (seq != BC_SEQ_NONE)
+		return bc_put_uint(p, seq);
+	*p = BC_PACK_NIL;
+	return p + 1;
+}
+
 static uint8_t *put_wall_or_nil(uint8_t *p, bc_wall_time t)
 {
 	if (bc_wall_known(t))
@@ -43,29 +64,35 @@ static uint8_t *put_wall_or_nil(uint8_t *p, bc_wall_time t)
 	return p + 1;
 }
 
-/* Room is asked for once, for all of it. */
-static void encode_envelope(struct bc_packer *k, const struct bc_envelope *e)
+static uint8_t *put_usual_envelope(uint8_t *p, const struct bc_envelope *e)
 {
-	uint8_t *p = k->p;
-	if (k->end - p < BC_PACK_ELEMENT_MAX * (ENVELOPE_FIELDS + 1)) {
-		k->full = true;
-		return;
-	}
-	*p++ = BC_PACK_FIXARRAY + ENVELOPE_FIELDS;
+	p[0] = (uint8_t)e->channel;
+	p = bc_put_long(p + 1, e->epoch);
+	p = bc_put_uint(p, e->seq);
+	p = put_seq_or_nil(p, e->exchange_seq);
+	p = put_wall_or_nil(p, e->ts_exchange);
+	p = bc_put_long(p, (uint64_t)e->ts_recv.ns);
+	p = bc_put_long(p, (uint64_t)e->ts_publish.ns);
+	p[0] = (uint8_t)e->state;
+	p[1] = (uint8_t)e->reason;
+	p = bc_put_long(p + 2, (uint64_t)e->since.ns);
+	*p = (uint8_t)e->flags;
+	return p + 1;
+}
+
+static uint8_t *put_envelope(uint8_t *p, const struct bc_envelope *e)
+{
 	p = bc_put_uint(p, (unsigned)e->channel);
 	p = bc_put_uint(p, e->epoch);
 	p = bc_put_uint(p, e->seq);
-	if (e->exchange_seq == BC_SEQ_NONE)
-		*p++ = BC_PACK_NIL;
-	else
-		p = bc_put_uint(p, e->exchange_seq);
+	p = put_seq_or_nil(p, e->exchange_seq);
 	p = put_wall_or_nil(p, e->ts_exchange);
 	p = bc_put_int(p, e->ts_recv.ns);
 	p = bc_put_int(p, e->ts_publish.ns);
 	p = bc_put_uint(p, (unsigned)e->state);
 	p = bc_put_uint(p, (unsigned)e->reason);
 	p = bc_put_int(p, e->since.ns);
-	k->p = bc_put_uint(p, e->flags);
+	return bc_put_uint(p, e->flags);
 }
 
 static bc_status encoded(const struct bc_packer *k, const uint8_t *out, size_t *len)
@@ -76,15 +103,20 @@ static bc_status encoded(const struct bc_packer *k, const uint8_t *out, size_t *
 	return BC_OK;
 }
 
+/* Room is asked for once, for all of it. */
 bc_status bc_head_encode(const struct bc_envelope *e, uint8_t *out, size_t cap, size_t *len)
 {
-	struct bc_packer k = bc_packer_on(out, cap);
 	if (body_of((unsigned)e->channel) == NULL || !envelope_ok(e))
 		return BC_EINVAL;
-	bc_pack_array(&k, 3);
-	bc_pack_uint(&k, BC_WIRE_VERSION);
-	encode_envelope(&k, e);
-	return encoded(&k, out, len);
+	if (cap < HEAD_MAX)
+		return BC_ERANGE;
+	out[0] = BC_PACK_FIXARRAY + 3;
+	out[1] = BC_WIRE_VERSION;
+	out[2] = BC_PACK_FIXARRAY + ENVELOPE_FIELDS;
+	const uint8_t *p =
+		envelope_usual(e) ? put_usual_envelope(out + 3, e) : put_envelope(out + 3, e);
+	*len = (size_t)(p - out);
+	return BC_OK;
 }
 
 bc_status bc_body_encode(const struct bc_message *m, uint8_t *out, size_t cap, size_t *len)

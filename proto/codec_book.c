@@ -1,9 +1,13 @@
 /* codec_book.c - book and bbo: [price_exp, qty_exp, bids, asks], sides flat: p0, q0, p1, q1, ... */
 #include "proto/codec_body.h"
+#include "proto/codec_levels.h"
 
 struct scales {
 	int32_t price, quantity; /* exponents */
 };
+
+#define N_TRIED   4                         /* levels, half of them of each side */
+#define LEVEL_MAX (2 * BC_PACK_ELEMENT_MAX) /* bytes */
 
 static struct scales see_levels(struct scales s, const bc_level *levels, uint32_t n)
 {
@@ -103,23 +107,47 @@ enum outcome {
 	REFUSED,
 };
 
-static enum outcome encode_side(struct bc_packer *k, const bc_level *levels, uint32_t n,
-				struct scales s)
+/* Any level, with all checks. */
+static enum outcome encode_rare(struct bc_packer *k, const bc_level *level, struct scales s)
 {
-	bc_pack_array(k, 2 * n);
-	const bool roomy = (size_t)(k->end - k->p) / (2 * BC_PACK_ELEMENT_MAX) >= n;
-	for (uint32_t i = 0; i < n && !k->full; i++) {
+	if (!whole_at(s, level))
+		return TOO_COARSE;
+	if (!encode_value(k, level->price, s.price) ||
+	    !encode_value(k, level->quantity, s.quantity))
+		return REFUSED;
+	return WRITTEN;
+}
+
+/* One side, of which some levels may be written already. */
+static enum outcome encode_side(struct bc_packer *k, const bc_level *levels, uint32_t n,
+				uint32_t n_written, struct scales s)
+{
+	if (n_written == 0)
+		bc_pack_array(k, 2 * n);
+	const bool roomy = k->end - k->p >= LEVEL_MAX * (ptrdiff_t)(n - n_written);
+	for (uint32_t i = n_written; i < n && !k->full; i++) {
 		if (roomy)
 			i += encode_usual(k, levels + i, n - i, s);
 		if (i == n)
 			break;
-		if (!whole_at(s, &levels[i]))
-			return TOO_COARSE;
-		if (!encode_value(k, levels[i].price, s.price) ||
-		    !encode_value(k, levels[i].quantity, s.quantity))
-			return REFUSED;
+		enum outcome outcome = encode_rare(k, &levels[i], s);
+		if (outcome != WRITTEN)
+			return outcome;
 	}
 	return WRITTEN;
+}
+
+static enum outcome encode_sides(struct bc_packer *k, const struct bc_book *book, struct scales s)
+{
+	const uint64_t n_levels = (uint64_t)book->n_bids + book->n_asks;
+	uint32_t n_bids = 0, n_asks = 0; /* written */
+	if (bc_sides_wide() && book->n_bids > 0 && book->n_asks > 0 &&
+	    (size_t)(k->end - k->p) >= 2 * BC_PACK_HEAD_MAX + LEVEL_MAX * n_levels)
+		k->p = bc_put_sides(k->p, book, s.price, s.quantity, &n_bids, &n_asks);
+	if (n_bids == book->n_bids && n_asks == book->n_asks && n_asks > 0)
+		return WRITTEN;
+	enum outcome bids = encode_side(k, book->bids, book->n_bids, n_bids, s);
+	return bids != WRITTEN ? bids : encode_side(k, book->asks, book->n_asks, n_asks, s);
 }
 
 static enum outcome encode_at(struct bc_packer *k, const struct bc_book *book, struct scales s)
@@ -127,33 +155,61 @@ static enum outcome encode_at(struct bc_packer *k, const struct bc_book *book, s
 	if (!bc_scale_end(s.price, &s.price) || !bc_scale_end(s.quantity, &s.quantity))
 		return REFUSED;
 	bc_pack_array(k, 4);
-	bc_pack_int(k, s.price);
-	bc_pack_int(k, s.quantity);
-	enum outcome bids = encode_side(k, book->bids, book->n_bids, s);
-	return bids != WRITTEN ? bids : encode_side(k, book->asks, book->n_asks, s);
+	bc_pack_exponent(k, s.price);
+	bc_pack_exponent(k, s.quantity);
+	return encode_sides(k, book, s);
 }
 
-#define N_TRIED 2u /* levels a side */
+/* Twice the exponent, and one more where the last digit is a zero: the least of some is that of a
+ * value which needs the finest exponent, if there is one. */
+static inline int64_t fineness(bc_decimal d)
+{
+	return 2 * (int64_t)d.exponent + (d.mantissa % 10 == 0);
+}
+
+static inline int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The exponents of the best levels are nearly always those of all: they are tried first, which
+ * saves a pass over the book. They differ from level to level, so there is no branch on one. false:
+ * look closely. */
+static bool guess_scales(const struct bc_book *book, struct scales *s)
+{
+	const bc_level *const b = book->bids, *const a = book->asks;
+	if (book->n_bids < N_TRIED / 2 || book->n_asks < N_TRIED / 2)
+		return false;
+	int64_t price = least(least(fineness(b[0].price), fineness(b[1].price)),
+			      least(fineness(a[0].price), fineness(a[1].price)));
+	int64_t quantity = least(least(fineness(b[0].quantity), fineness(b[1].quantity)),
+				 least(fineness(a[0].quantity), fineness(a[1].quantity)));
+	*s = (struct scales){ (int32_t)(price >> 1), (int32_t)(quantity >> 1) };
+	return ((price | quantity) & 1) == 0;
+}
+
+/* The same, whatever they end in. */
+static bool find_scales(const struct bc_book *book, uint32_t most, struct scales *s)
+{
+	*s = (struct scales){ BC_SCALE_START, BC_SCALE_START };
+	*s = see_levels(*s, book->bids, book->n_bids < most ? book->n_bids : most);
+	*s = see_levels(*s, book->asks, book->n_asks < most ? book->n_asks : most);
+	return s->price != BC_SCALE_START && s->quantity != BC_SCALE_START;
+}
 
 static bc_status encode_book(struct bc_packer *k, const struct bc_message *m)
 {
 	const struct bc_book *book = &m->body.book;
-	struct scales s = { BC_SCALE_START, BC_SCALE_START };
-	if (book->n_bids > UINT32_MAX / 2 || book->n_asks > UINT32_MAX / 2)
-		return BC_EINVAL;
-
-	/* The exponents of the best levels are nearly always those of all: they are tried first,
-	 * which saves a pass over the book. If the try fails, all levels are asked. */
-	s = see_levels(s, book->bids, book->n_bids < N_TRIED ? book->n_bids : N_TRIED);
-	s = see_levels(s, book->asks, book->n_asks < N_TRIED ? book->n_asks : N_TRIED);
 	const struct bc_packer start = *k;
 	enum outcome outcome = TOO_COARSE;
-	if (s.price != BC_SCALE_START && s.quantity != BC_SCALE_START)
+	struct scales s;
+	if (book->n_bids > UINT32_MAX / 2 || book->n_asks > UINT32_MAX / 2)
+		return BC_EINVAL;
+	if (guess_scales(book, &s) || find_scales(book, N_TRIED / 2, &s))
 		outcome = encode_at(k, book, s);
 	if (outcome == TOO_COARSE) {
 		*k = start;
-		s = see_levels(s, book->bids, book->n_bids);
-		s = see_levels(s, book->asks, book->n_asks);
+		find_scales(book, UINT32_MAX, &s);
 		outcome = encode_at(k, book, s);
 	}
 	return outcome == WRITTEN ? BC_OK : BC_EINVAL;

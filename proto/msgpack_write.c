@@ -34,10 +34,9 @@ void bc_pack_bool(struct bc_packer *k, bool value)
 		k->p = put_tagged(k->p, value ? 0xc3 : 0xc2, 0, 0);
 }
 
-void bc_pack_long_array(struct bc_packer *k, uint32_t n_elements)
+uint8_t *bc_put_long_array(uint8_t *p, uint32_t n_elements)
 {
-	if (bc_pack_room(k))
-		k->p = put_tagged(k->p, 0xdd, n_elements, 4);
+	return put_tagged(p, 0xdd, n_elements, 4);
 }
 
 void bc_pack_map(struct bc_packer *k, uint32_t n_pairs)

@@ -13,6 +13,8 @@
 /* No element but a string's bytes is longer: [mantissa, exponent] is 1 + 9 + 2. */
 #define BC_PACK_ELEMENT_MAX 12
 
+#define BC_PACK_NUMBER_MAX 9 /* of those, a number alone */
+
 #define BC_PACK_NIL      0xc0
 #define BC_PACK_FIXARRAY 0x90 /* + n, n < 16 */
 
@@ -57,15 +59,19 @@ static inline uint8_t *bc_put_small(uint8_t *p, unsigned value) /* up to 65535 *
 	return p + 3;
 }
 
+static inline uint8_t *bc_put_long(uint8_t *p, uint64_t value) /* above UINT32_MAX */
+{
+	uint64_t big_endian = htobe64(value);
+	*p = 0xcf;
+	memcpy(p + 1, &big_endian, sizeof big_endian);
+	return p + 9;
+}
+
 /* The most frequent width first: prices and quantities mostly take 17 to 32 bits, times 64. */
 static inline uint8_t *bc_put_uint(uint8_t *p, uint64_t value)
 {
-	if (value > UINT32_MAX) {
-		uint64_t big_endian = htobe64(value);
-		*p = 0xcf;
-		memcpy(p + 1, &big_endian, sizeof big_endian);
-		return p + 9;
-	}
+	if (value > UINT32_MAX)
+		return bc_put_long(p, value);
 	if (value > UINT16_MAX) {
 		uint32_t big_endian = htobe32((uint32_t)value);
 		*p = 0xce;
@@ -96,6 +102,24 @@ static inline uint8_t *bc_put_int(uint8_t *p, int64_t value)
 	return value >= 0 ? bc_put_uint(p, (uint64_t)value) : bc_put_negative(p, value);
 }
 
+uint8_t *bc_put_long_array(uint8_t *p, uint32_t n_elements); /* above 65535 */
+
+#define BC_PACK_HEAD_MAX 5 /* bytes, of an array */
+
+static inline uint8_t *bc_put_array(uint8_t *p, uint32_t n_elements)
+{
+	if (n_elements > UINT16_MAX)
+		return bc_put_long_array(p, n_elements);
+	if (n_elements < 16) {
+		*p = (uint8_t)(BC_PACK_FIXARRAY + n_elements);
+		return p + 1;
+	}
+	p[0] = 0xdc;
+	p[1] = (uint8_t)(n_elements >> 8);
+	p[2] = (uint8_t)n_elements;
+	return p + 3;
+}
+
 static inline void bc_pack_uint(struct bc_packer *k, uint64_t value)
 {
 	if (bc_pack_room(k))
@@ -108,24 +132,20 @@ static inline void bc_pack_int(struct bc_packer *k, int64_t value)
 		k->p = bc_put_int(k->p, value);
 }
 
-void bc_pack_long_array(struct bc_packer *k, uint32_t n_elements); /* above 65535 */
+/* BC_EXPONENT_MIN to BC_EXPONENT_MAX. */
+static inline void bc_pack_exponent(struct bc_packer *k, int32_t exponent)
+{
+	if (!bc_pack_room(k))
+		return;
+	if (exponent < -32) /* what one byte holds */
+		*k->p++ = 0xd0;
+	*k->p++ = (uint8_t)exponent;
+}
 
 static inline void bc_pack_array(struct bc_packer *k, uint32_t n_elements)
 {
-	if (n_elements > UINT16_MAX) {
-		bc_pack_long_array(k, n_elements);
-		return;
-	}
-	if (!bc_pack_room(k))
-		return;
-	if (n_elements < 16) {
-		*k->p++ = (uint8_t)(BC_PACK_FIXARRAY + n_elements);
-		return;
-	}
-	k->p[0] = 0xdc;
-	k->p[1] = (uint8_t)(n_elements >> 8);
-	k->p[2] = (uint8_t)n_elements;
-	k->p += 3;
+	if (bc_pack_room(k))
+		k->p = bc_put_array(k->p, n_elements);
 }
 
 void bc_pack_nil(struct bc_packer *k);

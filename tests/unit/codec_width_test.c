@@ -1,6 +1,7 @@
 /* The same book in the numbers an encoder writes and in the widest ones: the decoder's fast paths
  * take the former alone. */
 #include "proto/codec.h"
+#include "tests/support/plain_msgpack.h"
 #include "tests/support/same_envelope.h"
 
 #include <criterion/criterion.h>
@@ -95,31 +96,6 @@ Test(codec_width, short_and_wide_forms_of_a_book_mean_the_same)
 
 /* ------------------------------------------------------------------ bounds of a width */
 
-static size_t put_plain(uint8_t *p, unsigned tag, uint64_t value, unsigned bytes)
-{
-	p[0] = (uint8_t)tag;
-	for (unsigned i = 0; i < bytes; i++)
-		p[1 + i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
-	return 1 + bytes;
-}
-
-/* The shortest form of a number, from the specification of msgpack. */
-static size_t shortest(uint8_t *p, int64_t v)
-{
-	uint64_t u = (uint64_t)v;
-	if (v >= -32 && v <= 127)
-		return put_plain(p, (unsigned)u & 0xff, 0, 0);
-	if (v >= 0)
-		return u <= UINT8_MAX    ? put_plain(p, 0xcc, u, 1)
-		       : u <= UINT16_MAX ? put_plain(p, 0xcd, u, 2)
-		       : u <= UINT32_MAX ? put_plain(p, 0xce, u, 4)
-					 : put_plain(p, 0xcf, u, 8);
-	return v >= INT8_MIN    ? put_plain(p, 0xd0, u, 1)
-	       : v >= INT16_MIN ? put_plain(p, 0xd1, u, 2)
-	       : v >= INT32_MIN ? put_plain(p, 0xd2, u, 4)
-				: put_plain(p, 0xd3, u, 8);
-}
-
 /* What is written of d where the book's exponent is 0: an integer, or the two if it does not fit.
  */
 static size_t written(uint8_t *p, bc_decimal d)
@@ -175,6 +151,66 @@ Test(codec_width, each_number_of_a_level_takes_its_shortest_form)
 }
 
 /* ------------------------------------------------------------------ bounds of the envelope */
+
+/* Bounds of all forms, and what no time or number is without being refused. */
+static int64_t bound(uint32_t *seed)
+{
+	static const int64_t bounds[] = { 0,          1,          0x7f,          0x80,
+					  0xff,       0x100,      0xffff,        0x10000,
+					  0xffffffff, 4294967296, BC_EPOCH_MAX,  -1,
+					  -32,        -33,        INT64_MIN + 1, INT64_MAX };
+	*seed = *seed * 1664525u + 1013904223u;
+	/* Half of them as they mostly are. */
+	if (*seed >> 31 != 0)
+		return INT64_C(1790134742106000000) + *seed;
+	return bounds[(*seed >> 20) % (sizeof bounds / sizeof *bounds)];
+}
+
+static size_t plain_head(uint8_t *p, const struct bc_envelope *e)
+{
+	const int64_t before[] = { e->channel, (int64_t)e->epoch, (int64_t)e->seq };
+	const int64_t behind[] = { e->ts_recv.ns, e->ts_publish.ns, e->state,
+				   e->reason,     e->since.ns,      e->flags };
+	size_t n = 3;
+	memcpy(p, "\x93\x01\x9b", 3);
+	for (size_t i = 0; i < 3; i++)
+		n += shortest(p + n, before[i]);
+	n += e->exchange_seq == BC_SEQ_NONE ? put_plain(p + n, 0xc0, 0, 0)
+					    : shortest(p + n, (int64_t)e->exchange_seq);
+	n += bc_wall_known(e->ts_exchange) ? shortest(p + n, e->ts_exchange.ns)
+					   : put_plain(p + n, 0xc0, 0, 0);
+	for (size_t i = 0; i < 6; i++)
+		n += shortest(p + n, behind[i]);
+	return n;
+}
+
+Test(codec_width, each_number_of_the_envelope_takes_its_shortest_form)
+{
+	uint32_t seed = 1;
+	for (int i = 0; i < 20000; i++) {
+		uint8_t out[128], want[128];
+		size_t n;
+		struct bc_envelope e = {
+			.channel = BC_CHANNEL_TRADE,
+			.epoch = (uint64_t)bound(&seed) & BC_EPOCH_MAX,
+			.seq = (uint64_t)bound(&seed) & INT64_MAX,
+			.exchange_seq = (uint64_t)bound(&seed) & INT64_MAX,
+			.ts_exchange = { i % 5 == 0 ? BC_TIME_UNKNOWN : bound(&seed) },
+			.ts_recv = { bound(&seed) },
+			.ts_publish = { bound(&seed) },
+			.state = (enum bc_state)(i % BC_N_STATES),
+			.reason = (enum bc_reason)(i % BC_N_REASONS),
+			.since = { bound(&seed) },
+			.flags = i % 3 == 0 ? 1 : (uint32_t)bound(&seed),
+		};
+		if (i % 7 == 0)
+			e.exchange_seq = BC_SEQ_NONE;
+		size_t n_want = plain_head(want, &e);
+		cr_assert_eq(bc_head_encode(&e, out, sizeof out, &n), BC_OK, "%d", i);
+		cr_assert(n == n_want && memcmp(out, want, n) == 0, "%d", i);
+		cr_assert_eq(bc_head_encode(&e, out, n - 1, &n), BC_ERANGE, "%d", i);
+	}
+}
 
 /* An empty book whose envelope has these eleven numbers, 64 bits each. */
 static size_t with_numbers(const uint64_t numbers[11], uint8_t *out)
