@@ -249,6 +249,7 @@ bool gateway_close(struct gateway **gateway)
 		return false; /* the thread will still tell the loop, so it stays where it is */
 	gateway_feed_free(g);
 	session_free(&g->session);
+	budget_file_free(&g->budget);
 	free(g);
 	return true;
 }

@@ -250,6 +250,18 @@ static bc_status refuse(struct gateway *g, bc_status rc, const char *what, const
 	return rc;
 }
 
+static bc_status budget_open(struct gateway *g, struct session_options *options)
+{
+	const struct budget_file_options file = { .dir = g->run_dir,
+						  .exchange = options->exchange,
+						  .id = options->seed | 1,
+						  .log = g->log };
+	bc_status rc = budget_file_new(&g->budget, &file, bc_mono_now());
+	if (rc == BC_OK)
+		options->office = budget_file_office(g->budget);
+	return rc;
+}
+
 static bc_status session_open(struct gateway *g)
 {
 	struct session_options options = g->settings->session;
@@ -262,7 +274,10 @@ static bc_status session_open(struct gateway *g)
 	char why[320];
 	if (getrandom(&options.seed, sizeof options.seed, GRND_NONBLOCK) < 0)
 		options.seed = g->epoch; /* jitter is no secret */
-	bc_status rc = session_new(&g->session, &options, &actions, why, sizeof why);
+	bc_status rc = budget_open(g, &options);
+	if (rc != BC_OK)
+		return refuse(g, rc, "budget", bc_status_text(rc));
+	rc = session_new(&g->session, &options, &actions, why, sizeof why);
 	if (rc != BC_OK)
 		return refuse(g, rc, "feed", why);
 	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {

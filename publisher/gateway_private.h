@@ -11,6 +11,7 @@
 #include "common/latest.h"
 #include "common/metrics.h"
 #include "common/run_dir.h"
+#include "publisher/budget_file.h"
 #include "publisher/resolve.h"
 #include "publisher/rest.h"
 #include "publisher/transport.h"
@@ -50,6 +51,7 @@ struct gateway {
 	bool something_failed; /* a link or a request, see `failed` there */
 
 	struct session *session;
+	struct budget_file *budget; /* what this address may use, with the other gateways here */
 	struct outlet *outlet;
 	uint64_t epoch;
 	bc_wall_time started;

@@ -110,6 +110,30 @@ static void update_hops(struct gateway *g)
 		bc_metric_set(&g->metrics, hop_rows[hop].early, early(hops, (enum outlet_hop)hop));
 }
 
+/* The first of the limits that a new connection counts for. */
+static void update_budget(struct gateway *g)
+{
+	struct bc_metrics *m = &g->metrics;
+	const struct bc_exchange *x = g->settings->session.exchange;
+	const struct budget_view *v = session_budget(g->session);
+	unsigned first = x->connect_limits != 0 ? (unsigned)__builtin_ctz(x->connect_limits) : 0;
+	const struct budget_use *connects = &v->limits[first];
+	int64_t away = 0, now = bc_mono_now().ns;
+	for (size_t i = 0; i < BUDGET_DOORS; i++) {
+		int64_t left = v->away_until[i].ns > now ? v->away_until[i].ns - now : 0;
+		away = left > away ? left : away;
+	}
+	bc_metric_set(m, BC_METRIC_BUDGET_SHARED, v->shared);
+	bc_metric_set(m, BC_METRIC_BUDGET_GATEWAYS, v->gateways);
+	bc_metric_set(m, BC_METRIC_BUDGET_CONNECTS, connects->used);
+	bc_metric_set(m, BC_METRIC_BUDGET_CONNECTS_LIMIT, connects->now);
+	bc_metric_set(m, BC_METRIC_BUDGET_WEIGHT_RATE, v->weight_rate);
+	bc_metric_set(m, BC_METRIC_BUDGET_WAITS, v->waits);
+	bc_metric_set(m, BC_METRIC_BUDGET_CUTS, v->cuts);
+	bc_metric_set(m, BC_METRIC_BUDGET_AWAY, (uint64_t)away);
+	bc_metric_set(m, BC_METRIC_BUDGET_DAMAGES, budget_file_counts(g->budget)->damages);
+}
+
 void gateway_status_update(struct gateway *g)
 {
 	struct bc_metrics *m = &g->metrics;
@@ -138,6 +162,7 @@ void gateway_status_update(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_CTL_REQUESTS, g->ctl_requests);
 	bc_metric_set(m, BC_METRIC_LOG_LOST, bc_log_lost(g->log));
 	update_hops(g);
+	update_budget(g);
 	bc_metrics_beat(m, bc_mono_now());
 }
 
