@@ -13,7 +13,6 @@
 #define N_TEXTS   64
 #define TEXT_MAX  4096
 #define N_ORDER   (1u << 16)
-#define PER_TURN  16
 #define STEP_NS   (10 * BC_NS_PER_US)
 #define FOR_EVER  (1000 * INT64_C(3600) * BC_NS_PER_S)
 #define MAX_CONNS 4096
@@ -26,6 +25,10 @@ struct text { /* a message; name and time are written into it */
 	size_t n, name, time;
 };
 
+struct order { /* a message to come */
+	uint32_t symbol, connection;
+};
+
 struct path {
 	struct bench *b;
 	struct path_options o;
@@ -34,10 +37,13 @@ struct path {
 	struct bc_filters *filters;
 	struct session_now now;
 	struct text *texts;
-	uint32_t *order;      /* [N_ORDER] symbols */
+	struct order *order;  /* [N_ORDER], those of a read of one connection */
 	uint32_t *connection; /* of each symbol's books */
 	bool opening[MAX_CONNS];
 	size_t at;
+	char received[PATH_PER_READ * TEXT_MAX]; /* a read from a socket */
+	bc_str messages[PATH_PER_READ];          /* in it */
+	size_t n_received;
 	uint64_t given, sent;
 	char frame[8192]; /* what the sender was given last */
 };
@@ -309,13 +315,28 @@ static void write_digits(char *out, uint64_t value, int n)
 	}
 }
 
-static void give(struct path *p, uint32_t symbol, struct text *t)
+/* The next messages, one behind the other in the one buffer that is always read into. */
+static void receive(struct path *p, const struct order *order, size_t n)
+{
+	char *to = p->received;
+	for (size_t i = 0; i < n; i++) {
+		const struct text *t = &p->texts[(p->at + i) % N_TEXTS];
+		const int64_t time = p->now.wall.ns + (int64_t)(i + 1) * STEP_NS;
+		memcpy(to, t->bytes, t->n);
+		write_digits(to + t->name, order[i].symbol, DIGITS);
+		write_digits(to + t->time, (uint64_t)(time / BC_NS_PER_MS), 13);
+		p->messages[i] = (bc_str){ to, t->n };
+		to += t->n;
+	}
+	p->n_received = n;
+}
+
+static void give(struct path *p, size_t i, uint32_t connection)
 {
 	pass(p, STEP_NS);
-	write_digits(t->bytes + t->name, symbol, DIGITS);
-	write_digits(t->bytes + t->time, (uint64_t)(p->now.wall.ns / BC_NS_PER_MS), 13);
-	session_message(p->session, p->now, p->connection[symbol], (bc_str){ t->bytes, t->n }, true,
-			p->now.wall);
+	if (i + 1 < p->n_received)
+		session_soon(p->session, p->messages[i + 1]);
+	session_message(p->session, p->now, connection, p->messages[i], true, p->now.wall);
 	p->given++;
 }
 
@@ -323,16 +344,52 @@ void path_run(void *path, size_t times)
 {
 	struct path *p = path;
 	for (size_t i = 0; i < times; i++, p->at++) {
-		give(p, p->order[p->at % N_ORDER], &p->texts[p->at % N_TEXTS]);
-		if (p->at % PER_TURN == 0)
+		const size_t in_read = p->at % p->o.per_read;
+		const struct order *next = &p->order[p->at % N_ORDER];
+		if (in_read == 0) {
 			take_turn(p);
+			receive(p, next, p->o.per_read);
+		}
+		give(p, in_read, next->connection);
 	}
+}
+
+/* Symbols by connection. */
+static int by_connection(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+	return x->connection != y->connection ? (x->connection > y->connection) * 2 - 1
+					      : (x->symbol > y->symbol) * 2 - 1;
+}
+
+/* What each read brings: messages of one connection, of any of its symbols. */
+static bool make_order(struct path *p)
+{
+	const uint32_t n = p->o.n_symbols;
+	struct order *all = malloc(n * sizeof *all);
+	uint64_t seed = BENCH_SEED;
+	if (all == NULL)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = (struct order){ i, p->connection[i] };
+	qsort(all, n, sizeof *all, by_connection);
+	for (size_t i = 0; i < N_ORDER; i += p->o.per_read) {
+		uint32_t any = (uint32_t)(bench_random(&seed) >> 8) % n, first = any, end = any;
+		while (first > 0 && all[first - 1].connection == all[any].connection)
+			first--;
+		while (end < n && all[end].connection == all[any].connection)
+			end++;
+		for (size_t k = 0; k < p->o.per_read; k++)
+			p->order[i + k] =
+				all[first + (uint32_t)(bench_random(&seed) >> 8) % (end - first)];
+	}
+	free(all);
+	return true;
 }
 
 struct path *path_open(struct bench *b, const struct path_options *options)
 {
 	const uint32_t channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO);
-	uint64_t seed = BENCH_SEED;
 	struct path *p = calloc(1, sizeof *p);
 
 	if (p == NULL) {
@@ -353,14 +410,14 @@ struct path *path_open(struct bench *b, const struct path_options *options)
 		return NULL;
 	}
 	memset(p->connection, 0xff, options->n_symbols * sizeof *p->connection);
-	for (size_t i = 0; i < N_ORDER; i++)
-		p->order[i] = (uint32_t)(bench_random(&seed) >> 8) % options->n_symbols;
-	if (!open_outlet(p, channels) || !open_session(p, channels) || !subscribe_all(p)) {
+	if (!open_outlet(p, channels) || !open_session(p, channels) || !subscribe_all(p) ||
+	    !make_order(p)) {
 		path_close(p);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < options->n_symbols; i++) {
-		give(p, i, &p->texts[i % N_TEXTS]);
+		receive(p, &(struct order){ i, p->connection[i] }, 1);
+		give(p, 0, p->connection[i]);
 		take_turn(p);
 	}
 	return p;

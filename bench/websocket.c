@@ -74,7 +74,9 @@ static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *h
 	l->broken = true;
 }
 
-static const struct bc_ws_events events = { on_opened, on_message, on_pong, on_closed };
+static const struct bc_ws_events events = {
+	.opened = on_opened, .message = on_message, .pong = on_pong, .closed = on_closed
+};
 
 static bool transport_connect(struct line *l, const struct pair_listener *listener,
 			      const struct sim_tls *tls)

@@ -1,14 +1,14 @@
 /* bus_filters.c - the set of filters and the topics they match. */
 #include "common/bus_filters.h"
 
+#include "common/blocks.h"
 #include "common/name_index.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_LINE 64
-#define HERE_MAX   48
+#define HERE_MAX 48
 
 /* What a message of the topic asks for lies in one cache line. */
 struct topic {
@@ -20,7 +20,7 @@ struct topic {
 		uint32_t next_free;
 	};
 };
-static_assert(sizeof(struct topic) == CACHE_LINE, "a line a topic");
+static_assert(sizeof(struct topic) == BC_CACHE_LINE, "a line a topic");
 
 struct filter {
 	bc_str bytes; /* owned; .p NULL: free */
@@ -88,7 +88,7 @@ static bc_str frame_of(const struct topic *t)
 static bc_status topics_grow(struct bc_filters *f)
 {
 	uint32_t room = f->topic_capacity == 0 ? 256 : f->topic_capacity * 2;
-	struct topic *topics = aligned_alloc(CACHE_LINE, room * sizeof *topics);
+	struct topic *topics = bc_large_alloc(room * sizeof *topics);
 	if (topics == NULL)
 		return BC_ENOMEM;
 	if (f->n_topics > 0)
@@ -184,7 +184,8 @@ bool bc_filters_wanted(const struct bc_filters *f, uint32_t topic)
 
 void bc_filters_soon(const struct bc_filters *f, uint32_t topic)
 {
-	__builtin_prefetch(&f->topics[topic]);
+	if (topic < f->n_topics)
+		__builtin_prefetch(&f->topics[topic]);
 }
 
 /* ------------------------------------------------------------------ filters */

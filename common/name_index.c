@@ -74,11 +74,19 @@ uint32_t bc_name_find(const struct bc_name_index *index, bc_str name)
 	return index->entries[place_of(index, name, hash_of(name))].id;
 }
 
-uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name)
+uint32_t bc_name_soon(const struct bc_name_index *index, bc_str name)
+{
+	const uint32_t hash = hash_of(name);
+	if (index->n > 0)
+		__builtin_prefetch(&index->entries[hash & (index->capacity - 1)]);
+	return hash;
+}
+
+uint32_t bc_name_guess(const struct bc_name_index *index, uint32_t hash)
 {
 	if (index->n == 0)
 		return BC_NAME_NONE;
-	uint32_t mask = index->capacity - 1, hash = hash_of(name), at = hash & mask;
+	uint32_t mask = index->capacity - 1, at = hash & mask;
 	while (index->entries[at].id != BC_NAME_NONE && index->entries[at].hash != hash)
 		at = (at + 1) & mask;
 	return index->entries[at].id;

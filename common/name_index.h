@@ -24,9 +24,11 @@ struct bc_name_index { /* all zero: empty */
 /* BC_EDUPLICATE: the name is there already. BC_ENOMEM. */
 bc_status bc_name_put(struct bc_name_index *index, bc_str name, uint32_t id);
 uint32_t bc_name_find(const struct bc_name_index *index, bc_str name); /* BC_NAME_NONE: no */
-/* Probably the number of this name, by its hash alone; no name is looked at. Another's, or
- * BC_NAME_NONE, where it is not there. */
-uint32_t bc_name_guess(const struct bc_name_index *index, bc_str name);
+/* The name's hash; fetches into the cache where bc_name_guess() will look. */
+uint32_t bc_name_soon(const struct bc_name_index *index, bc_str name);
+/* Probably the number of the name with this hash; no name is looked at. Another's, or BC_NAME_NONE,
+ * where it is not there. */
+uint32_t bc_name_guess(const struct bc_name_index *index, uint32_t hash);
 /* Its name lies elsewhere now, and says the same. */
 void bc_name_move(struct bc_name_index *index, bc_str name, const char *to);
 void bc_name_remove(struct bc_name_index *index, bc_str name); /* fine if it is not there */

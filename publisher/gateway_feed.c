@@ -38,6 +38,12 @@ static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n
 			(bc_str){ bytes, n }, binary, received);
 }
 
+static void on_soon(void *self, const char *bytes, size_t n)
+{
+	const struct link *link = self;
+	session_soon(link->gateway->session, (bc_str){ bytes, n });
+}
+
 static void on_pong(void *self, struct bc_ws *ws)
 {
 	struct link *link = self;
@@ -60,7 +66,7 @@ static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *h
 	session_closed(link->gateway->session, gateway_now(link->gateway), link->id, &closed);
 }
 
-static const struct bc_ws_events events = { on_opened, on_message, on_pong, on_closed };
+static const struct bc_ws_events events = { on_opened, on_message, on_soon, on_pong, on_closed };
 
 /* ------------------------------------------------------------------ connecting */
 

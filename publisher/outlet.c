@@ -9,26 +9,26 @@
 
 void list_append(struct list *l, struct slot *slot)
 {
-	slot->links[l->id] = (struct link){ .prev = l->last };
+	slot->aside->links[l->id] = (struct link){ .prev = l->last };
 	slot->lists |= (uint8_t)(1u << l->id);
 	if (l->last == NULL)
 		l->first = slot;
 	else
-		l->last->links[l->id].next = slot;
+		l->last->aside->links[l->id].next = slot;
 	l->last = slot;
 }
 
 void list_take_out(struct list *l, struct slot *slot)
 {
-	const struct link link = slot->links[l->id];
+	const struct link link = slot->aside->links[l->id];
 	if (link.prev == NULL)
 		l->first = link.next;
 	else
-		link.prev->links[l->id].next = link.next;
+		link.prev->aside->links[l->id].next = link.next;
 	if (link.next == NULL)
 		l->last = link.prev;
 	else
-		link.next->links[l->id].prev = link.prev;
+		link.next->aside->links[l->id].prev = link.prev;
 	slot->lists &= (uint8_t) ~(1u << l->id);
 }
 
@@ -51,7 +51,7 @@ static void make_plan(struct outlet *o)
 	}
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		o->plan[o->n_plan++].channel = always[i];
-	o->subject_bytes = plan_layout(o, o->plan, o->n_plan);
+	o->subjects.piece_bytes = plan_layout(o, o->plan, o->n_plan);
 	for (uint32_t i = 0; i < o->n_plan; i++) {
 		const struct plan *p = &o->plan[i];
 		if (p->channel == BC_CHANNEL_CANDLE)
@@ -85,11 +85,9 @@ bc_status outlet_new(struct outlet **out, const struct outlet_options *options,
 	return BC_OK;
 }
 
-static void subject_free(struct outlet *o, struct subject **subject)
+static void subject_close(struct outlet *o, struct subject *subject)
 {
-	if (*subject == NULL)
-		return;
-	for (struct slot *slot = (*subject)->slots; slot != NULL; slot = slot->next) {
+	for (struct slot *slot = subject->slots; slot != NULL; slot = slot->aside->next) {
 		list_remove(&o->paced, slot);
 		list_remove(&o->queued, slot);
 		list_remove(&o->recent, slot);
@@ -98,8 +96,8 @@ static void subject_free(struct outlet *o, struct subject **subject)
 		o->out.close(o->out.self, slot->topic);
 		o->n_topics--;
 	}
-	free(*subject);
-	*subject = NULL;
+	free((char *)subject->name.p);
+	subject->name = (bc_str){ 0 };
 }
 
 void outlet_free(struct outlet **outlet)
@@ -107,10 +105,13 @@ void outlet_free(struct outlet **outlet)
 	struct outlet *o = *outlet;
 	if (o == NULL)
 		return;
-	for (uint32_t i = 0; i < o->symbol_capacity; i++)
-		subject_free(o, &o->symbols[i].subject);
-	subject_free(o, &o->gateway);
-	free(o->symbols);
+	for (uint32_t i = 0; i < o->symbol_limit; i++)
+		if (is_there(subject_at(o, i)))
+			subject_close(o, subject_at(o, i));
+	if (o->gateway != NULL && is_there(o->gateway))
+		subject_close(o, o->gateway);
+	bc_blocks_free(&o->subjects);
+	free(o->gateway);
 	free(o->by_topic);
 	free(o->names);
 	free(o->listed);
@@ -153,40 +154,32 @@ static unsigned n_values(const struct outlet *o, enum bc_channel channel)
 	return waits && o->opt.interval_ns > 0 ? 2 : 1;
 }
 
-size_t value_bytes(enum bc_channel channel)
-{
-	static const size_t bodies[BC_N_CHANNELS] = {
-		[BC_CHANNEL_BOOK] = sizeof(struct bc_book),
-		[BC_CHANNEL_BBO] = sizeof(struct bc_book),
-		[BC_CHANNEL_TRADE] = sizeof(struct bc_trade),
-		[BC_CHANNEL_TICKER] = sizeof(struct bc_ticker),
-		[BC_CHANNEL_CANDLE] = sizeof(struct bc_candle),
-		[BC_CHANNEL_INSTRUMENT] = sizeof(struct bc_instrument),
-		[BC_CHANNEL_STATE] = sizeof(struct bc_state_change),
-	};
-	return offsetof(struct value, body) + bodies[channel];
-}
-
 static size_t whole_lines(size_t bytes)
 {
-	return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	return (bytes + BC_CACHE_LINE - 1) / BC_CACHE_LINE * BC_CACHE_LINE;
+}
+
+/* A value and its levels. */
+static size_t value_room(const struct outlet *o, enum bc_channel channel)
+{
+	return value_bytes(channel) + levels_in(o, channel) * sizeof(bc_level);
 }
 
 size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n)
 {
 	size_t at = whole_lines(sizeof(struct subject));
 	for (uint32_t i = 0; i < n; i++) {
-		size_t each = value_bytes(plan[i].channel) +
-			      levels_in(o, plan[i].channel) * sizeof(bc_level);
 		plan[i].at = at;
-		at += whole_lines(sizeof(struct slot) + n_values(o, plan[i].channel) * each);
+		at += whole_lines(sizeof(struct slot) +
+				  n_values(o, plan[i].channel) * value_room(o, plan[i].channel) +
+				  sizeof(struct slot_aside));
 	}
 	return at;
 }
 
 static void slot_init(const struct outlet *o, struct subject *subject, const struct plan *plan)
 {
-	struct slot *slot = (struct slot *)(void *)((char *)subject + plan->at);
+	struct slot *slot = slot_planned(subject, plan);
 	char *next = (char *)(slot + 1);
 	*slot = (struct slot){ .subject = subject,
 			       .channel = (uint8_t)plan->channel,
@@ -194,17 +187,16 @@ static void slot_init(const struct outlet *o, struct subject *subject, const str
 			       .published_at = { INT64_MIN / 2 } };
 	for (unsigned i = 0; i < n_values(o, plan->channel); i++) {
 		slot->values[i] = (struct value *)(void *)next;
-		next += value_bytes(plan->channel);
+		memset(next, 0, value_bytes(plan->channel));
+		next += value_room(o, plan->channel);
 	}
-	for (unsigned i = 0; i < n_values(o, plan->channel); i++) {
-		slot->levels[i] = (bc_level *)(void *)next;
-		next += levels_in(o, plan->channel) * sizeof(bc_level);
-	}
+	slot->aside = (struct slot_aside *)(void *)next;
+	*slot->aside = (struct slot_aside){ 0 };
 }
 
 static bc_status slot_open(struct outlet *o, struct subject *subject, const struct plan *plan)
 {
-	struct slot *slot = (struct slot *)(void *)((char *)subject + plan->at);
+	struct slot *slot = slot_planned(subject, plan);
 	char topic[BC_TOPIC_MAX + 1];
 	size_t n;
 	slot_init(o, subject, plan);
@@ -220,31 +212,27 @@ static bc_status slot_open(struct outlet *o, struct subject *subject, const stru
 	}
 	o->by_topic[slot->topic] = slot;
 	o->n_topics++;
-	slot->next = subject->slots;
+	slot->aside->next = subject->slots;
 	subject->slots = slot;
 	return BC_OK;
 }
 
-bc_status subject_new(struct outlet *o, struct subject **out, bc_str name, const struct plan *plan,
-		      uint32_t n, size_t bytes)
+bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
+		       const struct plan *plan, uint32_t n)
 {
-	struct subject *subject = aligned_alloc(CACHE_LINE, whole_lines(bytes + name.n + 1));
-	*out = NULL;
-	if (subject == NULL)
+	char *copy = malloc(name.n + 1);
+	*subject = (struct subject){ .name = { copy, name.n }, .since = o->out.now(o->out.self) };
+	if (copy == NULL)
 		return BC_ENOMEM;
-	memset(subject, 0, bytes);
-	char *copy = (char *)subject + bytes;
 	memcpy(copy, name.p, name.n);
 	copy[name.n] = '\0';
-	*subject = (struct subject){ .name = { copy, name.n }, .since = o->out.now(o->out.self) };
 	for (uint32_t i = 0; i < n; i++) {
 		bc_status rc = slot_open(o, subject, &plan[i]);
 		if (rc != BC_OK) {
-			subject_free(o, &subject);
+			subject_close(o, subject);
 			return rc;
 		}
 	}
-	*out = subject;
 	return BC_OK;
 }
 
@@ -252,44 +240,39 @@ bc_status subject_new(struct outlet *o, struct subject **out, bc_str name, const
 
 static bc_status symbol_reserve(struct outlet *o, uint32_t symbol)
 {
-	uint32_t room = o->symbol_capacity == 0 ? 64 : o->symbol_capacity;
-	while (room <= symbol)
-		room *= 2;
-	if (room == o->symbol_capacity)
-		return BC_OK;
-	struct entry *symbols = realloc(o->symbols, room * sizeof *symbols);
-	if (symbols == NULL)
-		return BC_ENOMEM;
-	memset(symbols + o->symbol_capacity, 0, (room - o->symbol_capacity) * sizeof *symbols);
-	o->symbols = symbols;
-	bc_str *names = realloc(o->names, room * sizeof *names);
-	if (names == NULL)
-		return BC_ENOMEM;
-	o->names = names;
-	o->symbol_capacity = room;
+	bc_status rc = bc_blocks_reserve(&o->subjects, symbol + 1);
+	if (rc != BC_OK)
+		return rc;
+	if (o->names_capacity < o->subjects.capacity) {
+		bc_str *names = realloc(o->names, o->subjects.capacity * sizeof *names);
+		if (names == NULL)
+			return BC_ENOMEM;
+		o->names = names;
+		o->names_capacity = o->subjects.capacity;
+	}
+	while (o->symbol_limit <= symbol)
+		subject_at(o, o->symbol_limit++)->name = (bc_str){ 0 };
 	return BC_OK;
 }
 
 bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol, bc_str name)
 {
-	struct subject *subject = NULL;
 	bc_status rc = symbol_reserve(o, symbol);
-	if (rc == BC_OK)
-		rc = subject_new(o, &subject, name, o->plan, o->n_plan, o->subject_bytes);
 	if (rc != BC_OK)
+		return rc;
+	struct subject *subject = subject_at(o, symbol);
+	if ((rc = subject_open(o, subject, name, o->plan, o->n_plan)) != BC_OK)
 		return rc;
 	o->names_bytes += name.n;
 	o->n_symbols++;
 	if ((rc = buffer_reserve(o)) != BC_OK) {
 		o->names_bytes -= name.n;
 		o->n_symbols--;
-		subject_free(o, &subject);
+		subject_close(o, subject);
 		return rc;
 	}
 	subject->symbol = symbol;
-	o->symbols[symbol].subject = subject;
-	for (uint32_t i = 0; i < N_WARM; i++)
-		o->symbols[symbol].topics[i] = slot_planned(subject, &o->plan[i])->topic;
+	o->first_topic = slot_planned(subject, &o->plan[0])->topic - symbol * o->n_plan;
 	o->symbols_version++;
 	o->list_due = true;
 	state_first(o, now, subject);
@@ -298,9 +281,10 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 
 void outlet_symbol_remove(struct outlet *o, uint32_t symbol)
 {
-	o->names_bytes -= o->symbols[symbol].subject->name.n;
+	struct subject *subject = subject_at(o, symbol);
+	o->names_bytes -= subject->name.n;
 	o->n_symbols--;
-	subject_free(o, &o->symbols[symbol].subject);
+	subject_close(o, subject);
 	o->symbols_version++;
 	o->list_due = true;
 }
@@ -344,8 +328,9 @@ bool outlet_topic(const struct outlet *o, uint32_t topic, struct outlet_topic *o
 bool outlet_listened(const struct outlet *o, uint32_t symbol, enum bc_channel channel,
 		     enum bc_interval interval)
 {
-	struct subject *subject = symbol < o->symbol_capacity ? o->symbols[symbol].subject : NULL;
-	const struct slot *slot = subject == NULL ? NULL : slot_of(o, subject, channel, interval);
+	if (symbol >= o->symbol_limit || !is_there(subject_at(o, symbol)))
+		return false;
+	const struct slot *slot = slot_of(o, subject_at(o, symbol), channel, interval);
 	return slot != NULL && o->out.wanted(o->out.self, slot->topic);
 }
 

@@ -1,6 +1,7 @@
 /* outlet_event.c - market data into the values of topics; the bbo out of books. */
 #include "publisher/outlet_private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void take_envelope(struct value *value, const struct bc_event *event, bc_wall_time received)
@@ -228,20 +229,24 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 	slot_publish(o, slot, now);
 }
 
-/* The subject and its first topics, books and bbos, as far as a message reads what is there. */
-#define WARM_BYTES 320
+#define N_WARM 2 /* the first topics of a symbol, books and bbos mostly */
+/* Of each: the slot and its value. Levels, or a body as long as the last one, are behind it. */
+#define WARM_BYTES (sizeof(struct slot) + offsetof(struct value, body) + sizeof(struct bc_book))
 
+/* All of it is computed: to wait for one fetch to know where the next goes would cost more than
+ * the rest. So the topics' numbers are guessed, which is right where symbols came in order. */
 void outlet_soon(const struct outlet *o, uint32_t symbol)
 {
-	const struct entry *entry = &o->symbols[symbol];
-	const char *subject = (const char *)entry->subject;
-	if (o->out.soon != NULL)
-		for (uint32_t i = 0; i < N_WARM; i++)
-			o->out.soon(o->out.self, entry->topics[i]);
+	const char *subject = (const char *)subject_at(o, symbol);
 	__builtin_prefetch(subject);
-	for (uint32_t i = 0; i < o->n_plan && i < 2; i++)
-		for (size_t at = 0; at < WARM_BYTES; at += CACHE_LINE)
-			__builtin_prefetch(subject + o->plan[i].at + at, 1);
+	for (uint32_t i = 0; i < N_WARM; i++) {
+		const char *slot = subject + o->plan[i].at;
+		const size_t kept = i == 0 ? o->kept_last : 2 * sizeof(bc_level);
+		for (size_t at = 0; at < WARM_BYTES + kept; at += BC_CACHE_LINE)
+			__builtin_prefetch(slot + at, 1);
+		if (o->out.soon != NULL)
+			o->out.soon(o->out.self, o->first_topic + symbol * o->n_plan + i);
+	}
 }
 
 void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const struct bc_event *event,
@@ -256,5 +261,5 @@ void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const str
 	};
 	outlet_hop_received(&o->hops, event->channel, event->flags, event->ts_exchange, received);
 	if (by_channel[event->channel] != NULL)
-		by_channel[event->channel](o, now, o->symbols[symbol].subject, event, received);
+		by_channel[event->channel](o, now, subject_at(o, symbol), event, received);
 }

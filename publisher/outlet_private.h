@@ -11,8 +11,12 @@
 
 #include "publisher/outlet.h"
 
+#include "common/blocks.h"
 #include "proto/codec.h"
 #include "proto/topic.h"
+
+#include <assert.h>
+#include <stddef.h>
 
 #define WELCOMES_A_TURN    256
 #define WELCOME_SPACING_NS (100 * BC_NS_PER_MS)
@@ -53,14 +57,19 @@ struct list {
 	enum list_id id;
 };
 
-#define CACHE_LINE 64
-#define N_WARM     2
+/* What few messages of a topic touch; it lies behind the values. */
+struct slot_aside {
+	struct slot *next; /* of its subject */
+	struct link links[N_LISTS];
+	bc_mono_time welcomed_at;
+};
 
 /* One topic. Two values where there is conflation: what was published stays as it was, for those
- * who come later, while the newer one waits. What every message touches stands first, in one cache
- * line; the values and their levels follow in memory. */
+ * who come later, while the newer one waits. What every message touches is one cache line; the
+ * values follow it in memory, each with its levels behind it. */
 struct slot {
 	struct subject *subject;
+	struct slot_aside *aside;
 	uint64_t seq;
 	bc_mono_time published_at;
 	struct value *values[2];
@@ -73,16 +82,13 @@ struct slot {
 	bool outdated : 1;    /* what it says is from before a loss */
 	bool state_due : 1;   /* the next one carries a new state */
 	bool asked_again : 1; /* while it may not be welcomed yet */
-	struct slot *next;    /* of its subject */
-	struct link links[N_LISTS];
-	bc_level *levels[2];
-	bc_mono_time welcomed_at;
 };
+static_assert(sizeof(struct slot) <= BC_CACHE_LINE, "a line a topic");
 
 /* Who a topic speaks of: a symbol, or the gateway. It lies in one piece with its slots, their
- * values, levels and its name, each slot at the beginning of a cache line. */
+ * values and levels, each slot at the beginning of a cache line. */
 struct subject {
-	bc_str name;
+	bc_str name;        /* owned; .p NULL: nobody has this number */
 	struct slot *slots; /* the opened ones, the newest first */
 	bc_wall_time since;
 	enum bc_state state;
@@ -97,33 +103,29 @@ struct plan { /* the topics of every symbol */
 	size_t at; /* bytes from the beginning of the subject to the slot */
 };
 
-/* A symbol by its number. The sender's numbers of its first topics, books and bbos mostly, stand
- * beside it, so that they are known before it is fetched. */
-struct entry {
-	struct subject *subject; /* NULL: free */
-	uint32_t topics[N_WARM];
-};
-
 struct outlet {
 	struct outlet_options opt;
 	struct outlet_sender out;
 	struct plan plan[MAX_PLAN];
 	uint32_t n_plan;
-	size_t subject_bytes;                /* of a symbol, without its name */
 	size_t place[BC_N_CHANNELS];         /* of the channel's slot, see struct plan; 0: none */
 	size_t candle_place[BC_N_INTERVALS]; /* the same */
-	struct entry *symbols;               /* by number */
-	uint32_t symbol_capacity, n_symbols;
+	struct bc_blocks subjects;           /* the symbols, by number */
+	uint32_t symbol_limit, n_symbols;    /* numbers that were in use; now */
+	uint32_t first_topic;   /* the sender's number of symbol 0's first, see soon() */
 	struct slot **by_topic; /* by the sender's number */
 	uint32_t topic_capacity, n_topics;
 
 	struct subject *gateway; /* "@<instance>": state and heartbeat */
 	struct slot *gateway_state, *heartbeat;
 	uint64_t symbols_version;
-	bool list_due;   /* the symbol list has changed */
-	bc_str *names;   /* scratch for the list */
+	bool list_due; /* the symbol list has changed */
+	bc_str *names; /* scratch for the list */
+	uint32_t names_capacity;
 	uint8_t *listed; /* the encoded list */
 	size_t listed_cap, names_bytes;
+
+	uint32_t kept_last; /* bytes of the last encoded body of a book that was kept */
 
 	struct list paced, queued, recent, overtaken;
 	struct bc_message scratch;
@@ -156,6 +158,17 @@ static inline struct slot *slot_planned(struct subject *subject, const struct pl
 	return (struct slot *)(void *)((char *)subject + plan->at);
 }
 
+/* A number below symbol_limit; whether anybody has it, the name says. */
+static inline struct subject *subject_at(const struct outlet *o, uint32_t symbol)
+{
+	return bc_blocks_at(&o->subjects, symbol);
+}
+
+static inline bool is_there(const struct subject *subject)
+{
+	return subject->name.p != NULL;
+}
+
 static inline struct value *slot_shown(const struct slot *slot)
 {
 	return slot->values[slot->shown];
@@ -167,10 +180,25 @@ static inline struct value *slot_newest(const struct slot *slot)
 	return slot->values[slot->pending ? !slot->shown : slot->shown];
 }
 
-/* Room for the levels of one of its values, bids first. */
-static inline bc_level *slot_levels(const struct slot *slot, const struct value *value)
+/* Of a kept value of this channel, without levels. */
+static inline size_t value_bytes(enum bc_channel channel)
 {
-	return slot->levels[value == slot->values[0] ? 0 : 1];
+	static const uint8_t bodies[BC_N_CHANNELS] = {
+		[BC_CHANNEL_BOOK] = sizeof(struct bc_book),
+		[BC_CHANNEL_BBO] = sizeof(struct bc_book),
+		[BC_CHANNEL_TRADE] = sizeof(struct bc_trade),
+		[BC_CHANNEL_TICKER] = sizeof(struct bc_ticker),
+		[BC_CHANNEL_CANDLE] = sizeof(struct bc_candle),
+		[BC_CHANNEL_INSTRUMENT] = sizeof(struct bc_instrument),
+		[BC_CHANNEL_STATE] = sizeof(struct bc_state_change),
+	};
+	return offsetof(struct value, body) + bodies[channel];
+}
+
+/* Room for the levels of one of its values, bids first. */
+static inline bc_level *slot_levels(const struct slot *slot, struct value *value)
+{
+	return (bc_level *)(void *)((char *)value + value_bytes((enum bc_channel)slot->channel));
 }
 
 /* outlet.c */
@@ -178,10 +206,9 @@ void list_append(struct list *l, struct slot *slot);
 void list_take_out(struct list *l, struct slot *slot); /* of who is in it */
 /* Where the slots of a subject go. Returns the bytes of it all, without the name. */
 size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n);
-/* BC_ENOMEM, BC_ERANGE, BC_EPARSE: *out is NULL. */
-bc_status subject_new(struct outlet *o, struct subject **out, bc_str name, const struct plan *plan,
-		      uint32_t n, size_t bytes);
-size_t value_bytes(enum bc_channel channel);
+/* In memory of that size. BC_ENOMEM, BC_ERANGE, BC_EPARSE: it is nobody. */
+bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
+		       const struct plan *plan, uint32_t n);
 
 static inline void list_remove(struct list *l, struct slot *slot)
 {

@@ -47,13 +47,13 @@ static void tell(struct outlet *o, bc_mono_time now, const struct slot *slot,
 
 /* A book is encoded once: its bytes take the place of its levels, which are several times as long
  * and would be written and fetched with every message. */
-static void keep_packed(const struct outlet *o, const struct slot *slot, struct value *value,
+static void keep_packed(struct outlet *o, const struct slot *slot, struct value *value,
 			const uint8_t *body, size_t n)
 {
 	if (slot->channel != BC_CHANNEL_BOOK || n > 2 * (size_t)o->opt.levels * sizeof(bc_level))
 		return;
 	memcpy(slot_levels(slot, value), body, n);
-	value->packed = (uint32_t)n;
+	value->packed = o->kept_last = (uint32_t)n;
 }
 
 static bc_status encode(struct outlet *o, const struct slot *slot, struct value *value, size_t *len)

@@ -26,7 +26,7 @@ static void take_state(struct subject *subject, const struct session_change *cha
 /* What is in doubt may not come back as fit by itself: only new data of that topic does. */
 static void doubt(struct subject *subject, enum session_scope scope)
 {
-	for (struct slot *slot = subject->slots; slot != NULL; slot = slot->next) {
+	for (struct slot *slot = subject->slots; slot != NULL; slot = slot->aside->next) {
 		bool book = slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO;
 		if (book || scope == SESSION_ALL_CHANNELS)
 			slot->outdated = true;
@@ -69,7 +69,7 @@ void state_first(struct outlet *o, bc_mono_time now, struct subject *subject)
 void outlet_symbol_state(struct outlet *o, bc_mono_time now, uint32_t symbol,
 			 const struct session_change *change)
 {
-	symbol_state(o, now, o->symbols[symbol].subject, change);
+	symbol_state(o, now, subject_at(o, symbol), change);
 }
 
 /* ------------------------------------------------------------------ the gateway */
@@ -82,12 +82,14 @@ bc_status gateway_new(struct outlet *o)
 	int n = snprintf(name, sizeof name, "@%s", o->opt.instance);
 	if (n < 2 || (size_t)n >= sizeof name)
 		return BC_EINVAL;
-	size_t bytes = plan_layout(o, plan, 2);
-	bc_status rc = subject_new(o, &o->gateway, (bc_str){ name, (size_t)n }, plan, 2, bytes);
+	o->gateway = bc_large_alloc(plan_layout(o, plan, 2));
+	if (o->gateway == NULL)
+		return BC_ENOMEM;
+	bc_status rc = subject_open(o, o->gateway, (bc_str){ name, (size_t)n }, plan, 2);
 	if (rc != BC_OK)
 		return rc == BC_ENOMEM ? rc : BC_EINVAL;
-	o->gateway_state = (struct slot *)(void *)((char *)o->gateway + plan[0].at);
-	o->heartbeat = (struct slot *)(void *)((char *)o->gateway + plan[1].at);
+	o->gateway_state = slot_planned(o->gateway, &plan[0]);
+	o->heartbeat = slot_planned(o->gateway, &plan[1]);
 	o->list_due = true;
 	return BC_OK;
 }
@@ -96,9 +98,9 @@ static void write_list(struct outlet *o)
 {
 	struct bc_state_change *body = &slot_shown(o->gateway_state)->body.state;
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
-		if (o->symbols[i].subject != NULL)
-			o->names[n++] = o->symbols[i].subject->name;
+	for (uint32_t i = 0; i < o->symbol_limit; i++) {
+		if (is_there(subject_at(o, i)))
+			o->names[n++] = subject_at(o, i)->name;
 	}
 	if (bc_list_encode(o->names, n, o->listed, o->listed_cap, &body->symbols) != BC_OK)
 		o->count.encode_failures++;
@@ -133,9 +135,9 @@ void outlet_shut_down(struct outlet *o, bc_mono_time now)
 				       .reason = BC_REASON_SHUTDOWN,
 				       .since = o->out.now(o->out.self),
 				       .scope = SESSION_ALL_CHANNELS };
-	for (uint32_t i = 0; i < o->symbol_capacity; i++) {
-		if (o->symbols[i].subject != NULL)
-			symbol_state(o, now, o->symbols[i].subject, &down);
+	for (uint32_t i = 0; i < o->symbol_limit; i++) {
+		if (is_there(subject_at(o, i)))
+			symbol_state(o, now, subject_at(o, i), &down);
 	}
 	outlet_feed_state(o, now, &down);
 }

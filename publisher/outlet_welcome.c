@@ -27,7 +27,7 @@ static void welcome(struct outlet *o, struct slot *slot, bc_mono_time now)
 {
 	list_remove(&o->queued, slot);
 	list_append(&o->recent, slot);
-	slot->welcomed_at = now;
+	slot->aside->welcomed_at = now;
 	if (!o->out.wanted(o->out.self, slot->topic))
 		return; /* gone again */
 	o->count.welcomes++;
@@ -52,5 +52,5 @@ bc_mono_time welcome_deadline(const struct outlet *o)
 {
 	if (is_empty(&o->recent))
 		return (bc_mono_time){ INT64_MAX };
-	return (bc_mono_time){ o->recent.first->welcomed_at.ns + WELCOME_SPACING_NS };
+	return (bc_mono_time){ o->recent.first->aside->welcomed_at.ns + WELCOME_SPACING_NS };
 }

@@ -123,6 +123,9 @@ struct session_closed {
 };
 
 void session_opened(struct session *s, struct session_now now, uint32_t connection);
+/* While a message is served, the next one is there already, or its beginning: what is known of whom
+ * it is about can be fetched into the cache. A hint; nothing depends on it. */
+void session_soon(struct session *s, bc_str bytes);
 void session_message(struct session *s, struct session_now now, uint32_t connection, bc_str bytes,
 		     bool binary, bc_wall_time received);
 void session_pong(struct session *s, struct session_now now, uint32_t connection);

@@ -2,6 +2,7 @@
  *
  * Whatever came through a WebSocket proves its connection; a good book makes its symbol live; a
  * crossed one, or a value that does not fit, makes it stale before anybody hears of it. */
+#include "common/blocks.h"
 #include "publisher/glance.h"
 #include "publisher/session_private.h"
 
@@ -254,22 +255,49 @@ void feed_sink_init(struct session *s)
 					 .request = on_request };
 }
 
-#define CACHE_LINE 64
+static struct glanced glance_at(const struct session *s, bc_str bytes)
+{
+	char room[BC_GLANCE_MAX];
+	bc_str name = { NULL, 0 };
+	if (s->x->glance != NULL)
+		name = bc_glance(s->x->glance, bytes.p, bytes.n, room);
+	return (struct glanced){ .bytes = bytes.p,
+				 .seen = name.n > 0,
+				 .hash = name.n > 0 ? bc_name_soon(&s->by_name, name) : 0 };
+}
+
+void session_soon(struct session *s, bc_str bytes)
+{
+	s->glanced[0] = s->glanced[1];
+	s->glanced[1] = glance_at(s, bytes);
+}
+
+/* The index was fetched while the message before was served, where somebody said what follows. */
+static struct glanced glance_again(struct session *s, bc_str bytes)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct glanced g = s->glanced[i];
+		if (g.bytes == bytes.p) {
+			s->glanced[i].bytes = NULL;
+			return g;
+		}
+	}
+	return glance_at(s, bytes);
+}
 
 void feed_ahead(struct session *s, bc_str bytes)
 {
-	char room[BC_GLANCE_MAX];
-	if (s->x->glance == NULL)
-		return;
-	bc_str name = bc_glance(s->x->glance, bytes.p, bytes.n, room);
-	if (name.n == 0 || (s->about = bc_name_guess(&s->by_name, name)) == NOBODY)
+	const struct glanced g = glance_again(s, bytes);
+	if (!g.seen || (s->about = bc_name_guess(&s->by_name, g.hash)) == NOBODY)
 		return;
 	const char *symbol = (const char *)&s->symbols[s->about];
-	for (size_t at = 0; at < SYMBOL_WARM_BYTES; at += CACHE_LINE)
+	for (size_t at = 0; at < SYMBOL_WARM_BYTES; at += BC_CACHE_LINE)
 		__builtin_prefetch(symbol + at, 1);
 	__builtin_prefetch(&s->waiting[s->about], 1);
-	if (s->sync.on)
+	if (s->sync.on) {
+		__builtin_prefetch(symbol + SYMBOL_WARM_BYTES, 1);
 		__builtin_prefetch(&s->symbols[s->about].sync, 1);
+	}
 	if (s->act.soon != NULL)
 		s->act.soon(s->act.self, s->about);
 }

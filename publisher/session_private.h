@@ -117,7 +117,7 @@ struct symbol {
 	bc_mono_time subscribed_at;
 };
 
-#define SYMBOL_WARM_BYTES 192 /* the beginning, up to the order of books */
+#define SYMBOL_WARM_BYTES 128 /* the beginning, with the order of books that have no number */
 
 /* ------------------------------------------------------------------ connections */
 
@@ -282,6 +282,13 @@ struct spec { /* waits for instruments to match */
 
 /* ------------------------------------------------------------------ the session */
 
+/* What a glance at a message showed. */
+struct glanced {
+	const char *bytes; /* of the message, to know it again; NULL: none */
+	bool seen;         /* a name, with this hash */
+	uint32_t hash;
+};
+
 struct session {
 	struct session_options o;
 	struct session_actions act;
@@ -298,8 +305,9 @@ struct session {
 	struct handover *handovers;
 
 	struct symbol *symbols;
-	struct waiting *waiting; /* the same numbers */
-	uint32_t about;          /* whom the message being read seems to be about; NOBODY */
+	struct waiting *waiting;   /* the same numbers */
+	uint32_t about;            /* whom the message being read seems to be about; NOBODY */
+	struct glanced glanced[2]; /* this message and the next one, where somebody said so */
 	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
 	uint32_t n_in[BC_N_STATES];
 	struct bc_name_index by_name;

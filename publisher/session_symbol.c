@@ -10,6 +10,8 @@
  * now, so it is stale until it is right, and says why and since when. */
 #include "publisher/session_private.h"
 
+#include "common/blocks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +61,9 @@ static bc_status new_number(struct session *s, uint32_t *out)
 	}
 	if (s->symbol_limit == s->symbol_capacity) {
 		uint32_t room = s->symbol_capacity == 0 ? 64 : s->symbol_capacity * 2;
-		struct symbol *symbols = realloc(s->symbols, room * sizeof *symbols);
+		struct symbol *symbols =
+			bc_large_move(s->symbols, s->symbol_capacity * sizeof *symbols,
+				      room * sizeof *symbols);
 		if (symbols == NULL)
 			return BC_ENOMEM;
 		s->symbols = symbols;

@@ -65,6 +65,9 @@ struct bc_ws_events {
 	void (*opened)(void *self, struct bc_ws *ws);
 	void (*message)(void *self, struct bc_ws *ws, const char *bytes, size_t n, bool binary,
 			bc_wall_time received);
+	/* Before a message is told: the next one begins with these bytes, as far as they are there.
+	 * A hint, unchecked; what is behind the message may be in them, too. NULL: not wanted. */
+	void (*soon)(void *self, const char *bytes, size_t n);
 	void (*pong)(void *self, struct bc_ws *ws);
 	void (*closed)(void *self, struct bc_ws *ws, const struct bc_ws_closed *how);
 };

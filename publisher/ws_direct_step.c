@@ -261,6 +261,15 @@ static void on_peer_close(struct bc_ws *ws, const struct ws_frame *frame)
 	}
 }
 
+static void message_tell(struct bc_ws *ws, const struct ws_frame *frame)
+{
+	const bc_str next = ws_frames_peek(&ws->frames);
+	if (next.n > 0 && ws->events->soon != NULL)
+		ws->events->soon(ws->self, next.p, next.n);
+	ws->events->message(ws->self, ws, frame->payload.p, frame->payload.n, frame->binary,
+			    frame->received);
+}
+
 /* Only an open connection tells: the caller may close it from inside any callback. */
 static void frames_deliver(struct bc_ws *ws)
 {
@@ -271,8 +280,7 @@ static void frames_deliver(struct bc_ws *ws)
 		if (kind == WS_FRAME_NONE)
 			return;
 		else if (kind == WS_FRAME_MESSAGE && open)
-			ws->events->message(ws->self, ws, frame.payload.p, frame.payload.n,
-					    frame.binary, frame.received);
+			message_tell(ws, &frame);
 		else if (kind == WS_FRAME_PING && open)
 			ws_output_pong(&ws->output, frame.payload);
 		else if (kind == WS_FRAME_PONG && open)

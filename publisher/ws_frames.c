@@ -197,6 +197,18 @@ static enum ws_frame_kind header_read(const struct ws_frames *f, struct header *
 	return WS_FRAME_MESSAGE;
 }
 
+bc_str ws_frames_peek(const struct ws_frames *f)
+{
+	const unsigned char *p = (const unsigned char *)f->bytes + f->at;
+	const size_t there = f->end - f->at;
+	if (there < 2 || f->begun || (p[0] != (FIN | OP_TEXT) && p[0] != (FIN | OP_BINARY)))
+		return BC_STR("");
+	const size_t header = p[1] < LENGTH_2 ? 2 : p[1] == LENGTH_2 ? 4 : 10;
+	if (there <= header)
+		return BC_STR("");
+	return (bc_str){ f->bytes + f->at + header, there - header };
+}
+
 /* ------------------------------------------------------------------ frames */
 
 /* RFC 6455, 7.4, and what IANA has registered since. */

@@ -84,4 +84,8 @@ void ws_frames_skip(struct ws_frames *f, size_t n);
 
 enum ws_frame_kind ws_frames_next(struct ws_frames *f, struct ws_frame *out);
 
+/* What is there from the payload of the next frame on, where it may be a whole message that is not
+ * compressed; else empty. Nothing of it was checked. */
+bc_str ws_frames_peek(const struct ws_frames *f);
+
 #endif

@@ -45,7 +45,8 @@ struct rig {
 		char top[64]; /* "99x1 101x2" */
 	} book;               /* the last one */
 	enum bc_state feed;
-	size_t soon; /* how often somebody was announced */
+	size_t soon;      /* how often somebody was announced */
+	uint32_t soon_of; /* who was last */
 	/* Where words are not enough; NULL: nobody looks. */
 	void (*watch)(struct rig *r, uint32_t symbol, const struct bc_event *event);
 };
@@ -216,6 +217,7 @@ static inline void on_soon(void *self, uint32_t symbol)
 	struct session_view view;
 	cr_expect(session_symbol(r->session, symbol, &view), "%u is nobody", symbol);
 	r->soon++;
+	r->soon_of = symbol;
 }
 
 /* ------------------------------------------------------------------ what the world does */

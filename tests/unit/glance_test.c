@@ -49,6 +49,42 @@ Test(glance, names_the_symbol_or_nothing)
 	guard_page_close(&g);
 }
 
+/* The glance is made before the message's turn, and once. */
+Test(glance, may_come_early)
+{
+	static const char *const texts[] = { "book AAA 1 2", "book BBB 1 2", "book AAA 3 4" };
+	struct rig *r = live_rig("AAA BBB");
+	size_t before = r->soon;
+	forget(r);
+	for (size_t i = 0; i < 3; i++) {
+		if (i < 2)
+			session_soon(r->session, bc_str_of(texts[i + 1]));
+		says(r, texts[i]);
+		cr_expect_eq(r->soon, before + i + 1);
+		cr_expect_eq(r->soon_of, i == 1 ? 1 : 0, "text %zu: %u", i, r->soon_of);
+	}
+	cr_expect_str_eq(r->seen, "AAA book; BBB book; AAA book; ");
+	done(r);
+}
+
+/* What was announced is not what comes: it is fetched in vain. */
+Test(glance, may_come_early_and_be_wrong)
+{
+	char text[] = "book AAA 1 2";
+	struct rig *r = live_rig("AAA BBB");
+	forget(r);
+	session_soon(r->session, bc_str_of(text));
+	memcpy(text + 5, "BBB", 3);
+	says(r, text);
+	cr_expect_eq(r->soon_of, 0, "it was AAA then");
+	says(r, text);
+	cr_expect_eq(r->soon_of, 1, "and is looked at again");
+	session_soon(r->session, BC_STR("!nobody"));
+	says(r, "book AAA 3 4");
+	cr_expect_str_eq(r->seen, "BBB book; BBB book; AAA book; ");
+	done(r);
+}
+
 /* GURK and JUJX have the same hash, so at a glance one is the other. */
 Test(glance, is_not_believed)
 {

@@ -10,9 +10,11 @@ static unsigned long n_allocations, fails_at; /* counted from 1; 0: none fails *
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t unit, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t unit, size_t n);
 
 static bool this_one_fails(void)
 {
@@ -32,6 +34,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return this_one_fails() ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_aligned_alloc(size_t unit, size_t n)
+{
+	return this_one_fails() ? NULL : __real_aligned_alloc(unit, n);
 }
 
 /* ------------------------------------------------------------------ one run */

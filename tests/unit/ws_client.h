@@ -35,6 +35,8 @@ struct client {
 	char detail[200];
 	bc_wall_time received;
 	unsigned int n_opened, n_messages, n_pongs, n_closed;
+	const char *soon[2];     /* where this message was said to be, and the next one is */
+	unsigned int n_foreseen; /* and were there */
 	size_t last_size;
 	uint64_t sum; /* over the bytes of the last message */
 	size_t n_told;
@@ -79,6 +81,9 @@ static void client_message(void *self, struct bc_ws *ws, const char *bytes, size
 	struct client *c = self;
 	cr_assert_eq(ws, c->ws);
 	c->n_messages++;
+	c->n_foreseen += bytes == c->soon[0];
+	c->soon[0] = c->soon[1];
+	c->soon[1] = NULL;
 	c->received = received;
 	c->last_size = n;
 	c->sum = sum_of(bytes, n);
@@ -88,6 +93,13 @@ static void client_message(void *self, struct bc_ws *ws, const char *bytes, size
 		told(c, "%s of %zu\n", binary ? "binary" : "text", n);
 	if (c->on_message != NULL)
 		c->on_message(c);
+}
+
+static void client_soon(void *self, const char *bytes, size_t n)
+{
+	struct client *c = self;
+	cr_assert_gt(n, 0);
+	c->soon[1] = bytes;
 }
 
 static void client_pong(void *self, struct bc_ws *ws)
@@ -113,6 +125,7 @@ static void client_closed(void *self, struct bc_ws *ws, const struct bc_ws_close
 static const struct bc_ws_events client_events = {
 	.opened = client_opened,
 	.message = client_message,
+	.soon = client_soon,
 	.pong = client_pong,
 	.closed = client_closed,
 };

@@ -311,6 +311,44 @@ Test(ws_frames, takes_compressed_and_plain_messages)
 	ws_inflate_free(&inflate);
 }
 
+/* A hint of the message that follows: nothing where it cannot be a whole, plain one. */
+Test(ws_frames, shows_what_follows_before_it_is_read)
+{
+	static const struct {
+		struct bytes bytes; /* behind a first message */
+		const char *shown;
+	} rows[] = {
+		{ BYTES(""), "" },
+		{ BYTES("\x81"), "" },
+		{ BYTES("\x81\x05"), "" },
+		{ BYTES("\x81\x05hel"), "hel" },
+		{ BYTES("\x82\x02hi\x81"), "hi\x81" },
+		{ BYTES("\x81\x7e\x00"), "" },
+		{ BYTES("\x81\x7e\x00\x80x"), "x" },
+		{ BYTES("\x82\x7f\0\0\0\0\0\1\0\0"), "" },
+		{ BYTES("\x82\x7f\0\0\0\0\0\1\0\0y"), "y" },
+		{ BYTES("\x01\x02hi"), "" }, /* a fragment */
+		{ BYTES("\xc1\x02hi"), "" }, /* compressed */
+		{ BYTES("\x89\x02hi"), "" }, /* a ping */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ws_frames f;
+		struct ws_frame frame;
+		size_t room;
+		ws_frames_init(&f, LIMIT);
+		cr_expect_eq(ws_frames_peek(&f).n, 0, "before the first read");
+		char *to = ws_frames_room(&f, &room);
+		memcpy(to, "\x81\x01-", 3);
+		memcpy(to + 3, rows[i].bytes.p, rows[i].bytes.n);
+		ws_frames_filled(&f, 3 + rows[i].bytes.n, (bc_wall_time){ 1 });
+		cr_assert_eq(ws_frames_next(&f, &frame), WS_FRAME_MESSAGE);
+		const bc_str shown = ws_frames_peek(&f);
+		cr_expect(bc_str_equal(shown, bc_str_of(rows[i].shown)), "row %zu: %.*s", i,
+			  (int)shown.n, shown.p);
+		ws_frames_free(&f);
+	}
+}
+
 Test(ws_frames, refuses_rsv1_where_it_means_nothing)
 {
 	static const struct bytes rows[] = {
