@@ -386,6 +386,7 @@ static enum bc_verdict offer_event(struct bc_arbiter *a, const struct line *line
 	bool newest = a->fit.epoch == 0 || compare(place, &a->fit.place) > 0;
 	if (newest && o->message->envelope.channel == BC_CHANNEL_CANDLE)
 		note_taken(a, NULL, o, place); /* no open one may come after it */
+	a->last.epoch = o->message->envelope.epoch;
 	return BC_VERDICT_TAKE;
 }
 

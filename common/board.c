@@ -369,14 +369,17 @@ static void note_loss(struct bc_board *board, struct bc_gateway *g, uint64_t n_l
 }
 
 static bc_status take_line(struct bc_board *board, struct board_entry *e, struct board_line *line,
-			   bc_str payload, bc_mono_time now, uint64_t *n_lost)
+			   bc_str payload, bc_mono_time now, struct bc_board_taken *taken)
 {
 	const struct bc_message *m = &board->message;
 	const struct bc_envelope *env = &m->envelope;
+	const uint64_t epoch_before = line->sequence.epoch;
 	struct bc_sequence_step step = bc_sequence_next(&line->sequence, env->epoch, env->seq);
 	if (step.verdict == BC_SEQUENCE_DUPLICATE || step.verdict == BC_SEQUENCE_OLDER_EPOCH)
 		return take_again(board, line, env, step.verdict, now);
-	*n_lost = step.n_lost;
+	taken->n_lost = step.n_lost;
+	if (step.verdict == BC_SEQUENCE_NEWER_EPOCH)
+		taken->heir_of = epoch_before;
 	if (step.n_lost > 0)
 		note_loss(board, line->gateway, step.n_lost, now);
 	bool history = step.verdict != BC_SEQUENCE_NEWER_EPOCH && is_history(line, m);
@@ -468,11 +471,10 @@ bc_status bc_board_take(struct bc_board *board, bc_str text, bc_str payload, bc_
 	*taken = (struct bc_board_taken){ .message = &board->message,
 					  .gateway = news.gateway,
 					  .mark = &e->mark };
-	rc = take_line(board, e, line, payload, now, &taken->n_lost);
+	rc = take_line(board, e, line, payload, now, taken);
 	board->taken = rc == BC_OK ? e : NULL;
 	if (rc == BC_OK)
-		taken->answers = e->lines->next == NULL ||
-				 board_choose(e, board_states(board, e), now).line == line;
+		taken->doubled = e->lines->next != NULL;
 	return rc;
 }
 

@@ -67,7 +67,8 @@ struct bc_board_taken {
 	const struct bc_message *message;
 	const struct bc_gateway *gateway;
 	uint64_t n_lost;            /* of this topic and gateway, right before it */
-	bool answers;               /* false: of A/B lines another one is fitter or newer */
+	uint64_t heir_of;           /* the epoch whose place it took with this message; 0: none */
+	bool doubled;               /* another gateway process publishes the topic, too */
 	struct bc_board_mark *mark; /* of the topic */
 };
 
@@ -98,6 +99,19 @@ void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
 /* The same of the topic whose message was kept by the last bc_board_take(), without looking for
  * it. Nothing else may have been done with the board since. */
 void bc_board_get_taken(struct bc_board *board, bc_mono_time now, struct bc_board_answer *answer);
+
+/* bc_state_rank() of a topic's lines as they stand now; -1: there is none. */
+struct bc_board_ranks {
+	int own;    /* of the epoch that is asked for */
+	int best;   /* of the fittest of all */
+	int leader; /* of the other epoch that is asked for */
+};
+
+/* Of the topic whose message was kept by the last bc_board_take(), as bc_board_get_taken(). */
+struct bc_board_ranks bc_board_ranks_taken(const struct bc_board *board, uint64_t own,
+					   uint64_t leader, bc_mono_time now);
+struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint64_t own,
+				     uint64_t leader, bc_mono_time now);
 
 /* The number of the newest message kept of a topic from one gateway process; false: none. */
 bool bc_board_last_seq(const struct bc_board *board, bc_str topic, uint64_t epoch, uint64_t *seq);

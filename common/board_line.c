@@ -68,6 +68,22 @@ struct board_view board_choose(const struct board_entry *e, const struct board_e
 	return best;
 }
 
+struct bc_board_ranks board_ranks(const struct board_entry *e, const struct board_entry *states,
+				  uint64_t own, uint64_t leader, bc_mono_time now)
+{
+	struct bc_board_ranks ranks = { -1, -1, -1 };
+	for (struct board_line *line = e->lines; line != NULL; line = line->next) {
+		int rank = bc_state_rank(look(e, line, states, now).state);
+		if (rank > ranks.best)
+			ranks.best = rank;
+		if (line->gateway->epoch == own)
+			ranks.own = rank;
+		if (line->gateway->epoch == leader)
+			ranks.leader = rank;
+	}
+	return ranks;
+}
+
 /* A heartbeat says: what I last published of a fit symbol still holds. */
 bool board_proven(const struct board_view *view, bc_mono_time *when)
 {

@@ -103,6 +103,22 @@ void bc_board_get_taken(struct bc_board *board, bc_mono_time now, struct bc_boar
 	answer_entry(board, board->taken, now, answer);
 }
 
+struct bc_board_ranks bc_board_ranks_taken(const struct bc_board *board, uint64_t own,
+					   uint64_t leader, bc_mono_time now)
+{
+	struct board_entry *e = board->taken;
+	return board_ranks(e, board_states(board, e), own, leader, now);
+}
+
+struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint64_t own,
+				     uint64_t leader, bc_mono_time now)
+{
+	struct board_entry *e = board_find(board, topic);
+	if (e == NULL)
+		return (struct bc_board_ranks){ -1, -1, -1 };
+	return board_ranks(e, board_states(board, e), own, leader, now);
+}
+
 void bc_board_set_behind(struct bc_board *board, bool behind)
 {
 	board->behind = behind;

@@ -500,7 +500,9 @@ void bookcast_stats(const bookcast *bus, bookcast_counters *counters, size_t siz
 				  .unreadable = s->bad,
 				  .questions = c->questions,
 				  .unanswered = c->unanswered,
-				  .from_memory = bus->n_from_memory };
+				  .from_memory = bus->n_from_memory,
+				  .arbitrated = c->arbitrated,
+				  .filled = c->filled };
 	bc_mono_time now = bc_boot_now();
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);

@@ -45,6 +45,7 @@ struct bc_client {
 	struct followed *scan;       /* the next one to look at; NULL: no scan is under way */
 	bool dirty; /* states may have changed by something else than their message */
 	bc_mono_time scanned, gone_due, looked, settled;
+	bc_mono_time patient; /* until then: a line may catch up; 0: none has to */
 	bool behind;   /* was away, and what came meanwhile is not read yet */
 	uint64_t gone; /* which gateways were gone, mixed */
 	struct waker waker;
@@ -96,10 +97,24 @@ static bool pass_over(struct followed *t)
 	return fresh;
 }
 
+static void count_lost(struct followed *t, uint64_t n_lost)
+{
+	t->waiting.account.published += n_lost;
+	t->waiting.account.lost += n_lost;
+	t->waiting.untold += n_lost;
+}
+
 static void count_taken(struct bc_account *a, uint64_t n_lost)
 {
 	a->published += n_lost + 1;
 	a->lost += n_lost;
+}
+
+/* A line that is behind what was handed out is asked again, if nothing newer comes meanwhile. */
+static void be_patient(struct bc_client *c, bc_mono_time now)
+{
+	if (c->patient.ns == 0)
+		c->patient.ns = now.ns + BC_ARBITER_PATIENCE;
 }
 
 /* The cache has a newer one. Mostly it is on its way here, and taking it now would make a hole of
@@ -150,6 +165,48 @@ static void keep_fresh(struct bc_client *c, struct followed *t, const struct bc_
 	t->fresh = true;
 }
 
+static void note_gaps(struct bc_client *c, struct followed *t, uint64_t n_gaps, uint64_t n_lost)
+{
+	c->counters.gaps += n_gaps;
+	c->counters.lost += n_lost;
+	t->gap_open = t->gap_open || (n_gaps > 0 && t->welcomed);
+}
+
+/* What is told of other lines than the one whose message is handed out. */
+static void note_ruling(struct bc_client *c, struct followed *t, const struct bc_ruling *r)
+{
+	struct bc_account *a = &t->waiting.account;
+	note_gaps(c, t, r->n_gaps, r->n_lost);
+	c->counters.filled += r->n_filled;
+	a->published += r->n_filled;
+	a->redundant += r->n_filled;
+}
+
+/* Of a message that was kept: is it to be handed out? False: of A/B lines another one said it, or is
+ * fitter. What is missing before it is counted, *n_lost is what is known to be lost. */
+static bool is_first(struct bc_client *c, struct followed *t, struct bc_board_taken *taken,
+		     bc_str payload, enum bc_state state, bc_mono_time now, uint64_t *n_lost)
+{
+	if (!bc_lines_doubled(&t->lines, taken)) {
+		note_gaps(c, t, *n_lost > 0, *n_lost);
+		return true;
+	}
+	taken->n_lost = *n_lost;
+	const struct bc_ruling r =
+		bc_lines_take(&t->lines, c->board, taken, payload, state, now);
+	note_ruling(c, t, &r);
+	*n_lost = r.n_lost;
+	if (r.verdict == BC_VERDICT_TAKE)
+		return true;
+	if (r.verdict == BC_VERDICT_BEHIND)
+		be_patient(c, now);
+	count_taken(&t->waiting.account, r.n_lost);
+	t->waiting.account.redundant++;
+	t->waiting.untold += r.n_lost;
+	c->counters.arbitrated++;
+	return false;
+}
+
 static void take_answer(void *self, bc_mono_time now, bc_str topic,
 			const struct bc_board_answer *answer)
 {
@@ -171,13 +228,13 @@ static void take_answer(void *self, bc_mono_time now, bc_str topic,
 	now.ns -= answer->proven_ns;
 	if (bc_board_take(c->board, topic, answer->payload, now, &taken) == BC_OK) {
 		uint64_t n_lost = t->streamed ? taken.n_lost : 0;
-		if (n_lost > 0) {
-			c->counters.gaps++;
-			c->counters.lost += n_lost;
-			c->counters.repaired++;
-		}
+		struct bc_board_answer here;
+		bc_board_get_taken(c->board, now, &here);
 		confirm(c, t);
-		keep_fresh(c, t, taken.message, answer->payload, n_lost);
+		bool first = is_first(c, t, &taken, answer->payload, here.state, now, &n_lost);
+		confirm(c, t); /* it has repaired what it has shown */
+		if (first)
+			keep_fresh(c, t, taken.message, answer->payload, n_lost);
 		/* Who joins late waits for this, and a scan that was just done had not seen it. */
 		if (HASH_COUNT(c->follow.topics) <= SCAN_SOON)
 			c->scanned.ns = 0;
@@ -269,15 +326,6 @@ bool bc_client_follows(const struct bc_client *c, bc_str topic)
 
 /* ---- events ---- */
 
-static void note_said(struct followed *t, const struct bc_envelope *e, enum bc_state state)
-{
-	t->said = true;
-	t->said_fit = bc_state_fit(state);
-	t->epoch = e->epoch;
-	t->exchange_seq = e->exchange_seq;
-	t->ts_exchange = e->ts_exchange.ns;
-}
-
 static void describe(struct bc_client_event *event, const struct bc_board_answer *answer,
 		     struct followed *t)
 {
@@ -290,30 +338,6 @@ static void describe(struct bc_client_event *event, const struct bc_board_answer
 		event->n_unfit += t->states->n_unfit - t->unfit_told;
 		t->unfit_told = t->states->n_unfit;
 	}
-}
-
-/* Of two lines the slower one says what the faster one has said. */
-static bool said_before(const struct followed *t, const struct bc_envelope *e)
-{
-	if (!t->said || !t->said_fit || e->epoch == t->epoch || !bc_state_fit(e->state))
-		return false;
-	if (e->exchange_seq != BC_SEQ_NONE && t->exchange_seq != BC_SEQ_NONE)
-		return e->exchange_seq <= t->exchange_seq;
-	if (bc_wall_known(e->ts_exchange) && t->ts_exchange != BC_TIME_UNKNOWN)
-		return e->ts_exchange.ns <= t->ts_exchange;
-	return false;
-}
-
-static void note_loss(struct bc_client *c, struct followed *t, enum bc_channel channel,
-		      uint64_t n_lost, int64_t now)
-{
-	if (!t->streamed || n_lost == 0)
-		return;
-	c->counters.gaps++;
-	c->counters.lost += n_lost;
-	t->gap_open = bc_channel_welcomed(channel);
-	if (t->gap_open && t->wanted)
-		follow_ask(&c->follow, t, now);
 }
 
 static void heed_wants(struct bc_client *c, bc_mono_time now)
@@ -359,25 +383,22 @@ static void note_unfit(struct bc_client *c, bc_str topic, const struct bc_envelo
 }
 
 /* Of a topic that is followed; true: there is something to hand out. */
-static bool take_wanted(struct bc_client *c, struct followed *t, const struct bc_board_taken *taken,
+static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board_taken *taken,
 			bc_str payload, bc_mono_time now, struct bc_client_event *event)
 {
 	const struct bc_envelope *e = &taken->message->envelope;
-	struct bc_account *a = &t->waiting.account;
 	struct bc_board_answer answer;
 	uint64_t n_lost = t->streamed ? taken->n_lost : 0;
-	note_loss(c, t, e->channel, n_lost, now.ns);
 	t->streamed = true;
 	if ((e->flags & BC_FLAG_WELCOME) == 0)
 		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
-	if (!taken->answers || said_before(t, e)) {
-		count_taken(a, n_lost);
-		a->redundant++;
-		c->counters.duplicates++;
-		return false;
-	}
 	bc_board_get_taken(c->board, now, &answer);
-	note_said(t, e, answer.state);
+	bool first = is_first(c, t, taken, payload, answer.state, now, &n_lost);
+	if (t->gap_open && n_lost > 0)
+		follow_ask(&c->follow, t, now.ns);
+	if (!first)
+		return false;
+	bc_lines_say(&t->lines, taken->message, answer.state);
 	if (c->latest) {
 		bc_conflate_put(c->waiting, &t->waiting, taken->message, payload, n_lost,
 				BC_FROM_GATEWAY);
@@ -389,8 +410,8 @@ static bool take_wanted(struct bc_client *c, struct followed *t, const struct bc
 					   .n_lost = t->waiting.untold + n_lost,
 					   .n_replaced = pass_over(t) };
 	t->waiting.untold = 0;
-	count_taken(a, n_lost);
-	a->received++;
+	count_taken(&t->waiting.account, n_lost);
+	t->waiting.account.received++;
 	describe(event, &answer, t);
 	return true;
 }
@@ -424,6 +445,31 @@ static bool has_changed(const struct followed *t, enum bc_state state)
 	       (t->mute && t->told_fit && t->states != NULL && t->states->n_unfit != t->unfit_told);
 }
 
+/* Is the answer, which is decoded, to be handed out since something else than its message came? */
+static bool is_told_now(struct bc_client *c, struct followed *t,
+			const struct bc_board_answer *answer, bc_mono_time now)
+{
+	const bc_str topic = { t->text, t->n };
+	const bool news = t->fresh || has_changed(t, answer->state);
+	if (t->lines.arbiter != NULL) {
+		const struct bc_ruling r = bc_lines_look(&t->lines, c->board, topic, now);
+		note_ruling(c, t, &r);
+		count_lost(t, r.n_lost);
+	}
+	if (!news && (t->lines.arbiter == NULL ||
+		      !bc_lines_unsettled(&t->lines, c->board, topic, now)))
+		return false;
+	if (bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
+		return false;
+	if (t->fresh || t->lines.arbiter == NULL)
+		return true;
+	enum bc_verdict verdict = bc_lines_again(&t->lines, c->board, topic, &c->message,
+						 answer->payload, answer->state, now);
+	if (verdict == BC_VERDICT_BEHIND)
+		be_patient(c, now);
+	return verdict == BC_VERDICT_TAKE;
+}
+
 /* Goes on with the scan; true: a topic whose fitness has changed since it was handed out, or that
  * the cache has brought. What waits says itself how it is, in its turn. */
 static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *event)
@@ -436,8 +482,7 @@ static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *
 		if ((!t->fresh && !t->told) || t->waiting.oldest != NULL)
 			continue;
 		bc_board_get(c->board, topic, now, &answer);
-		if (answer.status != BC_BOARD_OK || (!t->fresh && !has_changed(t, answer.state)) ||
-		    bc_message_decode(answer.payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
+		if (answer.status != BC_BOARD_OK || !is_told_now(c, t, &answer, now))
 			continue;
 		*event =
 			(struct bc_client_event){ .source = t->fresh ? BC_FROM_CACHE : BC_FROM_HERE,
@@ -450,7 +495,7 @@ static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *
 			t->waiting.account.received++;
 		}
 		t->fresh = false;
-		note_said(t, &c->message.envelope, answer.state);
+		bc_lines_say(&t->lines, &c->message, answer.state);
 		describe(event, &answer, t);
 		return true;
 	}
@@ -482,6 +527,10 @@ static void keep_house(struct bc_client *c, bc_mono_time now)
 {
 	check_gateways(c, now);
 	bc_board_tick(c->board, now);
+	if (c->patient.ns != 0 && now.ns >= c->patient.ns) {
+		c->patient.ns = 0;
+		c->dirty = true;
+	}
 	if (c->dirty && c->scan == NULL && now.ns - c->scanned.ns >= SCAN_EVERY) {
 		c->dirty = false;
 		c->scanned = now;
@@ -497,6 +546,8 @@ static bc_mono_time due(const struct bc_client *c, bc_mono_time now)
 	int64_t at = finder_due(c->finder).ns;
 	if (c->gone_due.ns < at)
 		at = c->gone_due.ns;
+	if (c->patient.ns != 0 && c->patient.ns < at)
+		at = c->patient.ns;
 	if (c->dirty && c->scanned.ns + SCAN_EVERY < at)
 		at = c->scanned.ns + SCAN_EVERY;
 	if (c->follow.n_asks > 0 && now.ns + CATCH_UP / 2 < at)

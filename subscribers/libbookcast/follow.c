@@ -36,6 +36,7 @@ static void drop_unused(struct follow *f, struct followed *t)
 	if (t->wanted || t->n_uses > 0)
 		return;
 	follow_ask(f, t, 0);
+	bc_lines_forget(&t->lines);
 	HASH_DEL(f->topics, t);
 	free(t);
 }
@@ -46,6 +47,7 @@ void follow_free(struct follow *f)
 	HASH_CLEAR(hh, f->topics); /* which leaves them linked */
 	for (; t != NULL; t = next) {
 		next = t->hh.next;
+		bc_lines_forget(&t->lines);
 		free(t);
 	}
 }
@@ -144,6 +146,7 @@ bc_status follow_add(struct follow *f, bc_str topic)
 	const int channel = bc_channel_of(parts.channel);
 	t->mute = channel == BC_CHANNEL_TRADE || channel == BC_CHANNEL_CANDLE ||
 		  channel == BC_CHANNEL_INSTRUMENT;
+	t->welcomed = bc_channel_welcomed((unsigned)channel);
 	t->wanted = true;
 	f->version++;
 	follow_ask(f, t, 1);
@@ -167,9 +170,10 @@ bc_status follow_remove(struct follow *f, bc_str topic)
 	f->version++;
 	if (t->n_uses == 0)
 		bc_sub_topic_remove(f->sub, topic);
-	t->said = t->told = t->streamed = t->gap_open = t->fresh = false;
+	t->told = t->streamed = t->gap_open = t->fresh = false;
 	t->states = NULL;
 	t->waiting.untold = 0;
+	bc_lines_forget(&t->lines);
 	follow_ask(f, t, 0);
 	t->n_uses++;
 	release_state(f, &parts);

@@ -7,6 +7,7 @@
 
 #include "common/bus_sub.h"
 #include "common/conflate.h"
+#include "common/lines.h"
 #include "proto/topic.h"
 
 #include <uthash.h>
@@ -20,14 +21,12 @@ struct followed {
 	bool wanted;             /* to be handed out */
 	uint32_t n_uses;         /* as the state topic of wanted ones */
 	struct followed *states; /* of its symbol, while it is wanted; perhaps itself */
+	bool welcomed;           /* its newest message can be asked for */
 	bool mute;               /* it is not published again when its symbol's state changes */
 	uint64_t n_unfit;        /* as the state topic: times that it was said to be unfit */
 	uint64_t unfit_told;     /* of `states`, as of the last event */
 	struct bc_conflate_topic waiting; /* with the account; what waits only where it conflates */
-	/* what was taken last */
-	bool said, said_fit;
-	uint64_t epoch, exchange_seq;
-	int64_t ts_exchange;
+	struct bc_lines lines; /* with what was taken last */
 	/* what was handed out last */
 	bool told, told_fit;
 	/* what is to be asked of the cache */

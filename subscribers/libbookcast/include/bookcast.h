@@ -188,12 +188,15 @@ typedef struct bookcast_counters {
 	uint64_t messages, bytes; /* heard, internal ones included */
 	uint64_t gaps, lost;      /* holes in the numbers of subscribed topics; messages in them */
 	uint64_t repaired;        /* of those gaps: the newest state was confirmed afterwards */
-	uint64_t duplicates;      /* seen before, or the slower one of two lines */
+	uint64_t duplicates;      /* seen before: welcomes, mostly */
 	uint64_t unreadable;
 	uint64_t gateways, gone;        /* known now; of them without heartbeats */
 	uint64_t questions, unanswered; /* to the cache */
 	uint64_t from_memory; /* bookcast_latest(), _state(), _fit() that found it in the gateway's
 			       */
+	/* Two gateways of the same topics (A/B lines): second copies that were dropped; messages
+	 * missing on one line that the other one has brought, and that are not in `lost`. */
+	uint64_t arbitrated, filled;
 } bookcast_counters;
 
 /* What became of every message of a topic since its first one here. Always
