@@ -65,8 +65,8 @@ enum bc_verdict bc_lines_again(struct bc_lines *l, struct bc_board *board, bc_st
 			       const struct bc_message *m, bc_str payload, enum bc_state state,
 			       bc_mono_time now)
 {
-	const struct bc_board_ranks ranks = bc_board_ranks(board, topic, m->envelope.epoch,
-							   bc_arbiter_leader(l->arbiter), now);
+	const struct bc_board_ranks ranks =
+		bc_board_ranks(board, topic, m->envelope.epoch, bc_arbiter_leader(l->arbiter), now);
 	const struct bc_offer offer = offer_of(l, m, payload, state, &ranks, now);
 	return bc_arbiter_again(l->arbiter, &offer);
 }
@@ -77,8 +77,8 @@ static bool is_gone(const struct bc_gateways *set, bc_str topic, uint64_t epoch,
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
 		bc_str exchange = bc_str_of(g->exchange);
-		if (g->epoch == epoch && bc_str_starts(topic, exchange) &&
-		    topic.n > exchange.n && topic.p[exchange.n] == '.')
+		if (g->epoch == epoch && bc_str_starts(topic, exchange) && topic.n > exchange.n &&
+		    topic.p[exchange.n] == '.')
 			return bc_gateway_gone(g, now);
 	}
 	return true;

@@ -1,8 +1,9 @@
 /* lines.h - a topic as its reader hears it, whether one gateway serves it or two (A/B lines): the
  * board (common/board.h) knows how fit each line is, the arbiter (common/arbiter.h) what is new.
  *
- * As long as there is one line nothing is decided and nothing allocated: bc_lines_doubled() is false,
- * and what is handed out is only noted. With the second line an arbiter is made, which stays.
+ * As long as there is one line nothing is decided and nothing allocated: bc_lines_doubled() is
+ * false, and what is handed out is only noted. With the second line an arbiter is made, which
+ * stays.
  *
  * Memory  kept by the user with each topic, zeroed at first. Threads: one. */
 #ifndef BC_LINES_H

@@ -46,8 +46,8 @@ struct bc_client {
 	bool dirty; /* states may have changed by something else than their message */
 	bc_mono_time scanned, gone_due, looked, settled;
 	bc_mono_time patient; /* until then: a line may catch up; 0: none has to */
-	bool behind;   /* was away, and what came meanwhile is not read yet */
-	uint64_t gone; /* which gateways were gone, mixed */
+	bool behind;          /* was away, and what came meanwhile is not read yet */
+	uint64_t gone;        /* which gateways were gone, mixed */
 	struct waker waker;
 	bool spins;
 	struct bc_latency latency; /* from publication to handing out */
@@ -182,8 +182,8 @@ static void note_ruling(struct bc_client *c, struct followed *t, const struct bc
 	a->redundant += r->n_filled;
 }
 
-/* Of a message that was kept: is it to be handed out? False: of A/B lines another one said it, or is
- * fitter. What is missing before it is counted, *n_lost is what is known to be lost. */
+/* Of a message that was kept: is it to be handed out? False: of A/B lines another one said it, or
+ * is fitter. What is missing before it is counted, *n_lost is what is known to be lost. */
 static bool is_first(struct bc_client *c, struct followed *t, struct bc_board_taken *taken,
 		     bc_str payload, enum bc_state state, bc_mono_time now, uint64_t *n_lost)
 {
@@ -192,8 +192,7 @@ static bool is_first(struct bc_client *c, struct followed *t, struct bc_board_ta
 		return true;
 	}
 	taken->n_lost = *n_lost;
-	const struct bc_ruling r =
-		bc_lines_take(&t->lines, c->board, taken, payload, state, now);
+	const struct bc_ruling r = bc_lines_take(&t->lines, c->board, taken, payload, state, now);
 	note_ruling(c, t, &r);
 	*n_lost = r.n_lost;
 	if (r.verdict == BC_VERDICT_TAKE)
@@ -456,8 +455,8 @@ static bool is_told_now(struct bc_client *c, struct followed *t,
 		note_ruling(c, t, &r);
 		count_lost(t, r.n_lost);
 	}
-	if (!news && (t->lines.arbiter == NULL ||
-		      !bc_lines_unsettled(&t->lines, c->board, topic, now)))
+	if (!news &&
+	    (t->lines.arbiter == NULL || !bc_lines_unsettled(&t->lines, c->board, topic, now)))
 		return false;
 	if (bc_message_decode(answer->payload, &c->message, c->levels, MAX_LEVELS) != BC_OK)
 		return false;

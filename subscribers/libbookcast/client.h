@@ -36,7 +36,8 @@ struct bc_client_event {
 
 struct bc_client_counters {
 	uint64_t gaps, lost, repaired, duplicates;
-	uint64_t arbitrated, filled; /* of A/B lines: second copies; missing on one, brought by another */
+	uint64_t arbitrated,
+		filled; /* of A/B lines: second copies; missing on one, brought by another */
 	uint64_t questions, unanswered;
 };
 

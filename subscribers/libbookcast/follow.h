@@ -26,7 +26,7 @@ struct followed {
 	uint64_t n_unfit;        /* as the state topic: times that it was said to be unfit */
 	uint64_t unfit_told;     /* of `states`, as of the last event */
 	struct bc_conflate_topic waiting; /* with the account; what waits only where it conflates */
-	struct bc_lines lines; /* with what was taken last */
+	struct bc_lines lines;            /* with what was taken last */
 	/* what was handed out last */
 	bool told, told_fit;
 	/* what is to be asked of the cache */

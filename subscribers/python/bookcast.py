@@ -29,6 +29,10 @@ misses three heartbeats makes everything of it stale (reason "gateway"): recv() 
 message of channel "state" with seq None for each symbol heard of. Gateways that move or restart are
 followed: the cache is asked every 10 s and after a missed heartbeat, without ever blocking recv().
 
+Two gateways of the same symbols (A/B lines, docs/AB-LINES.md): recv() returns the first good copy of
+everything, m.epoch says whose it is. counters: "arbitrated" second copies dropped, "filled" messages
+missing on one line that the other one brought; those are not "lost".
+
 A Bus belongs to one thread. Nothing runs in the background: call recv() often enough (once a
 second will do), or heartbeats are heard late and state() errs on the safe side.
 """
@@ -372,6 +376,245 @@ class _Standing:
         self.changed = self.proven = now
 
 
+class _Heard:
+    """How far one line has got, and what it missed: of a topic that has two (A/B lines)."""
+
+    __slots__ = ("high", "since", "top", "gone", "open", "open_from", "open_to")
+
+    def __init__(self, place, top):
+        self.high = self.since = place  # the furthest; since here it has no hole
+        self.top = top  # the furthest of its events
+        self.gone = False
+        self.open = 0  # messages missing, which the other line may still bring
+        self.open_from = self.open_to = None
+
+
+class _Arbiter:
+    """Of two lines of a topic the first good copy of everything, once: common/arbiter.h has the rule.
+
+    Trades and closed candles happen once and are known by what they are. Everything else replaces
+    what was before: by the exchange's sequence, else by its time, else by when it was received."""
+
+    TRADES, MOMENT, PATIENCE = 1024, 16, 3.0
+    TAKE, COPY, UNFIT, BEHIND = range(4)
+
+    def __init__(self, first, fit):
+        """`first` is what was handed out last, of the line before."""
+        self.lines = {}  # epoch: _Heard
+        self.known, self.order = {}, deque()  # events: identity: [said by]; (identity, at)
+        self.moment = []  # of the newest time: [identity, said by]
+        self.floor = None  # of events: from here on downwards they are not remembered
+        self.behind = None
+        self.leader, self.last, self.fit = None, None, None  # (epoch, place, content)
+        if first is not None:
+            place, top = self._place(first), self._standing(first)
+            self.lines[first.epoch] = _Heard(place, top)
+            self.leader, self.made_floor = first.epoch, first.epoch
+            self.last = first.epoch, place, self._identity(first)
+            self.fit = self.last if fit else None
+            self.floor = top if first.channel == "trade" or self._is_event(first) else None
+
+    @staticmethod
+    def _is_event(m):
+        return m.channel == "trade" or (m.channel == "candle" and m.closed is True)
+
+    @staticmethod
+    def _place(m):
+        candle = m.channel == "candle"
+        return (m.ts_open if candle else 0, candle and m.closed is True, m.exchange_seq, m.ts_exchange)
+
+    @staticmethod
+    def _standing(m):
+        return m.ts_open if m.channel == "candle" else (
+            m.exchange_seq if m.exchange_seq is not None else m.ts_exchange)
+
+    @staticmethod
+    def _compare(a, b):
+        """Below 0: a is older; None: the exchange says nothing of it."""
+        if a[:2] != b[:2]:
+            return -1 if a[:2] < b[:2] else 1
+        for mine, its in zip(a[2:], b[2:]):
+            if mine is not None and its is not None:
+                return (mine > its) - (mine < its)
+        return None
+
+    def _reaches(self, a, b):
+        by = self._compare(a, b)
+        return by is not None and by >= 0
+
+    @classmethod
+    def _identity(cls, m):
+        if m.channel == "candle" and m.closed is True:
+            return m.ts_open
+        if m.channel == "trade" and m.trade_id:
+            return m.trade_id
+        if m.channel == "state":
+            return m.state, m.reason
+        known = ("epoch", "seq", "ts_recv", "ts_publish", "state", "reason", "since", "flags")
+        return repr([v for k, v in m.as_dict().items() if k not in known])
+
+    # ---- losses
+
+    def _note(self, m, lost):
+        place, event = self._place(m), self._is_event(m)
+        line = self.lines.get(m.epoch)
+        if line is None:
+            line = self.lines[m.epoch] = _Heard(place, None)
+        line.gone = False
+        if lost:
+            line.open_from = line.high if not line.open else line.open_from
+            line.open += lost
+            line.open_to = None
+        if "rest" in m.flags:  # history says nothing of how far it is
+            return line
+        by = self._compare(place, line.high)
+        anew = not event and by is not None and by < 0
+        if lost or anew:
+            line.since = place
+        if anew or (by or 0) > 0:
+            line.high = place
+        if line.open and line.open_to is None:
+            line.open_to = line.high
+        top = self._standing(m)
+        if event and top is not None and (line.top is None or top > line.top):
+            line.top = top
+        return line
+
+    def _settle(self):
+        """(lost, filled): holes nobody fills any more, holes another line has filled."""
+        lost = filled = 0
+        for line in self.lines.values():
+            if not line.open:
+                continue
+            able = [o for o in self.lines.values()
+                    if o is not line and self._reaches(line.open_from, o.since)]
+            brought = any(line.open_to is not None and self._reaches(o.high, line.open_to)
+                          for o in able)
+            if brought:
+                filled += line.open
+            elif all(o.gone for o in able):
+                lost += line.open
+            else:
+                continue
+            line.open = 0
+        return lost, filled
+
+    def gone(self, epoch):
+        line = self.lines.get(epoch)
+        if line is None or line.gone:
+            return 0, 0
+        line.gone = True
+        return self._settle()
+
+    # ---- what happens once
+
+    def _is_known(self, m, line):
+        identity, at = self._identity(m), self._standing(m)
+        entries = self.known.get(identity, ())
+        has_id = m.channel == "candle" or m.trade_id
+        for said in entries:
+            if has_id or m.epoch not in said:
+                said.add(m.epoch)
+                return True
+        if self.floor is not None and at is not None and at <= self.floor and (
+                line.top is None or line.top < self.floor or
+                (line.top == self.floor and m.epoch != self.made_floor)):
+            return True
+        self.known.setdefault(identity, []).append({m.epoch})
+        self.order.append((identity, at))
+        if len(self.order) > self.TRADES:
+            old, at = self.order.popleft()
+            self.known[old].pop(0)
+            if not self.known[old]:
+                del self.known[old]
+            if at is not None and (self.floor is None or at > self.floor):
+                self.floor = at
+        return False
+
+    # ---- what replaces
+
+    def _older(self, leader_holds, now):
+        if leader_holds:
+            return self.COPY
+        if self.behind is None:
+            self.behind = now
+        return self.TAKE if now - self.behind >= self.PATIENCE else self.BEHIND
+
+    def _same_time(self, m, before, fit, news, leader_holds, now):
+        """-> (verdict, whether it is what was taken last)"""
+        known = self.TAKE if news else self.COPY
+        if m.exchange_seq is not None or m.ts_exchange is None:
+            return known, False
+        identity = self._identity(m)
+        if not fit:
+            return (self.COPY if identity == before[2] else self.TAKE), False
+        at_end = bool(self.moment) and m.epoch in self.moment[-1][1]
+        found = None
+        for entry in reversed(self.moment):  # what it has not said yet, behind what it has
+            if m.epoch in entry[1]:
+                break
+            if entry[0] == identity:
+                found = entry
+        if found is not None:
+            found[1].add(m.epoch)
+            if identity == before[2]:
+                return known, True
+        return (self.TAKE if at_end else self._older(leader_holds, now)), False
+
+    def _judge(self, m, place, outranked, leader_holds, fit, news, now):
+        before = self.fit if fit else self.last
+        if outranked:
+            return self.UNFIT, False
+        by = 1 if before is None else self._compare(place, before[1])
+        own = before is not None and before[0] == m.epoch
+        if own and by == 0 and not news and "state" in m.flags:
+            return self.COPY, False
+        if own or (news and not fit):
+            return self.TAKE, False
+        if by is None:  # nothing tells their order: the later one, if it says something else
+            late = m.ts_recv is None or self.received is None or m.ts_recv >= self.received
+            return (self.TAKE if news or (late and self._identity(m) != self.last[2])
+                    else self.COPY), False
+        if by < 0:
+            return self._older(leader_holds, now), False
+        if by == 0:
+            return self._same_time(m, before, fit, news, leader_holds, now)
+        return self.TAKE, False
+
+    received = None  # of the one that was taken last
+    made_floor = None
+
+    def _take(self, m, place, fit):
+        self.leader, self.behind, self.received = m.epoch, None, m.ts_recv
+        numbered = m.exchange_seq is not None
+        self.last = m.epoch, place, None if numbered else self._identity(m)
+        if fit:
+            self.fit = self.last
+            if not numbered and m.ts_exchange is not None:
+                self.moment = self.moment[1 - self.MOMENT:] + [[self.last[2], {m.epoch}]]
+
+    def believe(self, m):
+        """It is older than what was taken, and nothing newer came for PATIENCE."""
+        self._take(m, self._place(m), True)
+
+    def offer(self, m, lost, now, outranked=False, leader_holds=True, fit=True, news=False):
+        """-> (verdict, lost, filled)"""
+        line, place = self._note(m, lost), self._place(m)
+        if self._is_event(m):
+            verdict = self.COPY if self._is_known(m, line) else self.TAKE
+            if verdict == self.TAKE:
+                self.leader = m.epoch
+                if m.channel == "candle" and (self.fit is None or self._compare(place, self.fit[1]) == 1):
+                    self.last = self.fit = m.epoch, place, None  # no open one may come after it
+        else:
+            verdict, repeats = self._judge(m, place, outranked, leader_holds, fit, news, now)
+            if verdict == self.TAKE and repeats:
+                self.leader = m.epoch
+            elif verdict == self.TAKE:
+                self._take(m, place, fit)
+        return (verdict, *self._settle())
+
+
 class _Delays:
     """How times are spread: log-linear buckets of the last half minute and of the one before."""
 
@@ -423,7 +666,7 @@ class Bus:
         self.timeout = timeout
         self.counters = dict.fromkeys(
             ("messages", "gaps", "lost", "repaired", "duplicates", "stragglers", "malformed",
-             "unknown", "connects"), 0)
+             "unknown", "connects", "arbitrated", "filled"), 0)
         self._context = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
         for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 100_000), (zmq.MAXMSGSIZE, MAX_FRAME),
@@ -440,7 +683,10 @@ class Bus:
         self._exact, self._prefixes = set(), set()
         self._gateways = {}  # (exchange, epoch): _Gateway
         self._topics = {}  # topic: {epoch: _Line}
-        self._current = {}  # topic: epoch whose messages are delivered
+        self._said = {}  # topic: [what was handed out last, rank of its state then]
+        self._arbiters = {}  # topic: _Arbiter, once two gateways have served it
+        self._withheld = {}  # topic: of a line that is behind what was handed out
+        self._untold = {}  # topic: lost, and to be told with its next message
         self._symbols = {}  # (exchange, symbol): {epoch: _Standing}
         self._names = {}  # (exchange, unified name): the exchange's own
         self._next_ask = 0.0
@@ -591,16 +837,96 @@ class Bus:
         if m.seq <= line.seq:
             self.counters["duplicates"] += 1
             return
-        if line.seq and m.seq > line.seq + 1 and not from_cache:
-            self._count_gap(m, line)
+        if line.seq and not from_cache:
+            m.lost = m.seq - line.seq - 1
         line.seq = m.seq
+        first = self._is_first(m, lines, now)
         if not self._is_history(m, line.message):
             line.message, line.arrived = m, now
-        if self._wanted(m) and self._choose(m, lines, now):
+        if first and self._wanted(m):
+            m.lost += self._untold.pop(m.topic, 0)
             self.counters["messages"] += 1
             self._ready.append(m)
             if not from_cache and "welcome" not in m.flags:
                 self._delays.record(time.time_ns() - m.ts_publish, now)
+
+    # ------------------------------------------------------------------ A/B lines
+
+    def _is_first(self, m, lines, now):
+        """Of two lines: is it the first good copy? Counts what is missing before it."""
+        said = self._said.get(m.topic)  # [what was handed out last, rank of the topic's state then]
+        arbiter = self._arbiters.get(m.topic)
+        if m.symbol.startswith("@"):  # every gateway speaks for itself
+            self._count_lost(m, m.lost)
+            return True
+        ranks = {epoch: self._rank(m, epoch, now) for epoch, line in lines.items()
+                 if not line.gateway.replaced} if len(lines) > 1 else {}
+        if len(ranks) > 1 and arbiter is None:
+            arbiter = self._arbiters[m.topic] = _Arbiter(said and said[0], said and said[1] == 3)
+        rank = max(ranks.values()) if ranks else self._rank(m, m.epoch, now)
+        if arbiter is None:
+            self._count_lost(m, m.lost)
+            self._said[m.topic] = [m, rank]
+            return True
+        ranks.setdefault(m.epoch, rank)
+        verdict, lost, filled = arbiter.offer(
+            m, m.lost, now, outranked=ranks[m.epoch] < rank, fit=rank == 3,
+            leader_holds=ranks.get(arbiter.leader, -1) >= ranks[m.epoch],
+            news=said is None or said[1] != rank)
+        m.lost = 0
+        self._count_lost(m, lost)
+        self._untold[m.topic] = self._untold.get(m.topic, 0) + lost
+        self.counters["filled"] += filled
+        if verdict != arbiter.TAKE:
+            if verdict == arbiter.BEHIND:
+                self._withheld[m.topic] = m
+            self.counters["arbitrated"] += 1
+            return False
+        if ranks[m.epoch] < rank:  # a trade: it is as good as any, and the other line says how things are
+            best = max(ranks, key=ranks.get)
+            standing = self._symbols[m.exchange, m.symbol][best]
+            m._fields.update(state=standing.state, reason=standing.reason, since=standing.since)
+        self._said[m.topic] = [m, rank]
+        return True
+
+    def _lose_patience(self, now):
+        """What was older than what had been handed out is believed when nothing newer comes."""
+        for topic, m in list(self._withheld.items()):
+            arbiter = self._arbiters[topic]
+            if arbiter.behind is not None and now - arbiter.behind < arbiter.PATIENCE:
+                continue
+            del self._withheld[topic]
+            if arbiter.behind is not None and self._rank(m, m.epoch, now) == 3:
+                arbiter.believe(m)
+                self._said[topic] = [m, 3]
+                if self._wanted(m):
+                    self._ready.append(m)
+
+    def _rank(self, m, epoch, now):
+        """3 fit, 2 polled, 0 down, 1 else: the symbol as that gateway serves it."""
+        standing = self._symbols.get((m.exchange, m.symbol), {}).get(epoch)
+        state = self._state_of(standing, now).state if standing else "connecting"
+        return 3 if state in FIT else {"rest": 2, "down": 0}.get(state, 1)
+
+    def _count_lost(self, m, lost):
+        if not lost:
+            return
+        self.counters["gaps"] += 1
+        self.counters["lost"] += lost
+        if m.channel in WHOLE and m.topic not in self._to_repair:
+            self._to_repair.append(m.topic)
+
+    def _line_gone(self, gateway):
+        """What it has not brought the other line has not lost for good, or has."""
+        for topic, arbiter in self._arbiters.items():
+            if not topic.startswith(f"{gateway.exchange}."):
+                continue
+            lost, filled = arbiter.gone(gateway.epoch)
+            self.counters["filled"] += filled
+            if lost:
+                self.counters["gaps"] += 1
+                self.counters["lost"] += lost
+                self._untold[topic] = self._untold.get(topic, 0) + lost
 
     @staticmethod
     def _is_history(m, newest):
@@ -614,13 +940,6 @@ class Bus:
         if m.channel == "trade" and mine == its:
             return _id_order(m.trade_id) <= _id_order(newest.trade_id)
         return mine < its
-
-    def _count_gap(self, m, line):
-        m.lost = m.seq - line.seq - 1
-        self.counters["gaps"] += 1
-        self.counters["lost"] += m.lost
-        if m.channel in WHOLE and m.topic not in self._to_repair:
-            self._to_repair.append(m.topic)
 
     def _gateway_of(self, m, now):
         key = m.exchange, m.epoch
@@ -660,19 +979,8 @@ class Bus:
         newest = max(g.epoch for g in same)
         for g in same:
             g.replaced = g.epoch < newest
-
-    def _choose(self, m, lines, now):
-        """With two gateways on a topic (A/B lines): is the message of the one to follow?"""
-        current = lines.get(self._current.get(m.topic))
-        mine = lines[m.epoch]
-        if current is None or current is mine or current.gateway.gone(now) or (
-                m.fit and not current.message.fit):
-            self._current[m.topic] = m.epoch
-            return True
-        if mine.gateway.instance is None and m.epoch > current.gateway.epoch:
-            self._current[m.topic] = m.epoch  # a restart, as far as is known
-            return True
-        return False
+            if g.replaced:
+                self._line_gone(g)
 
     # ------------------------------------------------------------------ states
 
@@ -802,6 +1110,8 @@ class Bus:
     def _housekeeping(self):
         now = time.monotonic()
         self._report_gone(now)
+        if self._withheld:
+            self._lose_patience(now)
         if self._background.deadline is not None:
             self._take_background()
         elif self._to_repair:
@@ -840,6 +1150,7 @@ class Bus:
             if gateway.reported or gateway.replaced or not gateway.gone(now):
                 continue
             gateway.reported = True
+            self._line_gone(gateway)
             self._next_ask = min(self._next_ask, now)
             for (exchange, symbol), known in self._symbols.items():
                 standing = known.get(gateway.epoch)

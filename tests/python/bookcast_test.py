@@ -40,7 +40,7 @@ def frame(name="book-plain", topic=None, body=None, **changes):
     """A vector's frame with another topic, body or fields of the envelope."""
     own_topic, payload = vector(name).split(b"\0", 1)
     outer = msgpack.unpackb(payload)
-    places = {"epoch": 1, "seq": 2, "ts_exchange": 4, "ts_publish": 6, "state": 7, "reason": 8, "since": 9,
+    places = {"epoch": 1, "seq": 2, "exchange_seq": 3, "ts_exchange": 4, "ts_publish": 6, "state": 7, "reason": 8, "since": 9,
               "flags": 10}
     for key, value in changes.items():
         outer[1][places[key]] = value
@@ -65,12 +65,15 @@ class FakeGateway:
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.bind(endpoint)
 
-    def wait_for(self, topic):
-        """Until somebody subscribes to it, once for each call."""
-        while self.socket.poll(int(DEADLINE * 1000)):
-            if self.socket.recv() == b"\x01" + topic:
-                return
-        raise AssertionError(f"nobody subscribed to {topic!r}")
+    def wait_for(self, *topics):
+        """Until somebody has subscribed to all of them, once for each call."""
+        missing = set(topics)
+        while missing and self.socket.poll(int(DEADLINE * 1000)):
+            message = self.socket.recv()
+            if message[0] == 1:
+                missing.discard(message[1:])
+        if missing:
+            raise AssertionError(f"nobody subscribed to {missing}")
 
     def publish(self, *frames):
         for f in frames:
@@ -408,25 +411,82 @@ class OnTheBus(unittest.TestCase):
         self.gateway.publish(frame(seq=2))
         self.assertEqual(self.received().seq, 2)
 
-    def test_of_two_lines_one_is_followed_and_the_other_takes_over(self):
-        other = self.new_gateway("b")
-        self.cache.gateways.append(other.endpoint)
+    def follow_two_lines(self, topic=BOOK, channel="book"):
+        """Both have been heard and have said the book, or trade, number 1."""
+        self.other, self.b = self.new_gateway("b"), EPOCH + 500
+        self.cache.gateways.append(self.other.endpoint)
         self.bus._next_ask = 0.0
-        self.follow_book()
-        self.until(lambda: other.endpoint in self.bus._connected, "did not connect")
-        other.wait_for(BOOK.encode() + b"\0")
-        self.gateway.publish(frame(seq=1))
+        self.bus.subscribe("upbit", "KRW-BTC", channel)
+        self.until(lambda: self.other.endpoint in self.bus._connected, "did not connect")
+        for gateway in (self.gateway, self.other):
+            gateway.wait_for(STATE_TOPIC.encode() + b"\0", topic.encode() + b"\0")
+        self.gateway.publish(heartbeat(self.gateway.endpoint), self.line("a", 1, topic))
         self.assertEqual(self.received().epoch, EPOCH)
-        b = EPOCH + 500
-        other.publish(heartbeat(other.endpoint, epoch=b, instance="b"), frame(seq=1, epoch=b))
-        self.until(lambda: len(self.bus._topics[BOOK]) == 2, "the other line was not heard")
+        self.other.publish(heartbeat(self.other.endpoint, epoch=self.b, instance="b"),
+                           self.line("b", 1, topic))
+        self.until(lambda: len(self.bus._topics[topic]) == 2, "the other line was not heard")
         self.assertIsNone(self.bus.recv(0), "both lines were delivered")
-        self.gateway.publish(frame(seq=2, state=STALE, reason=GAP, since=EPOCH * 1000))
-        self.assertEqual(self.received().state, "stale")
+
+    def line(self, which, n, topic=BOOK, seq=None, **changes):
+        """What line a or b says of update n, in a message numbered as it is, or `seq`."""
+        epoch = EPOCH if which == "a" else self.b
+        if topic == BOOK:
+            return frame(seq=seq or n, epoch=epoch, exchange_seq=1000 + n, **changes)
+        body = msgpack.unpackb(vector("trade-plain").split(b"\0", 1)[1])[2]
+        body[5] = f"{1000 + n}"
+        return frame("trade-plain", body=body, seq=seq or n, epoch=epoch, exchange_seq=None,
+                     ts_exchange=1_700_000_000_000_000_000 + n, **changes)
+
+    def test_of_two_lines_the_first_good_copy(self):
+        self.follow_two_lines()
+        self.other.publish(self.line("b", 2))
+        self.assertEqual(self.received().epoch, self.b)
+        self.gateway.publish(self.line("a", 2))
+        self.gateway.publish(self.line("a", 3))
+        m = self.received()
+        self.assertEqual((m.epoch, m.exchange_seq), (EPOCH, 1003))
+        # The one is in doubt: what it says is not handed out while the other one is fit.
+        self.gateway.publish(self.line("a", 3, seq=4, state=STALE, reason=GAP, since=EPOCH * 1000))
+        self.until(lambda: self.bus._symbols["upbit", "KRW-BTC"][EPOCH].state == "stale", "not heard")
+        self.assertIsNone(self.bus.recv(0))
         self.assertTrue(self.bus.fit("upbit", "KRW-BTC"), "the other line is fit")
-        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").epoch, b)
-        other.publish(frame(seq=2, epoch=b))
-        self.assertEqual(self.received().epoch, b)
+        self.assertEqual(self.bus.latest("upbit", "KRW-BTC", "book").epoch, self.b)
+        self.other.publish(self.line("b", 3))
+        self.other.publish(self.line("b", 4))
+        m = self.received()
+        self.assertEqual((m.epoch, m.exchange_seq), (self.b, 1004))
+        self.assertEqual(self.bus.counters["lost"], 0)
+        self.assertEqual(self.bus.counters["arbitrated"], 4)
+
+    def test_a_trade_that_one_line_lost_comes_from_the_other(self):
+        topic = "upbit.KRW-BTC.trade"
+        self.follow_two_lines(topic, "trade")
+        self.gateway.publish(self.line("a", 2, topic), self.line("a", 5, topic))
+        self.assertEqual([self.received().trade_id for _ in range(2)], ["1002", "1005"])
+        self.assertEqual(self.bus.counters["lost"], 0, "the other one may still bring it")
+        self.other.publish(*(self.line("b", n, topic) for n in (2, 3, 4, 5, 6)))
+        self.assertEqual([self.received().trade_id for _ in range(3)], ["1003", "1004", "1006"])
+        self.assertEqual((self.bus.counters["filled"], self.bus.counters["lost"]), (2, 0))
+        # And what the other one cannot bring any more is lost.
+        self.gateway.publish(self.line("a", 9, topic))
+        m = self.received()
+        self.assertEqual((m.trade_id, m.lost), ("1009", 0))
+        self.other.publish(heartbeat(self.other.endpoint, 0.01, self.b, "b", seq=2))
+        self.until(lambda: self.bus.counters["lost"] == 3, "not counted")
+
+    def test_a_book_does_not_go_back_when_the_line_ahead_dies(self):
+        self.follow_two_lines()
+        self.gateway.publish(self.line("a", 2), self.line("a", 9, seq=3))
+        self.assertEqual([self.received().exchange_seq for _ in range(2)], [1002, 1009])
+        self.gateway.publish(heartbeat(self.gateway.endpoint, 0.01, seq=2))
+        self.until(lambda: any(g.reported for g in self.bus._gateways.values()), "not missed")
+        self.other.publish(self.line("b", 2), self.line("b", 3))
+        self.until(lambda: self.bus._withheld, "not heard")
+        self.assertIsNone(self.bus.recv(0))
+        self.assertTrue(self.bus.fit("upbit", "KRW-BTC"))
+        self.bus._arbiters[BOOK].behind -= bookcast._Arbiter.PATIENCE
+        m = self.received()
+        self.assertEqual((m.exchange_seq, m.epoch), (1003, self.b), "believed, when nothing newer comes")
 
     # ------------------------------------------------------------------ questions
 
