@@ -172,4 +172,4 @@ for exchange in ("binance-spot", "binance-usdm"):
                 lambda self, exchange=exchange, n=n: self.check(exchange, n))
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

@@ -286,4 +286,4 @@ class CaptureTest(Binance):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

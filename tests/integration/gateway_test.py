@@ -268,4 +268,4 @@ class Refused(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

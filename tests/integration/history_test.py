@@ -162,4 +162,4 @@ class HistoryTest(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

@@ -172,4 +172,4 @@ class KillTest(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

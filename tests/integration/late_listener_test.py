@@ -99,4 +99,4 @@ class LateListenerTest(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

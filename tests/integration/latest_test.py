@@ -148,4 +148,4 @@ class LatestTest(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

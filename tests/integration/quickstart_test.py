@@ -164,4 +164,4 @@ class QuickstartTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

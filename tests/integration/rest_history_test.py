@@ -119,4 +119,4 @@ class RestHistoryTest(bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

@@ -683,4 +683,4 @@ class CommandLineTest(Upbit):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

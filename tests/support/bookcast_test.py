@@ -428,5 +428,56 @@ def holes(messages):
     return problems
 
 
-def main():
-    unittest.main(verbosity=2, module="__main__")
+def main(together=1):
+    """Runs the tests of the calling program; `together` at a time, each in a process of its own, where they mostly
+    wait. The tests of one that was named on the command line run one after the other."""
+    if together == 1 or len(sys.argv) > 1:
+        unittest.main(verbosity=2, module="__main__")
+    tests = list(_each(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])))
+    begun, bad, waiting, running = time.monotonic(), [], list(tests), {}
+    while waiting or running:
+        while waiting and len(running) < together:
+            child = _fork(waiting.pop(0))
+            running[child.pid] = child
+        pid, status = os.wait()
+        child = running.pop(pid)
+        child.said.seek(0)
+        text = child.said.read()
+        if status == 0:  # what the test itself printed, and the time
+            text = re.sub(r"^\W*-{70}\nRan 1 test in ([\d.]+) ?s\s+OK", r" \1 s", text, flags=re.M)
+            text = " ".join(text.split()) + "\n"
+        else:
+            bad.append(child.test.id())
+        print(f"{child.test.id()}: {text}", end="", file=sys.stderr, flush=True)
+    print(f"Ran {len(tests)} tests in {time.monotonic() - begun:.1f} s, {together} at a time"
+          + "".join(f"\nFAILED {name}" for name in bad), file=sys.stderr)
+    sys.exit(bool(bad))
+
+
+def _each(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from _each(test)
+        else:
+            yield test
+
+
+_Child = collections.namedtuple("_Child", "pid test said")
+
+
+def _fork(test):
+    """One test in a process of its own; what it prints goes to a file."""
+    said = tempfile.TemporaryFile("w+", errors="replace")
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            _die_with_parent()
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            status = not unittest.TextTestRunner(sys.stderr).run(test).wasSuccessful()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    return _Child(pid, test, said)
