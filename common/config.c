@@ -11,6 +11,11 @@ extern char **environ;
 
 /* ------------------------------------------------------------------ errors */
 
+static FILE *told(const struct bc_config *c)
+{
+	return c->told != NULL ? c->told : stderr;
+}
+
 void bc_config_error(struct bc_config *c, const char *where, const char *key, const char *value,
 		     const char *format, ...)
 {
@@ -31,11 +36,12 @@ void bc_config_error(struct bc_config *c, const char *where, const char *key, co
 		bc_text_add_escaped(&t, bc_str_of(value), 120);
 		bc_text_add(&t, BC_STR("': "));
 	}
-	fputs(line, stderr);
+	FILE *out = told(c);
+	fputs(line, out);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vfprintf(out, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fputc('\n', out);
 }
 
 void bc_config_where(const struct bc_config *c, enum bc_key key, enum bc_origin origin, int line,
@@ -60,7 +66,8 @@ void bc_config_where(const struct bc_config *c, enum bc_key key, enum bc_origin 
 void bc_config_complain(const struct bc_config *c, enum bc_key key, int item, const char *message)
 {
 	const struct bc_config_value *v = &c->values[key];
-	struct bc_config copy = { .name = c->name }; /* counts apart: the loaded one is read-only */
+	/* Counts apart: the loaded one is read-only. */
+	struct bc_config copy = { .name = c->name, .told = c->told };
 	char where[BC_WHERE_MAX];
 	bool one = item >= 0 && (size_t)item < v->n_items;
 	bc_config_where(c, key, v->origin, one ? v->lines[item] : v->line, where);
@@ -96,7 +103,7 @@ static void warn_of_unknown(const struct bc_config *c)
 		const char *near = bc_text_nearest(name + 9, known, BC_N_KEYS);
 		bool short_word = strlen(name + 9) < 5; /* BOOKCAST_BIN is not BOOKCAST_BUS__BIND */
 		if (near != NULL && strcmp(near, name + 9) != 0 && !short_word)
-			fprintf(stderr,
+			fprintf(told(c),
 				"%s: %s is not a setting and is ignored; did you mean "
 				"BOOKCAST_%s?\n",
 				c->name, name, near);
@@ -178,7 +185,7 @@ static enum bc_config_outcome judge(struct bc_config *c, const struct bc_config_
 	if (c->errors == 0)
 		read_sources(c, flags);
 	if (c->errors > BC_CONFIG_ERRORS_MAX)
-		fprintf(stderr, "%s: and %u more\n", c->name, c->errors - BC_CONFIG_ERRORS_MAX);
+		fprintf(told(c), "%s: and %u more\n", c->name, c->errors - BC_CONFIG_ERRORS_MAX);
 	if (c->errors > 0)
 		return BC_CONFIG_BAD;
 	if (more != NULL && more->rules != NULL && !more->rules(c))
@@ -196,11 +203,13 @@ enum bc_config_outcome bc_config_load(struct bc_config **out, enum bc_program pr
 		return BC_CONFIG_BAD;
 	}
 	c->program = program;
+	c->told = more != NULL ? more->told : NULL;
 	c->name = more != NULL && more->name != NULL ? more->name : bc_program_row(program)->name;
 	set_defaults(c);
 	bc_config_scan_flags(c, argc, argv, n_args != NULL, more, &flags);
 	enum bc_config_outcome outcome = judge(c, &flags, more);
 	free(flags.given);
+	c->told = NULL; /* it may be gone by the time somebody complains */
 	if (n_args != NULL)
 		*n_args = flags.n_args;
 	if (outcome == BC_CONFIG_RUN)

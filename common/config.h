@@ -51,6 +51,7 @@ struct bc_config_more {
 	struct bc_verb_flag *flags;
 	size_t n_flags;
 	const char *name, *purpose, *usage, *examples; /* of --help; NULL: the program's own */
+	FILE *told; /* where errors are written, a line each; NULL: stderr */
 };
 
 /* Reads flags, environment and the file of --config (or BOOKCAST_CONFIG). On BC_CONFIG_RUN the

@@ -24,6 +24,7 @@ struct bc_config {
 	char *file;       /* NULL: none */
 	struct bc_config_value values[BC_N_KEYS];
 	unsigned errors;
+	FILE *told; /* where errors are written; NULL: stderr */
 };
 
 /* Prints "<program>: <where>: <key>: '<value>': <message>" and counts the error. Empty parts are

@@ -37,10 +37,11 @@ const struct bc_program_row *bc_program_row(enum bc_program program)
 }
 
 const struct bc_key_group bc_key_groups[] = {
-	{ "", "What, and where" },    { "feed", "Feed" },       { "book", "Books" },
-	{ "rest", "REST requests" },  { "history", "History" }, { "publish", "Publishing" },
-	{ "heartbeat", "Heartbeat" }, { "bus", "Bus" },         { "cache", "Cache" },
-	{ "metrics", "Metrics" },     { "log", "Log" },         { "cli", "Output" },
+	{ "", "What, and where" },   { "shard", "Shards" },        { "feed", "Feed" },
+	{ "book", "Books" },         { "rest", "REST requests" },  { "history", "History" },
+	{ "publish", "Publishing" }, { "heartbeat", "Heartbeat" }, { "bus", "Bus" },
+	{ "cache", "Cache" },        { "metrics", "Metrics" },     { "log", "Log" },
+	{ "cli", "Output" },
 };
 const size_t bc_n_key_groups = sizeof bc_key_groups / sizeof *bc_key_groups;
 

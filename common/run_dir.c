@@ -1,5 +1,6 @@
 #include "common/run_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -179,4 +180,22 @@ bc_status bc_run_epoch(const char *dir, const char *name, uint64_t now_us, uint6
 	if (file >= 0)
 		close(file);
 	return kept ? BC_OK : BC_EIO;
+}
+
+bc_status bc_run_each(const char *dir, const char *begins, const char *ends,
+		      void (*each)(void *self, const char *name), void *self)
+{
+	DIR *open = opendir(dir);
+	const struct dirent *entry;
+	size_t n_begins = strlen(begins), n_ends = strlen(ends);
+	if (open == NULL)
+		return BC_EIO;
+	while ((entry = readdir(open)) != NULL) {
+		size_t n = strlen(entry->d_name);
+		if (n >= n_begins + n_ends && strncmp(entry->d_name, begins, n_begins) == 0 &&
+		    strcmp(entry->d_name + n - n_ends, ends) == 0)
+			each(self, entry->d_name);
+	}
+	closedir(open);
+	return BC_OK;
 }

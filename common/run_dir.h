@@ -31,4 +31,9 @@ bc_status bc_run_lock(const char *dir, const char *name, int *fd, char *why, siz
 bc_status bc_run_epoch(const char *dir, const char *name, uint64_t now_us, uint64_t *out, char *why,
 		       size_t cap);
 
+/* Calls `each` with the name of everything in `dir` that begins with `begins` and ends in `ends`,
+ * in no order: sockets of the living, and of those who were killed. BC_EIO: it cannot be read. */
+bc_status bc_run_each(const char *dir, const char *begins, const char *ends,
+		      void (*each)(void *self, const char *name), void *self);
+
 #endif

@@ -8,8 +8,17 @@
  *   RECONNECT          200          every connection is made anew
  *   RENEW              200          the same, but each is replaced before it is dropped: no hole
  *   HEALTH             200 and one JSON object
+ *   SYMBOLS            200 and one JSON object a symbol
+ *   WANT spec...       200 as ADD, but a symbol of another shard is noted, should it become ours;
+ *                      three frames a spec: spec, symbols newly followed, owner "i/n" ("": not one
+ *                      symbol)
+ *   UNWANT spec...     200, 404     as REMOVE; two frames a spec: spec, symbols dropped
+ *   RESHARD i/n        200          from now on this is shard i of n; nothing is dropped before
+ *                                   another gateway has it
+ *   RETIRE n           200          of n shards none is ours: hands all over, then ends
+ *   RELEASE            200 and how many symbols were given up without waiting for others
  * Of several specs the first bad one ends the request, with 400 or 404 and the reason; those
- * before it have been done. */
+ * before it have been done. ADD of a symbol that belongs to another shard is bad. */
 #include "publisher/gateway_private.h"
 
 #include "common/json_writer.h"
@@ -19,36 +28,41 @@
 #include <unistd.h>
 
 #define REQUESTS_A_TURN 64
-#define SPEC_MAX        256
 
 /* ------------------------------------------------------------------ verbs */
 
 typedef bc_status spec_fn(struct session *s, struct session_now now, const char *spec, char *why,
 			  size_t cap);
 
-static void refuse(struct gateway *g, int status, const char *why)
+void control_refuse(struct gateway *g, int status, const char *why)
 {
 	bc_rpc_reply(g->ctl, status, bc_str_of(why));
+}
+
+bool control_spec(struct gateway *g, bc_str arg, char spec[SPEC_MAX])
+{
+	if (arg.n >= SPEC_MAX || memchr(arg.p, '\0', arg.n) != NULL) {
+		control_refuse(g, BC_RPC_BAD, "not a symbol: too long, or holds a NUL");
+		return false;
+	}
+	memcpy(spec, arg.p, arg.n);
+	spec[arg.n] = '\0';
+	return true;
 }
 
 static void for_specs(struct gateway *g, const struct bc_rpc_request *r, spec_fn *each)
 {
 	char spec[SPEC_MAX], why[320];
 	if (r->n_args == 0) {
-		refuse(g, BC_RPC_BAD, "names no symbol");
+		control_refuse(g, BC_RPC_BAD, "names no symbol");
 		return;
 	}
 	for (size_t i = 0; i < r->n_args; i++) {
-		bc_str arg = r->args[i];
-		if (arg.n >= sizeof spec || memchr(arg.p, '\0', arg.n) != NULL) {
-			refuse(g, BC_RPC_BAD, "not a symbol: too long, or holds a NUL");
+		if (!control_spec(g, r->args[i], spec))
 			return;
-		}
-		memcpy(spec, arg.p, arg.n);
-		spec[arg.n] = '\0';
 		bc_status rc = each(g->session, gateway_now(g), spec, why, sizeof why);
 		if (rc != BC_OK) {
-			refuse(g, rc == BC_ENOTFOUND ? BC_RPC_NOT_FOUND : BC_RPC_BAD, why);
+			control_refuse(g, rc == BC_ENOTFOUND ? BC_RPC_NOT_FOUND : BC_RPC_BAD, why);
 			return;
 		}
 	}
@@ -116,7 +130,7 @@ static void add_number(struct bc_json_writer *w, const char *key, uint64_t value
 
 static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 {
-	char text[2048];
+	char text[2048], shard[24];
 	struct bc_json_writer w;
 	enum bc_reason reason;
 	bc_wall_time since;
@@ -126,6 +140,8 @@ static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 	bc_json_object(&w);
 	add_text(&w, "exchange", g->settings->outlet.exchange);
 	add_text(&w, "instance", g->settings->outlet.instance);
+	snprintf(shard, sizeof shard, "%u/%u", g->told_shard, g->told_shards);
+	add_text(&w, "shard", shard);
 	add_number(&w, "pid", (uint64_t)getpid());
 	add_text(&w, "state", bc_state_word(state));
 	add_text(&w, "reason", bc_reason_word(reason));
@@ -134,6 +150,8 @@ static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 	add_number(&w, "connections", session_connections(g->session));
 	add_number(&w, "connections_open", session_connections_open(g->session));
 	add_number(&w, "symbols", session_symbols(g->session));
+	add_number(&w, "symbols_wanted", session_wanted(g->session));
+	add_number(&w, "symbols_leaving", session_leaving(g->session));
 	bc_json_key(&w, BC_STR("symbols_by_state"));
 	bc_json_object(&w);
 	for (unsigned i = 0; i < BC_N_STATES; i++)
@@ -143,16 +161,26 @@ static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 	if (bc_json_end(&w, "") == BC_OK)
 		bc_rpc_reply(g->ctl, BC_RPC_OK, (bc_str){ text, w.n });
 	else
-		refuse(g, BC_RPC_BAD, "too long");
+		control_refuse(g, BC_RPC_BAD, "too long");
 }
 
 static const struct {
 	const char *verb;
 	void (*serve)(struct gateway *g, const struct bc_rpc_request *r);
 } verbs[] = {
-	{ "ADD", on_add },       { "REMOVE", on_remove },       { "LIST", on_list },
-	{ "RESYNC", on_resync }, { "RECONNECT", on_reconnect }, { "RENEW", on_renew },
+	{ "ADD", on_add },
+	{ "REMOVE", on_remove },
+	{ "LIST", on_list },
+	{ "RESYNC", on_resync },
+	{ "RECONNECT", on_reconnect },
+	{ "RENEW", on_renew },
 	{ "HEALTH", on_health },
+	{ "SYMBOLS", control_symbols },
+	{ "WANT", control_want },
+	{ "UNWANT", control_unwant },
+	{ "RESHARD", control_reshard },
+	{ "RETIRE", control_retire },
+	{ "RELEASE", control_release },
 };
 
 static void serve(struct gateway *g, const struct bc_rpc_request *r)
@@ -166,9 +194,10 @@ static void serve(struct gateway *g, const struct bc_rpc_request *r)
 		verbs[i].serve(g, r);
 		return;
 	}
-	refuse(g, BC_RPC_BAD,
-	       "unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT RENEW "
-	       "HEALTH");
+	control_refuse(
+		g, BC_RPC_BAD,
+		"unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT RENEW HEALTH SYMBOLS "
+		"WANT UNWANT RESHARD RETIRE RELEASE");
 }
 
 static void on_readable(void *self)

@@ -80,6 +80,7 @@ static void on_turn(uv_prepare_t *prepare)
 static void on_heartbeat(uv_timer_t *timer)
 {
 	struct gateway *g = timer->data;
+	gateway_shard_turn(g);
 	gateway_heartbeat(g);
 }
 
@@ -104,14 +105,18 @@ static void on_level(uv_signal_t *signal, int number)
 	bc_log_event(g->log, (enum bc_log_level)level, "log.level", BC_LOG_I("level", level));
 }
 
+static void on_reload(uv_signal_t *signal, int number)
+{
+	(void)number;
+	gateway_reload(signal->data);
+}
+
 static const struct {
 	int number;
 	uv_signal_cb handler;
 } signal_rows[] = {
-	{ SIGTERM, on_stop },
-	{ SIGINT, on_stop },
-	{ SIGUSR1, on_level },
-	{ SIGUSR2, on_level },
+	{ SIGTERM, on_stop },  { SIGINT, on_stop },   { SIGUSR1, on_level },
+	{ SIGUSR2, on_level }, { SIGHUP, on_reload },
 };
 
 static bc_status signals_open(struct gateway *g)
@@ -241,6 +246,7 @@ bool gateway_close(struct gateway **gateway)
 		return true;
 	gateway_status_close(g);
 	control_close(g);
+	gateway_shard_close(g);
 	gateway_feed_close(g);
 	outlet_free(&g->outlet);
 	gateway_latest_close(g);
@@ -250,6 +256,8 @@ bool gateway_close(struct gateway **gateway)
 	gateway_feed_free(g);
 	session_free(&g->session);
 	budget_file_free(&g->budget);
+	gateway_shard_free(g);
+	bc_config_free(&g->reloaded);
 	free(g);
 	return true;
 }

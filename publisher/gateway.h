@@ -7,7 +7,10 @@
  *        gateway_feed.c    the session's connections on the transport, its REST requests
  *        gateway_bus.c     the outlet's topics on the XPUB socket; who has subscribed
  *        gateway_status.c  metrics, readiness, what systemd is told
- *        control.c         the control socket */
+ *        gateway_shard.c   which part of the exchange is ours, and handing over the rest
+ *        peers.c           what the other gateways of the exchange serve
+ *        gateway_reload.c  the configuration, read again
+ *        control.c         the control socket; control_symbols.c, some of its verbs */
 #ifndef GATEWAY_H
 #define GATEWAY_H
 

@@ -271,28 +271,24 @@ static bc_status budget_open(struct gateway *g, struct session_options *options)
 static bc_status session_open(struct gateway *g)
 {
 	struct session_options options = g->settings->session;
-	const struct bc_config *c = g->settings->config;
 	struct session_actions actions = {
 		g,         act_connect, act_disconnect, act_send,         act_ping,
 		act_get,   act_added,   act_removed,    act_symbol_state, act_feed_state,
 		act_event, act_log,     act_listened,   act_soon
 	};
-	char why[320];
+	char why[320] = "";
 	if (getrandom(&options.seed, sizeof options.seed, GRND_NONBLOCK) < 0)
 		options.seed = g->epoch; /* jitter is no secret */
 	bc_status rc = budget_open(g, &options);
 	if (rc != BC_OK)
 		return refuse(g, rc, "budget", bc_status_text(rc));
-	rc = session_new(&g->session, &options, &actions, why, sizeof why);
+	rc = gateway_shard_open(g, &options, why, sizeof why);
 	if (rc != BC_OK)
+		return refuse(g, rc, "shard", why);
+	if ((rc = session_new(&g->session, &options, &actions, why, sizeof why)) != BC_OK)
 		return refuse(g, rc, "feed", why);
-	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SYMBOLS); i++) {
-		const char *spec = bc_config_item(c, BC_KEY_SYMBOLS, i);
-		rc = session_add(g->session, gateway_now(g), spec, why, sizeof why);
-		if (rc != BC_OK)
-			return refuse(g, rc, spec, why);
-	}
-	return BC_OK;
+	rc = gateway_configure(g, g->settings->config, why, sizeof why);
+	return rc == BC_OK ? rc : refuse(g, rc, "symbols", why);
 }
 
 bc_status gateway_feed_open(struct gateway *g)

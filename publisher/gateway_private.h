@@ -42,7 +42,7 @@ struct gateway {
 	uv_timer_t deadline, heartbeat;
 	uv_prepare_t turn;
 	uv_idle_t again; /* active while a turn has left work */
-	uv_signal_t signals[4];
+	uv_signal_t signals[5];
 	uv_idle_t spin;         /* active: the loop never sleeps */
 	bc_mono_time armed;     /* for what `deadline` is set; BC_TIME_UNKNOWN: it is not */
 	struct session_now now; /* of the input that is being served */
@@ -57,6 +57,12 @@ struct gateway {
 	bc_wall_time started;
 	uint64_t heartbeats;
 	uint64_t refused; /* connections, already told */
+
+	struct bc_config *reloaded;       /* the newest one that was read again; NULL: none was */
+	uint32_t shard, shards;           /* shard BC_SHARD_NONE: it is retiring */
+	uint32_t told_shard, told_shards; /* by heartbeats; one that retires is what it was */
+	struct bc_division *division;     /* NULL: one shard has all */
+	struct peers *peers;              /* NULL: nothing is being handed over */
 
 	const struct bc_transport_ops *ws;
 	struct bc_transport *transport;
@@ -99,6 +105,23 @@ void gateway_feed_turn(struct gateway *g); /* failures the session has not been 
 void gateway_feed_close(struct gateway *g);
 void gateway_feed_free(struct gateway *g); /* when the loop has ended */
 
+/* gateway_shard.c */
+bc_status gateway_shard_open(struct gateway *g, struct session_options *options, char *why,
+			     size_t cap);
+/* BC_SHARD_NONE: nothing is ours any more; when all is handed over, the gateway ends. BC_EINVAL,
+ * BC_ENOMEM: nothing has changed, why[cap] says it. */
+bc_status gateway_reshard(struct gateway *g, uint32_t shard, uint32_t shards, char *why,
+			  size_t cap);
+void gateway_shard_turn(struct gateway *g); /* with each heartbeat */
+void gateway_shard_close(struct gateway *g);
+void gateway_shard_free(struct gateway *g);
+
+/* gateway_reload.c */
+const struct bc_config *gateway_config(const struct gateway *g); /* as it was read last */
+void gateway_reload(struct gateway *g);                          /* SIGHUP */
+/* The symbols it names are the configured ones from now on; why[cap] as session_configure(). */
+bc_status gateway_configure(struct gateway *g, const struct bc_config *c, char *why, size_t cap);
+
 /* gateway_bus.c */
 bc_status gateway_bus_open(struct gateway *g);
 bc_status gateway_outlet_open(struct gateway *g);
@@ -122,7 +145,19 @@ void gateway_heartbeat(struct gateway *g);
 void gateway_ready_line(const struct gateway *g);
 void gateway_status_close(struct gateway *g);
 
+/* control_symbols.c: verbs of control.c */
+void control_want(struct gateway *g, const struct bc_rpc_request *r);
+void control_unwant(struct gateway *g, const struct bc_rpc_request *r);
+void control_symbols(struct gateway *g, const struct bc_rpc_request *r);
+void control_reshard(struct gateway *g, const struct bc_rpc_request *r);
+void control_retire(struct gateway *g, const struct bc_rpc_request *r);
+void control_release(struct gateway *g, const struct bc_rpc_request *r);
+
 /* control.c */
+/* One spec of a request as text, SPEC_MAX bytes; false: it has been refused. */
+#define SPEC_MAX 256
+bool control_spec(struct gateway *g, bc_str arg, char spec[SPEC_MAX]);
+void control_refuse(struct gateway *g, int status, const char *why);
 bc_status control_open(struct gateway *g);
 void control_close(struct gateway *g);
 

@@ -246,6 +246,14 @@ static void add_rest(const struct gateway *g, struct bc_heartbeat *h)
 	add_counter(h, "rest_weight_limit", rest.weight_limit);
 }
 
+static void add_shard(const struct gateway *g, struct bc_heartbeat *h)
+{
+	add_counter(h, "symbols_wanted", session_wanted(g->session));
+	add_counter(h, "symbols_leaving", session_leaving(g->session));
+	if (g->division != NULL)
+		add_counter(h, "shard_weights", bc_division_mark(g->division));
+}
+
 /* The last minute of each hop, as HOP_count, HOP_p99_ns and so on; docs/CACHE-PROTOCOL.md. */
 static void add_hops(const struct gateway *g, struct bc_heartbeat *h,
 		     char names[OUTLET_N_HOPS][BC_HOP_FIELDS][BC_HOP_NAME_MAX])
@@ -308,7 +316,8 @@ void gateway_heartbeat(struct gateway *g)
 	struct bc_heartbeat h = {
 		.instance = bc_str_of(g->settings->outlet.instance),
 		.version = bc_str_of(bc_version),
-		.shard_count = 1,
+		.shard_index = g->told_shard,
+		.shard_count = g->told_shards,
 		.pid = (uint32_t)getpid(),
 		.started = g->started,
 		.interval_ns = bc_config_ns(g->settings->config, BC_KEY_HEARTBEAT_INTERVAL),
@@ -321,6 +330,7 @@ void gateway_heartbeat(struct gateway *g)
 	add_counter(&h, "rejected", in->refused + in->out_of_range + in->crossed);
 	add_counter(&h, "published", outlet_counters(g->outlet)->published);
 	add_counter(&h, "connections_open", session_connections_open(g->session));
+	add_shard(g, &h);
 	add_rest(g, &h);
 	add_hops(g, &h, names);
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
@@ -354,7 +364,7 @@ static void log_memory_bound(const struct gateway *g)
 
 void gateway_ready_line(const struct gateway *g)
 {
-	char text[4096];
+	char text[4096], shard[24];
 	struct bc_json_writer w;
 	log_memory_bound(g);
 	bc_json_start(&w, text, sizeof text, bc_json_to_file, stdout);
@@ -362,6 +372,8 @@ void gateway_ready_line(const struct gateway *g)
 	add_text(&w, "program", "bookcast-gateway");
 	add_text(&w, "exchange", g->settings->outlet.exchange);
 	add_text(&w, "instance", g->settings->outlet.instance);
+	snprintf(shard, sizeof shard, "%u/%u", g->shard, g->shards);
+	add_text(&w, "shard", shard);
 	bc_json_key(&w, BC_STR("pid"));
 	bc_json_int(&w, getpid());
 	bc_json_key(&w, BC_STR("endpoints"));

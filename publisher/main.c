@@ -21,6 +21,8 @@ int main(int argc, char **argv)
 	if (outcome != BC_CONFIG_RUN)
 		return outcome == BC_CONFIG_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 	settings_read(config, &settings);
+	settings.argc = argc;
+	settings.argv = argv;
 	if ((log = bc_log_new("gateway", STDERR_FILENO)) == NULL) /* 2 who tells */
 		goto out;
 	bc_log_set_level(log, (enum bc_log_level)bc_config_word(config, BC_KEY_LOG_LEVEL));

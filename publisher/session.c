@@ -69,6 +69,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->current = s->about = NOBODY;
 	s->no_connect_before = s->connect_at = BUDGET_NOW;
 	s->office = options->office != NULL ? options->office : &s->own.office;
+	s->leave_at = MONO_NEVER;
 	for (int i = 0; i < N_WAITS; i++)
 		s->waits[i] = (struct wait_queue){ NOBODY, NOBODY };
 	feed_sink_init(s);
@@ -151,6 +152,7 @@ bc_mono_time session_next_deadline(const struct session *s)
 	next = mono_min(next, handover_deadline(s));
 	next = mono_min(next, sync_deadline(s));
 	next = mono_min(next, rest_deadline(s));
+	next = mono_min(next, shard_deadline(s));
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		next = mono_min(next, connection_deadline(s, &s->connections[i]));
 	return next.ns > s->now.mono.ns ? next : s->now.mono;
@@ -178,6 +180,7 @@ void session_tick(struct session *s, struct session_now now)
 	symbols_tick(s);
 	sync_tick(s);
 	rest_tick(s);
+	shard_tick(s);
 }
 
 void session_message(struct session *s, struct session_now now, uint32_t connection, bc_str bytes,
@@ -273,7 +276,13 @@ bool session_symbol(const struct session *s, uint32_t symbol, struct session_vie
 	if (symbol >= s->symbol_limit || s->symbols[symbol].name.p == NULL)
 		return false;
 	const struct symbol *sym = &s->symbols[symbol];
-	*out = (struct session_view){ sym->name, sym->state, sym->reason, sym->since };
+	const struct wanted_rule *rule = directory_rule(s, sym->name);
+	*out = (struct session_view){ .name = sym->name,
+				      .state = sym->state,
+				      .reason = sym->reason,
+				      .since = sym->since,
+				      .leaving = sym->leaving,
+				      .configured = rule != NULL && rule->configured };
 	return true;
 }
 

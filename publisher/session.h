@@ -20,6 +20,7 @@
 
 #include "common/log.h"
 #include "publisher/budget_office.h"
+#include "common/shard.h"
 #include "publisher/exchanges/exchange.h"
 
 struct session;
@@ -89,6 +90,10 @@ struct session_options {
 	uint32_t history_trades, history_candles; /* asked by REST for who listens; 0: none */
 	int64_t history_again_ns; /* from one request for a topic's history to the next; 0: 60 s */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
+	int64_t listing_every_ns;           /* the list of instruments is read again; 0: 10 min */
+	const struct bc_division *division; /* borrowed, see session_reshard(); NULL: all is ours */
+	uint32_t shard;                     /* which of its parts is ours; BC_SHARD_NONE: none */
+	int64_t linger_ns; /* how long a symbol that another shard serves is published here, too */
 	/* Asked before connections and requests; NULL: what the exchange allows an address is this
 	 * session's alone. */
 	const struct budget_office *office;
@@ -158,15 +163,27 @@ void session_rest_failed(struct session *s, struct session_now now, uint32_t req
 void session_history_wanted(struct session *s, struct session_now now, uint32_t symbol,
 			    enum bc_channel channel, enum bc_interval interval);
 
+/* What is configured: the symbols that are wanted beside what was added and removed at run time.
+ * What is said for the second time changes nothing, so nobody else sees a pause; what is said no
+ * more is dropped. The specs have passed session_check_symbol().
+ *   BC_OK
+ *   BC_ERANGE, BC_ENOMEM  not everything could be followed; why[cap] says it */
+bc_status session_configure(struct session *s, struct session_now now, const char *const *specs,
+			    size_t n, char *why, size_t cap);
+
 /* Commands. `spec` as in session_check_symbol(); a glob means all that match now, and, added,
  * all that are listed later. why[cap] says what is wrong.
  *   BC_OK         done, or on its way
  *   BC_EINVAL     not a symbol of this exchange
+ *   BC_EBUSY      add: it belongs to another shard; why[cap] says to which
  *   BC_ENOTFOUND  remove, resync: nothing of that name is followed
  *   BC_ERANGE     add: that many symbols are followed already
  *   BC_ENOMEM */
 bc_status session_add(struct session *s, struct session_now now, const char *spec, char *why,
 		      size_t cap);
+/* The same, but what belongs to another shard is noted: should it become ours, it is followed. */
+bc_status session_want(struct session *s, struct session_now now, const char *spec, char *why,
+		       size_t cap);
 bc_status session_remove(struct session *s, struct session_now now, const char *spec, char *why,
 			 size_t cap);
 bc_status session_resync(struct session *s, struct session_now now, const char *spec, char *why,
@@ -175,6 +192,18 @@ void session_reconnect(struct session *s, struct session_now now);
 /* The same without a hole: each connection is dropped when its successor brings all that it does.
  */
 void session_renew(struct session *s, struct session_now now);
+
+/* From now on `shard` of this division is ours. What is wanted and ours is followed at once. What
+ * is ours no more is leaving: it is served on until another gateway has served it for linger_ns,
+ * or for ever, so that there is never nobody. `division` is borrowed until the next call. */
+void session_reshard(struct session *s, struct session_now now, const struct bc_division *division,
+		     uint32_t shard);
+void session_linger(struct session *s, int64_t linger_ns); /* from now on */
+/* Is a symbol that is leaving listed by the gateway it belongs to, and fit there? To be said
+ * about each now and then, and when it changes. */
+void session_elsewhere(struct session *s, struct session_now now, uint32_t symbol, bool fit);
+/* Gives up all that is leaving, served elsewhere or not; returns how many they were. */
+uint32_t session_release(struct session *s, struct session_now now);
 
 /* ------------------------------------------------------------------ what can be asked */
 
@@ -210,10 +239,17 @@ struct session_view { /* of one symbol */
 	enum bc_state state;
 	enum bc_reason reason;
 	bc_wall_time since;
+	bool leaving;    /* it belongs to another shard, see session_reshard() */
+	bool configured; /* wanted by the configuration, not only since it was added */
 };
 
 const struct session_counters *session_counters(const struct session *s);
 uint32_t session_symbols(const struct session *s); /* published ones */
+uint32_t session_wanted(const struct session *s);  /* of all shards, as far as they are known */
+uint32_t session_leaving(const struct session *s);
+/* Of a spec that names one symbol, of whichever shard; false: it may mean several, or none that is
+ * known. */
+bool session_owner(const struct session *s, const char *spec, uint32_t *shard);
 uint32_t session_symbols_in(const struct session *s, enum bc_state state);
 uint32_t session_symbol_limit(const struct session *s); /* numbers are below it */
 bool session_symbol(const struct session *s, uint32_t symbol, struct session_view *out);

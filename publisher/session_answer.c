@@ -165,7 +165,8 @@ static bool read_answer(struct session *s, struct rest_request *r, bc_str body)
 static void instruments_read(struct session *s)
 {
 	directory_round_ends(s);
-	put_off(s, &s->rest.jobs[JOB_INSTRUMENTS], LISTING_REFRESH_NS);
+	put_off(s, &s->rest.jobs[JOB_INSTRUMENTS],
+		s->o.listing_every_ns > 0 ? s->o.listing_every_ns : LISTING_REFRESH_NS);
 }
 
 static void ticks_read(struct session *s)

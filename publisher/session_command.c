@@ -9,14 +9,21 @@ bc_status session_add(struct session *s, struct session_now now, const char *spe
 		      size_t cap)
 {
 	session_begin(s, now);
-	return directory_follow(s, spec, why, cap);
+	return directory_follow(s, spec, FOREIGN_REFUSE, why, cap);
+}
+
+bc_status session_want(struct session *s, struct session_now now, const char *spec, char *why,
+		       size_t cap)
+{
+	session_begin(s, now);
+	return directory_follow(s, spec, FOREIGN_NOTE, why, cap);
 }
 
 /* Calls `each` for every followed symbol that `spec` means. */
 static bc_status for_each(struct session *s, const char *spec,
 			  void (*each)(struct session *s, uint32_t id), char *why, size_t cap)
 {
-	enum spec_kind kind = directory_spec_kind(spec);
+	enum spec_kind kind = spec_kind_of(spec);
 	bool found = false;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		if (s->symbols[i].name.p == NULL ||
@@ -30,26 +37,15 @@ static bc_status for_each(struct session *s, const char *spec,
 	return found ? BC_OK : BC_ENOTFOUND;
 }
 
-/* Whoever removes what a glob means does not want it to come back with the next listing. */
-static bool forget_spec(struct session *s, const char *spec)
-{
-	for (size_t i = 0; i < s->n_specs; i++) {
-		if (strcmp(s->specs[i].text, spec) != 0)
-			continue;
-		free(s->specs[i].text);
-		s->specs[i] = s->specs[--s->n_specs];
-		return true;
-	}
-	return false;
-}
-
+/* Whoever removes a symbol does not want it to come back with the next list. */
 bc_status session_remove(struct session *s, struct session_now now, const char *spec, char *why,
 			 size_t cap)
 {
 	session_begin(s, now);
-	bool forgotten = forget_spec(s, spec);
+	bool unwanted = directory_unwant(s, spec);
 	bc_status rc = for_each(s, spec, symbol_drop, why, cap);
-	return forgotten ? BC_OK : rc;
+	directory_count(s);
+	return unwanted ? BC_OK : rc;
 }
 
 /* The operator doubts it, so it is not fit until the exchange has sent it again. */

@@ -15,17 +15,10 @@
 
 /* ------------------------------------------------------------------ what may be asked for */
 
-enum spec_kind directory_spec_kind(const char *spec)
-{
-	if (strpbrk(spec, "*?[") != NULL)
-		return SPEC_GLOB;
-	return strchr(spec, '/') != NULL ? SPEC_UNIFIED : SPEC_NATIVE;
-}
-
 bc_status session_check_symbol(const struct bc_exchange *exchange, const char *spec, char *why,
 			       size_t cap)
 {
-	enum spec_kind kind = directory_spec_kind(spec);
+	enum spec_kind kind = spec_kind_of(spec);
 	bc_str text = bc_str_of(spec);
 	why[0] = '\0';
 	if (spec[0] == '@') {
@@ -53,7 +46,7 @@ bc_status session_check_symbol(const struct bc_exchange *exchange, const char *s
 
 /* ------------------------------------------------------------------ the list */
 
-static struct listed *entry_of(struct session *s, bc_str name)
+static struct listed *entry_of(const struct session *s, bc_str name)
 {
 	uint32_t at = bc_name_find(&s->directory.by_name, name);
 	return at == BC_NAME_NONE ? NULL : &s->directory.entries[at];
@@ -106,12 +99,33 @@ static bool spec_matches(const char *spec, enum spec_kind kind, const struct lis
 	return strcmp(spec, text) == 0;
 }
 
-static void follow_listed(struct session *s, const struct listed *e)
+/* If it is ours. */
+static bc_status follow_listed(struct session *s, const struct listed *e)
 {
-	if (bc_symbol_check(bc_str_of(s->x->id), e->name) != BC_OK ||
-	    symbol_follow(s, e->name) != BC_OK)
-		session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_B("symbol", e->name),
-			    BC_LOG_S("why", "not fit for a topic, too many, or out of memory"));
+	bc_status rc = BC_OK;
+	if (!shard_owns(s, e->name) || bc_name_find(&s->by_name, e->name) != BC_NAME_NONE)
+		return BC_OK;
+	if (bc_symbol_check(bc_str_of(s->x->id), e->name) == BC_OK &&
+	    (rc = symbol_follow(s, e->name)) == BC_OK)
+		return BC_OK;
+	session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_B("symbol", e->name),
+		    BC_LOG_S("why", "not fit for a topic, too many, or out of memory"));
+	return rc;
+}
+
+static struct wanted_rule *rule_of_listed(const struct session *s, const struct listed *e)
+{
+	return wanted_rule_of(&s->wanted, e->name, e->unified);
+}
+
+/* It stands in the list, for the first time or again. */
+static void follow_if_wanted(struct session *s, const struct listed *e)
+{
+	struct wanted_rule *rule = rule_of_listed(s, e);
+	if (!wanted_rule_wants(rule))
+		return;
+	rule->matched = true;
+	follow_listed(s, e);
 }
 
 void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument)
@@ -126,17 +140,13 @@ void directory_learn(struct session *s, bc_str name, const struct bc_instrument 
 	}
 	if (instrument->status != BC_LISTING_UNKNOWN)
 		e->status = instrument->status;
-	if (s->current == NOBODY && e->round != s->directory.round) {
+	bool in_list = s->current == NOBODY && e->round != s->directory.round;
+	if (in_list) {
 		e->round = s->directory.round;
 		s->directory.in_round++;
 	}
-	for (size_t i = 0; first_seen && i < s->n_specs;
-	     i++) { /* once: what was removed stays so */
-		if (!spec_matches(s->specs[i].text, s->specs[i].kind, e))
-			continue;
-		s->specs[i].matched = true;
-		follow_listed(s, e);
-	}
+	if (first_seen || in_list)
+		follow_if_wanted(s, e);
 }
 
 void directory_round_begins(struct session *s)
@@ -168,6 +178,10 @@ static const char *nearest_listed(const struct session *s, const char *name)
 static void not_listed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
+	if (!sym->gone) {
+		sym->gone = true;
+		sym->gone_at = s->now.mono;
+	}
 	sym->unlisted = sym->unlisted || sym->state != BC_STATE_HALTED;
 	if (sym->state != BC_STATE_LIVE && sym->state != BC_STATE_HALTED)
 		symbol_halt_unlisted(s, id);
@@ -183,26 +197,74 @@ void symbol_halt_unlisted(struct session *s, uint32_t id)
 	symbol_halt(s, id, sym->was_listed ? BC_REASON_DELISTED : BC_REASON_UNKNOWN_SYMBOL);
 }
 
+/* Symbols that are wanted of all shards: those listed now, and names that nobody lists. */
+void directory_count(struct session *s)
+{
+	s->n_wanted = 0;
+	for (uint32_t i = 0; i < s->directory.n; i++) {
+		const struct listed *e = &s->directory.entries[i];
+		s->n_wanted +=
+			e->round == s->directory.round && wanted_rule_wants(rule_of_listed(s, e));
+	}
+	for (uint32_t i = 0; i < s->wanted.n; i++) {
+		const struct wanted_rule *rule = &s->wanted.rules[i];
+		const struct listed *e =
+			rule->kind == SPEC_NATIVE ? entry_of(s, bc_str_of(rule->key)) : NULL;
+		s->n_wanted += rule->kind == SPEC_NATIVE && wanted_rule_wants(rule) &&
+			       (e == NULL || e->round != s->directory.round);
+	}
+}
+
+/* Nobody named it, it only fitted a pattern, and it will not come back: not followed any more. */
+static bool faded(const struct session *s, const struct symbol *sym)
+{
+	const struct wanted_rule *rule = directory_rule(s, sym->name);
+	return sym->gone && sym->was_listed && sym->state == BC_STATE_HALTED && rule != NULL &&
+	       rule->kind == SPEC_GLOB &&
+	       s->now.mono.ns >= mono_plus(sym->gone_at, LISTING_GONE_NS).ns;
+}
+
+static void look_who_is_listed(struct session *s)
+{
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		struct symbol *sym = &s->symbols[i];
+		if (sym->name.p == NULL)
+			continue;
+		sym->ticks_refused = false;
+		const struct listed *e = entry_of(s, sym->name);
+		if (e != NULL && e->round == s->directory.round)
+			sym->gone = false;
+		else
+			not_listed(s, i);
+		if (faded(s, sym)) {
+			session_log(s, BC_LOG_INFO, "symbol.dropped", BC_LOG_B("symbol", sym->name),
+				    BC_LOG_S("why", "delisted, and wanted by a pattern only"));
+			symbol_drop(s, i);
+		}
+	}
+}
+
+static void tell_unmatched(struct session *s)
+{
+	for (uint32_t i = 0; i < s->wanted.n; i++) {
+		const struct wanted_rule *rule = &s->wanted.rules[i];
+		if (rule->kind == SPEC_NATIVE || rule->matched || !wanted_rule_wants(rule))
+			continue;
+		session_log(s, BC_LOG_WARN, "symbol.unmatched", BC_LOG_S("symbols", rule->text),
+			    BC_LOG_S("exchange", s->x->id),
+			    BC_LOG_U("listed", s->directory.in_round));
+	}
+}
+
 void directory_round_ends(struct session *s)
 {
 	struct directory *d = &s->directory;
 	bool first = !d->loaded;
 	d->loaded = true;
-	for (uint32_t i = 0; i < s->symbol_limit; i++) {
-		if (s->symbols[i].name.p == NULL)
-			continue;
-		s->symbols[i].ticks_refused = false;
-		const struct listed *e = entry_of(s, s->symbols[i].name);
-		if (e == NULL || e->round != d->round)
-			not_listed(s, i);
-	}
-	for (size_t i = 0; first && i < s->n_specs; i++) {
-		if (!s->specs[i].matched)
-			session_log(s, BC_LOG_WARN, "symbol.unmatched",
-				    BC_LOG_S("symbols", s->specs[i].text),
-				    BC_LOG_S("exchange", s->x->id),
-				    BC_LOG_U("listed", d->in_round));
-	}
+	look_who_is_listed(s);
+	if (first)
+		tell_unmatched(s);
+	directory_count(s);
 	session_log(s, BC_LOG_INFO, "symbol.listing", BC_LOG_U("listed", d->in_round),
 		    BC_LOG_U("followed", s->n_symbols));
 	rest_want(s, JOB_TICKS);
@@ -210,58 +272,156 @@ void directory_round_ends(struct session *s)
 
 /* ------------------------------------------------------------------ following */
 
-static bc_status remember(struct session *s, const char *text, enum spec_kind kind, bool matched)
+/* BTC/KRW in the exchange's spelling, where that needs no list; else the text itself. */
+static const char *key_of(const struct session *s, const char *spec, char native[BC_TOPIC_MAX + 1])
 {
-	for (size_t i = 0; i < s->n_specs; i++) {
-		if (strcmp(s->specs[i].text, text) == 0)
-			return BC_OK;
-	}
-	struct spec *specs = realloc(s->specs, (s->n_specs + 1) * sizeof *specs);
-	if (specs == NULL)
-		return BC_ENOMEM;
-	s->specs = specs;
-	char *copy = strdup(text);
-	if (copy == NULL)
-		return BC_ENOMEM;
-	specs[s->n_specs++] = (struct spec){ copy, kind, matched };
-	return BC_OK;
-}
-
-/* BTC/KRW by itself, without the list. */
-static bc_status follow_unified(struct session *s, const char *spec)
-{
-	char name[BC_TOPIC_MAX];
 	size_t n = 0;
-	bc_status rc = s->x->native_symbol == NULL
-			       ? BC_ENOTFOUND
-			       : s->x->native_symbol(bc_str_of(spec), name, sizeof name, &n);
-	return rc == BC_OK ? symbol_follow(s, (bc_str){ name, n }) : rc;
+	if (spec_kind_of(spec) != SPEC_UNIFIED || s->x->native_symbol == NULL ||
+	    s->x->native_symbol(bc_str_of(spec), native, BC_TOPIC_MAX, &n) != BC_OK)
+		return spec;
+	native[n] = '\0';
+	return native;
 }
 
-static bc_status follow_matches(struct session *s, const char *spec, enum spec_kind kind)
+static bc_status follow_matches(struct session *s, const char *key)
 {
-	bool matched = false;
+	bc_status rc = BC_OK;
 	for (uint32_t i = 0; i < s->directory.n; i++) {
-		if (!spec_matches(spec, kind, &s->directory.entries[i]))
+		const struct listed *e = &s->directory.entries[i];
+		struct wanted_rule *rule = NULL;
+		if (!spec_matches(key, spec_kind_of(key), e) ||
+		    !wanted_rule_wants(rule = rule_of_listed(s, e)))
 			continue;
-		matched = true;
-		follow_listed(s, &s->directory.entries[i]);
+		rule->matched = true;
+		bc_status one = follow_listed(s, e);
+		rc = rc == BC_OK ? one : rc;
 	}
-	return remember(s, spec, kind, matched);
+	return rc;
 }
 
-bc_status directory_follow(struct session *s, const char *spec, char *why, size_t cap)
+static bc_status refuse_foreign(const struct session *s, const char *name, char *why, size_t cap)
 {
-	enum spec_kind kind = directory_spec_kind(spec);
+	const struct bc_division *d = s->o.division;
+	uint32_t n = d == NULL ? 1 : bc_division_count(d);
+	uint32_t owner = d == NULL ? 0 : bc_division_owner(d, bc_str_of(name));
+	int used = snprintf(why, cap, "%s belongs to shard %u/%u of %s, not to this one", name,
+			    owner, n, s->x->id);
+	if (s->o.shard != BC_SHARD_NONE && used > 0 && (size_t)used < cap)
+		snprintf(why + used, cap - (size_t)used, ", %u/%u", s->o.shard, n);
+	return BC_EBUSY;
+}
+
+/* A name in the exchange's spelling. */
+static bc_status follow_name(struct session *s, const char *name)
+{
+	bc_status rc = symbol_follow(s, bc_str_of(name));
+	if (rc == BC_OK && s->directory.loaded && entry_of(s, bc_str_of(name)) == NULL)
+		rest_hurry(s, JOB_INSTRUMENTS); /* new there, or a mistake: it will say */
+	return rc;
+}
+
+bc_status directory_follow(struct session *s, const char *spec, enum foreign foreign, char *why,
+			   size_t cap)
+{
+	char native[BC_TOPIC_MAX + 1];
 	bc_status rc = session_check_symbol(s->x, spec, why, cap);
 	if (rc != BC_OK)
 		return rc;
-	if (kind == SPEC_NATIVE) {
-		rc = symbol_follow(s, bc_str_of(spec));
-		if (rc == BC_OK && s->directory.loaded && entry_of(s, bc_str_of(spec)) == NULL)
-			rest_hurry(s, JOB_INSTRUMENTS); /* new there, or a mistake: it will say */
-	} else if (kind == SPEC_GLOB || (rc = follow_unified(s, spec)) != BC_OK)
-		rc = follow_matches(s, spec, kind);
+	const char *key = key_of(s, spec, native);
+	bool name = spec_kind_of(key) == SPEC_NATIVE;
+	bool ours = !name || shard_owns(s, bc_str_of(key));
+	if (!ours && foreign == FOREIGN_REFUSE)
+		return refuse_foreign(s, key, why, cap);
+	rc = wanted_add(&s->wanted, spec, key);
+	if (rc == BC_OK && !name)
+		rc = follow_matches(s, key);
+	else if (rc == BC_OK && ours && (rc = follow_name(s, key)) != BC_OK)
+		wanted_remove(&s->wanted, spec, key); /* it was not done */
+	if (rc == BC_OK && name && ours)
+		shard_settle(s, bc_name_find(&s->by_name, bc_str_of(key)));
+	directory_count(s);
+	if (rc != BC_OK)
+		snprintf(why, cap, "%s", bc_status_text(rc));
+	return rc;
+}
+
+bool directory_unwant(struct session *s, const char *spec)
+{
+	char native[BC_TOPIC_MAX + 1];
+	const char *key = key_of(s, spec, native);
+	const struct wanted_rule *rule = wanted_find(&s->wanted, key);
+	bool known = wanted_rule_wants(rule);
+	if (!known && spec_kind_of(key) == SPEC_NATIVE)
+		known = wanted_rule_wants(directory_rule(s, bc_str_of(key)));
+	if (known)
+		wanted_remove(&s->wanted, spec, key);
+	return known;
+}
+
+struct wanted_rule *directory_rule(const struct session *s, bc_str name)
+{
+	const struct listed *e = entry_of(s, name);
+	return wanted_rule_of(&s->wanted, name, e == NULL ? (bc_str){ 0 } : e->unified);
+}
+
+bool session_owner(const struct session *s, const char *spec, uint32_t *shard)
+{
+	char native[BC_TOPIC_MAX + 1];
+	const char *key = key_of(s, spec, native);
+	if (spec_kind_of(key) != SPEC_NATIVE)
+		return false;
+	*shard = s->o.division == NULL ? 0 : bc_division_owner(s->o.division, bc_str_of(key));
+	return true;
+}
+
+static void drop_unwanted(struct session *s)
+{
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		if (s->symbols[i].name.p == NULL)
+			continue;
+		if (wanted_rule_wants(directory_rule(s, s->symbols[i].name)))
+			shard_settle(s, i);
+		else
+			symbol_drop(s, i);
+	}
+}
+
+/* What is dropped makes room first. */
+bc_status directory_reconcile(struct session *s)
+{
+	bc_status rc = BC_OK, one;
+	drop_unwanted(s);
+	for (uint32_t i = 0; i < s->wanted.n; i++) {
+		const struct wanted_rule *rule = &s->wanted.rules[i];
+		if (rule->kind != SPEC_NATIVE || !wanted_rule_wants(rule) ||
+		    !wanted_rule_wants(directory_rule(s, bc_str_of(rule->key))) ||
+		    !shard_owns(s, bc_str_of(rule->key)))
+			continue;
+		if ((one = follow_name(s, rule->key)) != BC_OK)
+			rc = one;
+	}
+	for (uint32_t i = 0; i < s->directory.n; i++) {
+		if (s->directory.entries[i].round == s->directory.round)
+			follow_if_wanted(s, &s->directory.entries[i]);
+	}
+	directory_count(s);
+	return rc;
+}
+
+bc_status session_configure(struct session *s, struct session_now now, const char *const *specs,
+			    size_t n, char *why, size_t cap)
+{
+	char native[BC_TOPIC_MAX + 1];
+	bc_status rc = BC_OK, one;
+	session_begin(s, now);
+	wanted_configure_begin(&s->wanted);
+	for (size_t i = 0; i < n; i++) {
+		one = wanted_configure(&s->wanted, specs[i], key_of(s, specs[i], native));
+		rc = one != BC_OK ? one : rc;
+	}
+	wanted_configure_end(&s->wanted);
+	one = directory_reconcile(s);
+	rc = one != BC_OK ? one : rc;
 	if (rc != BC_OK)
 		snprintf(why, cap, "%s", bc_status_text(rc));
 	return rc;
@@ -269,13 +429,12 @@ bc_status directory_follow(struct session *s, const char *spec, char *why, size_
 
 bool directory_match(const struct session *s, const char *spec, enum spec_kind kind, bc_str name)
 {
+	char native[BC_TOPIC_MAX + 1];
 	if (kind == SPEC_NATIVE)
 		return bc_str_is(name, spec);
-	char native[BC_TOPIC_MAX];
-	size_t n = 0;
-	if (kind == SPEC_UNIFIED && s->x->native_symbol != NULL &&
-	    s->x->native_symbol(bc_str_of(spec), native, sizeof native, &n) == BC_OK)
-		return bc_str_equal(name, (bc_str){ native, n });
+	const char *key = key_of(s, spec, native);
+	if (key != spec)
+		return bc_str_is(name, key);
 	uint32_t at = bc_name_find(&s->directory.by_name, name);
 	if (at != BC_NAME_NONE)
 		return spec_matches(spec, kind, &s->directory.entries[at]);
@@ -287,9 +446,7 @@ void directory_free(struct session *s)
 	struct directory *d = &s->directory;
 	for (uint32_t i = 0; i < d->n; i++)
 		free((char *)d->entries[i].name.p);
-	for (size_t i = 0; i < s->n_specs; i++)
-		free(s->specs[i].text);
 	bc_name_free(&d->by_name);
 	free(d->entries);
-	free(s->specs);
+	wanted_free(&s->wanted);
 }

@@ -17,6 +17,7 @@
  *   session_snapshot.c    which symbols wait for a snapshot, and who of them is next
  *   session_history.c     trades and candles from before the stream, for those who listen
  *   session_directory.c   what the exchange lists; globs, unified and unknown names
+ *   session_shard.c       which symbols are ours, and when those that are no more may go
  *   session_command.c     add, remove, resync, reconnect */
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
@@ -28,6 +29,7 @@
 #include "publisher/session_handover.h"
 #include "publisher/session_order.h"
 #include "publisher/session_sync.h"
+#include "publisher/wanted.h"
 
 #define MAX_LINES 4
 #define NOBODY    UINT32_MAX /* no symbol, no connection */
@@ -43,6 +45,7 @@
 #define REST_WAIT_MIN_NS   BC_NS_PER_S
 #define REST_WAIT_MAX_NS   (60 * BC_NS_PER_S)
 #define LISTING_REFRESH_NS (600 * BC_NS_PER_S)
+#define LISTING_GONE_NS    (3600 * BC_NS_PER_S)
 #define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
 #define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
 #define BAD_IN_A_ROW_MAX   10
@@ -115,6 +118,11 @@ struct symbol {
 	bool ticks_known;                     /* BC_REST_TICKS has answered for it */
 	bool ticks_refused;                   /* or will not, until the next list */
 	bc_mono_time subscribed_at;
+	bool gone; /* from the list, since gone_at */
+	bc_mono_time gone_at;
+	bool leaving;   /* belongs to another shard */
+	bool elsewhere; /* which serves it since elsewhere_at */
+	bc_mono_time elsewhere_at;
 };
 
 #define SYMBOL_WARM_BYTES 128 /* the beginning, with the order of books that have no number */
@@ -272,14 +280,6 @@ struct directory {
 	bool loaded;
 };
 
-enum spec_kind { SPEC_NATIVE, SPEC_UNIFIED, SPEC_GLOB };
-
-struct spec { /* waits for instruments to match */
-	char *text;
-	enum spec_kind kind;
-	bool matched;
-};
-
 /* ------------------------------------------------------------------ the session */
 
 /* What a glance at a message showed. */
@@ -325,8 +325,10 @@ struct session {
 	struct session_sync sync;
 	struct rest rest;
 	struct directory directory;
-	struct spec *specs;
-	size_t n_specs;
+	struct wanted wanted;
+	uint32_t n_wanted;     /* symbols that the rules want, of any shard */
+	uint32_t n_leaving;    /* symbols */
+	bc_mono_time leave_at; /* the first of them */
 
 	enum bc_state feed_state;
 	enum bc_reason feed_reason;
@@ -528,8 +530,24 @@ void directory_free(struct session *s);
 void directory_round_begins(struct session *s);
 void directory_round_ends(struct session *s);
 void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument);
-bc_status directory_follow(struct session *s, const char *spec, char *why, size_t cap);
+/* Follows what of `spec` is ours. foreign: what to do with a name of another shard. */
+enum foreign { FOREIGN_REFUSE, FOREIGN_NOTE };
+bc_status directory_follow(struct session *s, const char *spec, enum foreign foreign, char *why,
+			   size_t cap);
+/* Takes back what directory_follow() did. True: it took back something. */
+bool directory_unwant(struct session *s, const char *spec);
+/* Follows all that is wanted and ours, drops what nobody wants. BC_ERANGE, BC_ENOMEM: not all. */
+bc_status directory_reconcile(struct session *s);
+void directory_count(struct session *s); /* what is wanted, into n_wanted */
+/* The rule that wants or does not want a symbol; NULL: there is none. */
+struct wanted_rule *directory_rule(const struct session *s, bc_str name);
 bool directory_match(const struct session *s, const char *spec, enum spec_kind kind, bc_str name);
-enum spec_kind directory_spec_kind(const char *spec);
+
+/* session_shard.c */
+bool shard_owns(const struct session *s, bc_str name);
+void shard_settle(struct session *s, uint32_t symbol); /* is it leaving, or not any more? */
+void shard_symbol_gone(struct session *s, uint32_t symbol);
+void shard_tick(struct session *s);
+bc_mono_time shard_deadline(const struct session *s);
 
 #endif

@@ -129,6 +129,7 @@ void symbol_drop(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	wait_leave(s, id);
+	shard_symbol_gone(s, id);
 	sync_removed(s, id);
 	rest_forget(s, id);
 	s->act.symbol_removed(s->act.self, id);

@@ -8,6 +8,7 @@
 #include "publisher/transport.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +53,45 @@ static bool instance_rule(const struct bc_config *c)
 {
 	const char *instance = bc_config_text(c, BC_KEY_INSTANCE);
 	size_t n = strlen(instance);
+	if (n == 0)
+		return true; /* the shard's */
 	for (size_t i = 0; i < n; i++) {
 		if (!isalnum((unsigned char)instance[i]) && instance[i] != '-')
 			n = 0;
 	}
-	if (n == 0 || n > 32)
+	if (n == 0 || n > SETTINGS_INSTANCE_MAX)
 		return complain(c, BC_KEY_INSTANCE, -1, "1 to 32 letters, digits and '-'");
 	return true;
+}
+
+static bool shard_rule(const struct bc_config *c)
+{
+	uint32_t index, count;
+	char why[WHY_MAX];
+	if (bc_shard_parse(bc_config_text(c, BC_KEY_SHARD), &index, &count, why, sizeof why) !=
+	    BC_OK)
+		return complain(c, BC_KEY_SHARD, -1, why);
+	return true;
+}
+
+static bool weights_rule(const struct bc_config *c)
+{
+	struct bc_division *division = NULL;
+	char why[WHY_MAX];
+	bc_status rc = settings_division(c, 1, &division, why, sizeof why);
+	bc_division_free(&division);
+	return rc == BC_OK || complain(c, BC_KEY_SHARD_WEIGHTS, -1, why);
+}
+
+static bool peers_rule(const struct bc_config *c)
+{
+	bool good = true;
+	for (size_t i = 0; i < bc_config_count(c, BC_KEY_SHARD_PEERS); i++) {
+		if (!bc_endpoint_is_tcp(bc_config_item(c, BC_KEY_SHARD_PEERS, i)))
+			good = complain(c, BC_KEY_SHARD_PEERS, (int)i,
+					"tcp://ADDRESS:PORT, such as tcp://10.0.0.5:7001");
+	}
+	return good;
 }
 
 static bool url_rule(const struct bc_config *c, enum bc_key key, enum bc_url_kind kind)
@@ -278,6 +311,8 @@ bool settings_rules(const struct bc_config *c)
 	const struct bc_exchange *x = exchange_of(c);
 	bool good = exchange_rule(c);
 	good &= instance_rule(c);
+	good &= shard_rule(c);
+	good &= peers_rule(c);
 	good &= url_rule(c, BC_KEY_WS_URL, BC_URL_WS);
 	good &= url_rule(c, BC_KEY_REST_URL, BC_URL_HTTP);
 	good &= ca_file_rule(c);
@@ -290,11 +325,69 @@ bool settings_rules(const struct bc_config *c)
 		good &= symbols_rule(c, x);
 		good &= channels_rule(c, x);
 		good &= feed_rule(c, x);
+		good &= weights_rule(c);
 	}
 	return good && session_rule(c);
 }
 
+/* ------------------------------------------------------------------ shards */
+
+#define WEIGHTS_MAX_BYTES (4u << 20)
+
+/* The whole file, to be freed; NULL: why[cap] says it. */
+static char *read_weights(const char *path, size_t *n, char *why, size_t cap)
+{
+	FILE *file = fopen(path, "rb");
+	char *text = file == NULL ? NULL : malloc(WEIGHTS_MAX_BYTES);
+	*n = text == NULL ? 0 : fread(text, 1, WEIGHTS_MAX_BYTES, file);
+	bool good = text != NULL && !ferror(file) && *n < WEIGHTS_MAX_BYTES;
+	if (!good)
+		snprintf(why, cap, "%s",
+			 *n == WEIGHTS_MAX_BYTES ? "longer than 4 MiB" : strerror(errno));
+	if (file != NULL)
+		fclose(file);
+	if (good)
+		return text;
+	free(text);
+	return NULL;
+}
+
+bc_status settings_division(const struct bc_config *c, uint32_t shards, struct bc_division **out,
+			    char *why, size_t cap)
+{
+	const char *path = bc_config_text(c, BC_KEY_SHARD_WEIGHTS);
+	char *text;
+	size_t n;
+	*out = NULL;
+	snprintf(why, cap, "%s", bc_status_text(BC_ENOMEM));
+	if (shards == 1 && *path == '\0')
+		return BC_OK;
+	bc_status rc = bc_division_new(out, exchange_of(c)->id, shards);
+	if (rc != BC_OK || *path == '\0')
+		return rc;
+	if ((text = read_weights(path, &n, why, cap)) == NULL)
+		rc = BC_EINVAL;
+	else
+		rc = bc_division_weigh(*out, (bc_str){ text, n }, why, cap);
+	free(text);
+	if (rc != BC_OK)
+		bc_division_free(out);
+	return rc == BC_OK || rc == BC_ENOMEM ? rc : BC_EINVAL;
+}
+
 /* ------------------------------------------------------------------ reading it */
+
+static void read_shard(const struct bc_config *c, struct settings *out)
+{
+	const char *instance = bc_config_text(c, BC_KEY_INSTANCE);
+	char why[WHY_MAX];
+	out->shards = 1;
+	bc_shard_parse(bc_config_text(c, BC_KEY_SHARD), &out->shard, &out->shards, why, sizeof why);
+	if (*instance != '\0')
+		snprintf(out->instance, sizeof out->instance, "%s", instance);
+	else
+		snprintf(out->instance, sizeof out->instance, "%u", out->shard);
+}
 
 static void read_url(const struct bc_config *c, enum bc_key key, const char *own,
 		     enum bc_url_kind kind, struct bc_url *out)
@@ -311,7 +404,6 @@ static void read_outlet(const struct bc_config *c, const struct bc_exchange *x,
 	int64_t levels = bc_config_int(c, BC_KEY_BOOK_LEVELS);
 	*out = (struct outlet_options){
 		.exchange = x->id,
-		.instance = bc_config_text(c, BC_KEY_INSTANCE),
 		.levels = levels > x->max_levels ? x->max_levels : (uint32_t)levels,
 		.own_bbo = (session_carried(x) & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0,
 		.interval_ns = bc_config_int(c, BC_KEY_PUBLISH_INTERVAL_MS) * BC_NS_PER_MS,
@@ -332,6 +424,8 @@ void settings_read(const struct bc_config *c, struct settings *out)
 	};
 	out->transport = bc_transport_find(bc_config_text(c, BC_KEY_TRANSPORT), out->compression);
 	read_outlet(c, x, &out->outlet);
+	read_shard(c, out);
+	out->outlet.instance = out->instance;
 	out->session = (struct session_options){
 		.exchange = x,
 		.channels = out->outlet.channels,
@@ -346,6 +440,8 @@ void settings_read(const struct bc_config *c, struct settings *out)
 		.quiet_after_ns = bc_config_ns(c, BC_KEY_FEED_QUIET_AFTER),
 		.first_data_after_ns = bc_config_ns(c, BC_KEY_FEED_FIRST_DATA_AFTER),
 		.backoff_max_ns = bc_config_ns(c, BC_KEY_FEED_BACKOFF_MAX),
+		.listing_every_ns = bc_config_ns(c, BC_KEY_REST_LISTING_EVERY),
+		.linger_ns = bc_config_ns(c, BC_KEY_SHARD_LINGER),
 	};
 	read_feed(c, &out->session.feed);
 	read_url(c, BC_KEY_WS_URL, x->ws_url, BC_URL_WS, &out->ws);

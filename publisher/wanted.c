@@ -1,0 +1,204 @@
+#include "publisher/wanted.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum spec_kind spec_kind_of(const char *spec)
+{
+	if (strpbrk(spec, "*?[") != NULL)
+		return SPEC_GLOB;
+	return strchr(spec, '/') != NULL ? SPEC_UNIFIED : SPEC_NATIVE;
+}
+
+/* ------------------------------------------------------------------ rules */
+
+static struct wanted_rule *find_glob(const struct wanted *w, const char *key)
+{
+	for (uint32_t i = 0; w->n_globs > 0 && i < w->n; i++) {
+		if (w->rules[i].kind == SPEC_GLOB && strcmp(w->rules[i].key, key) == 0)
+			return &w->rules[i];
+	}
+	return NULL;
+}
+
+struct wanted_rule *wanted_find(const struct wanted *w, const char *key)
+{
+	if (spec_kind_of(key) == SPEC_GLOB)
+		return find_glob(w, key);
+	uint32_t at = bc_name_find(&w->by_key, bc_str_of(key));
+	return at == BC_NAME_NONE ? NULL : &w->rules[at];
+}
+
+static bc_status room_for_one(struct wanted *w)
+{
+	if (w->n < w->room)
+		return BC_OK;
+	if (w->n >= WANTED_MAX)
+		return BC_ERANGE;
+	uint32_t room = w->room == 0 ? 16 : w->room * 2;
+	struct wanted_rule *rules = realloc(w->rules, room * sizeof *rules);
+	if (rules == NULL)
+		return BC_ENOMEM;
+	w->rules = rules;
+	w->room = room;
+	return BC_OK;
+}
+
+static bc_status rule_new(struct wanted *w, const char *text, const char *key,
+			  struct wanted_rule **out)
+{
+	bc_status rc = room_for_one(w);
+	if (rc != BC_OK)
+		return rc;
+	struct wanted_rule *rule = &w->rules[w->n];
+	*rule = (struct wanted_rule){ .text = strdup(text),
+				      .key = strdup(key),
+				      .kind = spec_kind_of(key) };
+	if (rule->text == NULL || rule->key == NULL ||
+	    (rule->kind != SPEC_GLOB &&
+	     bc_name_put(&w->by_key, bc_str_of(rule->key), w->n) != BC_OK)) {
+		free(rule->text);
+		free(rule->key);
+		return BC_ENOMEM;
+	}
+	w->n_globs += rule->kind == SPEC_GLOB;
+	w->n++;
+	*out = rule;
+	return BC_OK;
+}
+
+static bc_status rule_for(struct wanted *w, const char *text, const char *key,
+			  struct wanted_rule **out)
+{
+	key = key != NULL ? key : text;
+	*out = wanted_find(w, key);
+	return *out != NULL ? BC_OK : rule_new(w, text, key, out);
+}
+
+/* The last one takes its place. */
+static void rule_drop(struct wanted *w, struct wanted_rule *rule)
+{
+	struct wanted_rule *last = &w->rules[--w->n];
+	if (rule->kind == SPEC_GLOB)
+		w->n_globs--;
+	else
+		bc_name_remove(&w->by_key, bc_str_of(rule->key));
+	free(rule->text);
+	free(rule->key);
+	if (rule == last)
+		return;
+	*rule = *last;
+	if (rule->kind == SPEC_GLOB)
+		return;
+	bc_name_remove(&w->by_key, bc_str_of(rule->key));
+	/* A place has just become free, so this takes no memory. */
+	bc_name_put(&w->by_key, bc_str_of(rule->key), (uint32_t)(rule - w->rules));
+}
+
+void wanted_free(struct wanted *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		free(w->rules[i].text);
+		free(w->rules[i].key);
+	}
+	bc_name_free(&w->by_key);
+	free(w->rules);
+	*w = (struct wanted){ 0 };
+}
+
+/* ------------------------------------------------------------------ at run time */
+
+bc_status wanted_add(struct wanted *w, const char *text, const char *key)
+{
+	struct wanted_rule *rule;
+	bc_status rc = rule_for(w, text, key, &rule);
+	if (rc != BC_OK)
+		return rc;
+	rule->run = RUN_ADDED;
+	rule->order = ++w->order;
+	return BC_OK;
+}
+
+bc_status wanted_remove(struct wanted *w, const char *text, const char *key)
+{
+	struct wanted_rule *rule;
+	bc_status rc = rule_for(w, text, key, &rule);
+	if (rc != BC_OK)
+		return rc;
+	rule->run = RUN_REMOVED;
+	rule->order = ++w->order;
+	/* A name that nothing else speaks of need not be remembered. */
+	if (rule->configured || rule->kind == SPEC_GLOB || w->n_globs > 0)
+		return BC_OK;
+	rule_drop(w, rule);
+	return BC_OK;
+}
+
+/* ------------------------------------------------------------------ the configuration */
+
+void wanted_configure_begin(struct wanted *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		w->rules[i].was_configured = w->rules[i].configured;
+		w->rules[i].configured = false;
+	}
+}
+
+bc_status wanted_configure(struct wanted *w, const char *text, const char *key)
+{
+	struct wanted_rule *rule;
+	bc_status rc = rule_for(w, text, key, &rule);
+	if (rc != BC_OK)
+		return rc;
+	rule->configured = true;
+	if (rule->was_configured)
+		return BC_OK; /* it said so before, and what was said later still holds */
+	rule->run = RUN_NOTHING;
+	rule->order = ++w->order;
+	return BC_OK;
+}
+
+void wanted_configure_end(struct wanted *w)
+{
+	for (uint32_t i = w->n; i-- > 0;) {
+		if (!w->rules[i].configured && w->rules[i].run == RUN_NOTHING)
+			rule_drop(w, &w->rules[i]);
+	}
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static bool fits(const struct wanted_rule *glob, bc_str name, bc_str unified)
+{
+	bool of_unified = strchr(glob->key, '/') != NULL;
+	bc_str text = of_unified ? unified : name;
+	return text.n > 0 && fnmatch(glob->key, text.p, 0) == 0;
+}
+
+static struct wanted_rule *later(struct wanted_rule *a, struct wanted_rule *b)
+{
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return b->order > a->order ? b : a;
+}
+
+struct wanted_rule *wanted_rule_of(const struct wanted *w, bc_str name, bc_str unified)
+{
+	uint32_t at = bc_name_find(&w->by_key, name);
+	struct wanted_rule *rule = at == BC_NAME_NONE ? NULL : &w->rules[at];
+	if (unified.n > 0 && (at = bc_name_find(&w->by_key, unified)) != BC_NAME_NONE)
+		rule = later(rule, &w->rules[at]);
+	for (uint32_t i = 0; w->n_globs > 0 && i < w->n; i++) {
+		if (w->rules[i].kind == SPEC_GLOB && fits(&w->rules[i], name, unified))
+			rule = later(rule, &w->rules[i]);
+	}
+	return rule;
+}
+
+bool wanted_rule_wants(const struct wanted_rule *rule)
+{
+	if (rule == NULL)
+		return false;
+	return rule->run == RUN_NOTHING ? rule->configured : rule->run == RUN_ADDED;
+}

@@ -1,0 +1,198 @@
+"""Several gateways divide the symbols of an exchange. Changing their number moves what must move, and
+nobody who listens is without a fit owner of any symbol meanwhile."""
+import json
+import os
+import pathlib
+import signal
+import time
+
+import bookcast_test
+from bookcast_test import FIT, ask, control, wait_until
+
+SYMBOLS = 24
+LINGER = 1.0
+MASK = (1 << 64) - 1
+
+
+def owner(exchange, symbol, count):
+    """docs/SHARDING.md, word for word."""
+    key = 0xcbf29ce484222325
+    for byte in f"{exchange}.{symbol}".encode():
+        key = (key ^ byte) * 0x100000001b3 & MASK
+
+    def score(shard):
+        x = key + (shard + 1) * 0x9e3779b97f4a7c15 & MASK
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & MASK
+        x = (x ^ x >> 27) * 0x94d049bb133111eb & MASK
+        return x ^ x >> 31
+    return max(range(count), key=score)
+
+
+class Watcher:
+    """A subscriber of everything. After each message: which gateway processes list a symbol, and have
+    it fit? `bare` are the symbols that were once had and then by nobody."""
+
+    def __init__(self, case):
+        self.case, self.heard = case, {}
+        self.lists, self.states, self.shards, self.bare = {}, {}, {}, []
+        self.had = set()
+        self.messages = []
+
+    def follow(self, instance):
+        if instance not in self.heard:
+            self.heard[instance] = self.case.subscribe(
+                "upbit.", endpoint=f"ipc://{self.case.run_dir}/upbit.{instance}.pub")
+
+    def drain(self):
+        new = [m for heard in self.heard.values() for m in heard.drain()]
+        for m in sorted(new, key=lambda m: m.ts_publish):
+            self.take(m)
+        self.messages += new
+        self.look()
+
+    def take(self, m):
+        symbol = m.topic.split(".", 1)[1].rsplit(".", 1)[0]
+        if m.channel == "heartbeat":
+            self.shards[m.epoch] = (m.body[2], m.body[3])
+        elif m.channel == "state" and symbol.startswith("@"):
+            self.lists[m.epoch] = set(m.body[2]) if m.state != "down" else set()
+        elif not symbol.startswith("@"):
+            self.states[m.epoch, symbol] = m.state
+
+    def owners(self, symbol):
+        return [epoch for epoch, symbols in self.lists.items()
+                if symbol in symbols and self.states.get((epoch, symbol)) in FIT]
+
+    def look(self):
+        for symbol in {s for symbols in self.lists.values() for s in symbols} | self.had:
+            if self.owners(symbol):
+                self.had.add(symbol)
+            elif symbol in self.had:
+                self.bare.append((symbol, {e: s for (e, n), s in self.states.items() if n == symbol}))
+
+    def wait(self, condition, what, seconds=bookcast_test.DEADLINE):
+        def true():
+            self.drain()
+            return condition()
+        return wait_until(true, what, seconds)
+
+    def divided(self, symbols, n):
+        """Has each symbol one owner, the one it should have of n shards?"""
+        for symbol in symbols:
+            owners = self.owners(symbol)
+            if len(owners) != 1 or self.shards.get(owners[0]) != (owner("upbit", symbol, n), n):
+                return False
+        return True
+
+
+class ShardTest(bookcast_test.Case):
+    def start_shard(self, sim, index, count, *arguments, **options):
+        return self.start_gateway(sim, "--shard", f"{index}/{count}", "--shard-linger", f"{LINGER:g}s",
+                                  "--channels", "book", *arguments, **options)
+
+    def ctl(self, gateway, *words):
+        reply = ask(self.context, gateway.ready["ctl"], ["BC1", *words])
+        return int(reply[1]), [f.decode() for f in reply[2:]]
+
+    def symbols_of(self, sim):
+        return sorted(t["symbol"] for t in bookcast_test.true_states(sim))
+
+    def test_two_become_three_and_two_again(self):
+        sim = self.start_sim("--symbols", str(SYMBOLS), "--rate", "400", "--plain")
+        symbols = self.symbols_of(sim)
+        gateways = [self.start_shard(sim, i, 2) for i in range(2)]
+        self.assertEqual([g.ready["instance"] for g in gateways], ["0", "1"])
+        self.start_cache()
+        watcher = Watcher(self)
+        for i in range(2):
+            watcher.follow(i)
+        watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2")
+        moving = {s for s in symbols if owner("upbit", s, 3) == 2}
+        self.assertTrue(moving and moving != set(symbols), "the market has been chosen so")
+        epochs = set(watcher.lists)
+
+        # The new one comes; the old ones are told.
+        gateways.append(self.start_shard(sim, 2, 3))
+        watcher.follow(2)
+        for i in range(2):
+            self.assertEqual(self.ctl(gateways[i], "RESHARD", f"{i}/3"), (200, []))
+        watcher.wait(lambda: watcher.divided(symbols, 3), "every symbol with its shard of 3")
+        self.assertEqual(watcher.bare, [])
+        self.wait_fit(SYMBOLS)
+        self.check_untouched(watcher, set(symbols) - moving, epochs)
+
+        # And back: the third one hands over, and ends.
+        for i in range(2):
+            self.assertEqual(self.ctl(gateways[i], "RESHARD", f"{i}/2"), (200, []))
+        self.assertEqual(self.ctl(gateways[2], "RETIRE", "2"), (200, []))
+        self.assertEqual(gateways[2].wait_exit(), 0)
+        self.assertIn("retired", gateways[2].err)
+        watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2 again")
+        self.assertEqual(watcher.bare, [])
+        self.wait_fit(SYMBOLS)
+        self.check_untouched(watcher, set(symbols) - moving, epochs)
+        for gateway in gateways[:2]:
+            self.assertNotIn("ws.closed", gateway.err)
+
+    def check_untouched(self, watcher, symbols, epochs):
+        """One gateway process each, all the time, no hole, never unfit."""
+        heard = [m for m in watcher.messages if m.topic.split(".")[1] in symbols]
+        self.assertEqual({m.epoch for m in heard} - epochs, set())
+        self.assertEqual(bookcast_test.holes(heard), [])
+        first = {}
+        for m in heard:
+            if m.state in FIT:
+                first.setdefault(m.topic, m)
+        self.assertEqual([m for m in heard if m.topic in first and m.seq > first[m.topic].seq and
+                          m.state not in FIT], [])
+
+    def test_the_new_owner_does_not_come_up(self):
+        sim = self.start_sim("--symbols", "8", "--plain")
+        gateway = self.start_shard(sim, 0, 1)
+        watcher = Watcher(self)
+        watcher.follow(0)
+        symbols = self.symbols_of(sim)
+        watcher.wait(lambda: watcher.divided(symbols, 1), "all of them")
+        self.assertEqual(self.ctl(gateway, "RESHARD", "0/2"), (200, []))
+        gateway.wait_log("shard.divided")
+        # It is there, and has the symbols, but never a book.
+        control(sim, "fault", name="mute-connect", n=1000)
+        other = self.start_shard(sim, 1, 2)
+        until = time.monotonic() + 4 * LINGER
+        watcher.wait(lambda: time.monotonic() > until, "some time")
+        self.assertEqual(watcher.bare, [])
+        self.assertEqual(len(self.ctl(gateway, "LIST")[1]), 3 * 8)
+        status, health = self.ctl(gateway, "HEALTH")
+        moving = sum(owner("upbit", s, 2) == 1 for s in symbols)
+        self.assertEqual(json.loads(health[0])["symbols_leaving"], moving)
+        # Whoever knows better says so.
+        self.assertEqual(self.ctl(gateway, "RELEASE"), (200, [str(moving)]))
+        self.assertEqual(len(self.ctl(gateway, "LIST")[1]), 3 * (8 - moving))
+        self.assertTrue(other.running())
+
+    def test_what_is_wrong_is_said(self):
+        sim = self.start_sim("--symbols", "2", "--plain")
+        gateway = self.start_shard(sim, 0, 2, symbols="KRW-BTC,KRW-ETH")
+        foreign = next(s for s in ("KRW-ETH", "KRW-XRP", "KRW-SOL") if owner("upbit", s, 2) == 1)
+        status, (why,) = self.ctl(gateway, "ADD", foreign)
+        self.assertEqual(status, 400)
+        self.assertIn(f"{foreign} belongs to shard 1/2 of upbit, not to this one, 0/2", why)
+        for words, part in ((["RESHARD", "2/2"], "0/2 to 1/2"), (["RESHARD"], "such as 0/3"),
+                            (["RETIRE", "x"], "how many shards"), (["WANT"], "one symbol")):
+            status, (why,) = self.ctl(gateway, *words)
+            self.assertEqual(status, 400, words)
+            self.assertIn(part, why)
+        status, _, err = self.run_program("bookcast-gateway", "--exchange", "upbit", "--symbols", "*",
+                                          "--shard", "3/3")
+        self.assertEqual(status, 1)
+        self.assertIn("--shard: shard: '3/3': shards count from 0: of 3 there are 0/3 to 2/3", err)
+        weights = self.directory / "weights"
+        weights.write_text("KRW-BTC 5\nKRW-BTC 6\n")
+        status, _, err = self.run_program("bookcast-gateway", "--exchange", "upbit", "--symbols", "*",
+                                          "--shard-weights", weights)
+        self.assertEqual(status, 1)
+        self.assertIn("line 2: 'KRW-BTC 6': this symbol has a weight already", err)
+
+
+if __name__ == "__main__":
+    bookcast_test.main()
