@@ -1,9 +1,6 @@
 """Several gateways divide the symbols of an exchange. Changing their number moves what must move, and
 nobody who listens is without a fit owner of any symbol meanwhile."""
 import json
-import os
-import pathlib
-import signal
 import time
 
 import bookcast_test
@@ -26,6 +23,10 @@ def owner(exchange, symbol, count):
         x = (x ^ x >> 27) * 0x94d049bb133111eb & MASK
         return x ^ x >> 31
     return max(range(count), key=score)
+
+
+def symbol_of(m):
+    return m.topic.split(".", 1)[1].rsplit(".", 1)[0]
 
 
 class Watcher:
@@ -51,9 +52,9 @@ class Watcher:
         self.look()
 
     def take(self, m):
-        symbol = m.topic.split(".", 1)[1].rsplit(".", 1)[0]
+        symbol = symbol_of(m)
         if m.channel == "heartbeat":
-            self.shards[m.epoch] = (m.body[2], m.body[3])
+            self.shards[m.epoch] = (m.body[1], m.body[2])
         elif m.channel == "state" and symbol.startswith("@"):
             self.lists[m.epoch] = set(m.body[2]) if m.state != "down" else set()
         elif not symbol.startswith("@"):
@@ -136,7 +137,7 @@ class ShardTest(bookcast_test.Case):
 
     def check_untouched(self, watcher, symbols, epochs):
         """One gateway process each, all the time, no hole, never unfit."""
-        heard = [m for m in watcher.messages if m.topic.split(".")[1] in symbols]
+        heard = [m for m in watcher.messages if symbol_of(m) in symbols]
         self.assertEqual({m.epoch for m in heard} - epochs, set())
         self.assertEqual(bookcast_test.holes(heard), [])
         first = {}
