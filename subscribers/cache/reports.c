@@ -78,7 +78,8 @@ static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
 	bc_json_object_end(w);
 }
 
-static void put_gateway(struct bc_json_writer *w, const struct bc_gateway *g, bc_mono_time now)
+static void put_gateway(struct bc_json_writer *w, const struct bc_gateways *set,
+			const struct bc_gateway *g, bc_mono_time now)
 {
 	/* What it said of itself holds as long as it is heard; a goodbye holds on. */
 	bool gone = bc_gateway_gone(g, now) && g->state != BC_STATE_DOWN;
@@ -92,7 +93,17 @@ static void put_gateway(struct bc_json_writer *w, const struct bc_gateway *g, bc
 	put_int(w, "heard_ns", now.ns - g->heard.ns);
 	put_int(w, "interval_ns", g->interval_ns);
 	put_details(w, g);
+	cache_put_lines(set, g, now, w);
 	bc_json_object_end(w);
+}
+
+static bool first_of_exchange(const struct bc_gateways *set, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!bc_gateways_at(set, k)->replaced &&
+		    strcmp(bc_gateways_at(set, k)->exchange, bc_gateways_at(set, i)->exchange) == 0)
+			return false;
+	return !bc_gateways_at(set, i)->replaced;
 }
 
 void cache_report_gateways(struct bc_board *board, const struct cache_about *about,
@@ -105,7 +116,13 @@ void cache_report_gateways(struct bc_board *board, const struct cache_about *abo
 	bc_json_array(w);
 	for (size_t i = 0; i < bc_gateways_count(set); i++)
 		if (!bc_gateways_at(set, i)->replaced)
-			put_gateway(w, bc_gateways_at(set, i), now);
+			put_gateway(w, set, bc_gateways_at(set, i), now);
+	bc_json_array_end(w);
+	put_key(w, "exchanges");
+	bc_json_array(w);
+	for (size_t i = 0; i < bc_gateways_count(set); i++)
+		if (first_of_exchange(set, i))
+			cache_put_ownership(set, bc_gateways_at(set, i)->exchange, now, w);
 	bc_json_array_end(w);
 	bc_json_object_end(w);
 }
@@ -186,15 +203,6 @@ static void put_unfit(struct census *c, const struct bc_gateway *g, bc_str symbo
 	put_text(w, "reason", bc_reason_word(s.reason));
 	put_time(w, "since", s.since);
 	bc_json_object_end(w);
-}
-
-static bool first_of_exchange(const struct bc_gateways *set, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (!bc_gateways_at(set, k)->replaced &&
-		    strcmp(bc_gateways_at(set, k)->exchange, bc_gateways_at(set, i)->exchange) == 0)
-			return false;
-	return !bc_gateways_at(set, i)->replaced;
 }
 
 /* One that said goodbye is missed by nobody as long as others serve its symbols; where nobody does,

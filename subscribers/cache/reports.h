@@ -32,4 +32,11 @@ typedef void cache_report_fn(struct bc_board *board, const struct cache_about *a
 cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats,
 	cache_report_latency;
 
+/* report_shards.c: an object of who serves what of an exchange; the member "lines" of a gateway,
+ * the other instances of its shard. */
+void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
+			 struct bc_json_writer *w);
+void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *gateway,
+		     bc_mono_time now, struct bc_json_writer *w);
+
 #endif

@@ -89,9 +89,7 @@ enum cli_status cli_find_cache(struct cli *cli)
 	return CLI_OK;
 }
 
-/* ZeroMQ connects in the background and says nothing of a socket that nobody listens on; a person
- * should not wait for the time limit to learn that. */
-static bool nobody_listens(const char *endpoint)
+bool cli_nobody_listens(const char *endpoint)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint[6] != '/' ||
@@ -122,7 +120,7 @@ enum cli_status cli_connect(struct cli *cli)
 	enum cli_status status = cli_find_cache(cli);
 	if (status != CLI_OK)
 		return status;
-	if (nobody_listens(cli->endpoint))
+	if (cli_nobody_listens(cli->endpoint))
 		return no_answer(cli);
 	cli->zmq = cli->zmq != NULL ? cli->zmq : bc_bus_context_new();
 	if (cli->zmq == NULL)

@@ -67,6 +67,9 @@ enum cli_status cli_ask(struct cli *cli, const char *verb, const bc_str *args, s
 			struct bc_rpc_reply *reply);
 /* Complains of an answer that is none; returns CLI_ERROR. */
 enum cli_status cli_not_the_protocol(const struct cli *cli);
+/* ZeroMQ connects in the background and says nothing of a socket that nobody listens on; a person
+ * should not wait for the time limit to learn that. Of ipc endpoints only. */
+bool cli_nobody_listens(const char *endpoint);
 /* Opens the connection, if it is not there yet. */
 enum cli_status cli_connect(struct cli *cli);
 /* What --cache, BOOKCAST_CACHE and the run directory say, into cli->endpoint. */

@@ -330,6 +330,21 @@ static void add_waiting(struct grid *g, const json_t *counters)
 		grid_add(g, BC_STR("-"), PAINT_DIM);
 }
 
+/* Its shard, and the other instances that serve the same one. */
+static void add_shard(struct grid *g, const json_t *o)
+{
+	const json_t *lines = json_object_get(o, "lines");
+	const char *other = json_string_value(json_array_get(lines, 0));
+	size_t n = json_array_size(lines);
+	if (other == NULL)
+		grid_add(g, bc_str_of(json_text(o, "shard")), PAINT_NONE);
+	else if (n == 1)
+		grid_addf(g, PAINT_NONE, "%s, line with %s", json_text(o, "shard"), other);
+	else
+		grid_addf(g, PAINT_NONE, "%s, line with %s and %zu more", json_text(o, "shard"),
+			  other, n - 1);
+}
+
 static void table_gateway(struct cli *cli, const json_t *o)
 {
 	static const struct grid_column columns[] = {
@@ -346,7 +361,7 @@ static void table_gateway(struct cli *cli, const json_t *o)
 	json_int_t started = json_integer_value(json_object_get(o, "started"));
 	grid_add(g, bc_str_of(json_text(o, "exchange")), PAINT_NONE);
 	grid_add(g, bc_str_of(json_text(o, "instance")), PAINT_STRONG);
-	grid_add(g, bc_str_of(json_text(o, "shard")), PAINT_NONE);
+	add_shard(g, o);
 	grid_addf(g, paint_word(state), "%s%s%s%s", state, why ? " (" : "", why ? reason : "",
 		  why ? ")" : "");
 	add_age(g, json_integer_value(json_object_get(o, "heard_ns")), PAINT_DIM);

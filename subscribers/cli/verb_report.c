@@ -24,6 +24,40 @@ static json_t *ask_report(struct cli *cli, const char *verb, enum cli_status *st
 	return object;
 }
 
+/* What is known of its exchange's shards, with each gateway. */
+static void add_ownership(json_t *gateway, const json_t *exchanges)
+{
+	const char *own = json_string_value(json_object_get(gateway, "exchange"));
+	json_t *exchange;
+	size_t i;
+	json_array_foreach(exchanges, i, exchange)
+	{
+		const char *name = json_string_value(json_object_get(exchange, "exchange"));
+		if (own != NULL && name != NULL && strcmp(own, name) == 0)
+			json_object_set(gateway, "ownership", exchange);
+	}
+}
+
+static enum cli_status tell_problems(const struct cli *cli, const json_t *exchanges)
+{
+	enum cli_status status = CLI_OK;
+	const json_t *exchange;
+	size_t i;
+	json_array_foreach(exchanges, i, exchange)
+	{
+		const char *name = json_string_value(json_object_get(exchange, "exchange"));
+		const char *problem = json_string_value(json_object_get(exchange, "problem"));
+		const json_t *orphans = json_object_get(exchange, "orphans");
+		const char *first = json_string_value(json_array_get(orphans, 0));
+		if (json_is_false(json_object_get(exchange, "owned")))
+			status = CLI_UNFIT;
+		if (problem != NULL)
+			cli_complain(cli, status, "%s: %s%s%s", name != NULL ? name : "?", problem,
+				     first != NULL ? ", such as " : "", first != NULL ? first : "");
+	}
+	return status;
+}
+
 static enum cli_status run_gateways(struct cli *cli)
 {
 	enum cli_status status;
@@ -31,8 +65,14 @@ static enum cli_status run_gateways(struct cli *cli)
 	if (report == NULL)
 		return status;
 	const json_t *gateways = json_object_get(report, "gateways");
+	const json_t *exchanges = json_object_get(report, "exchanges");
 	size_t i;
-	json_array_foreach(gateways, i, gateway) cli->output->gateway(cli, gateway);
+	json_array_foreach(gateways, i, gateway)
+	{
+		add_ownership(gateway, exchanges);
+		cli->output->gateway(cli, gateway);
+	}
+	status = tell_problems(cli, exchanges);
 	if (json_array_size(gateways) == 0)
 		status =
 			cli_complain(cli, CLI_NOT_FOUND,

@@ -5,7 +5,8 @@
 #include "subscribers/cli/cli.h"
 
 extern const struct cli_verb cli_verb_candles, cli_verb_gateways, cli_verb_get, cli_verb_health,
-	cli_verb_latency, cli_verb_list, cli_verb_top, cli_verb_trades, cli_verb_watch;
+	cli_verb_latency, cli_verb_list, cli_verb_reshard, cli_verb_symbols, cli_verb_top,
+	cli_verb_trades, cli_verb_watch;
 
 /* In the order of `bookcast --help`. */
 extern const struct cli_verb *const cli_verbs[];
