@@ -19,8 +19,8 @@
 #define SESSION_H
 
 #include "common/log.h"
-#include "publisher/budget_office.h"
 #include "common/shard.h"
+#include "publisher/budget_office.h"
 #include "publisher/exchanges/exchange.h"
 
 struct session;
