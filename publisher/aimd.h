@@ -1,9 +1,10 @@
-/* aimd.h - a rate of our own that gives way: halved when the exchange refuses, slowly up again.
+/* aimd.h - a rate of our own that gives way when the exchange refuses, and slowly comes back.
  *
- * In sixteenths of what we would use at most: each refusal halves it, down to RATE_LEAST; a step of
- * time without another gives one sixteenth back. So a limit that is lower than its documentation,
- * or shared with programs that do not ask us, is found within a few refusals and tried again for
- * hours, not hammered.
+ * In sixteenths of what we would use at most: each refusal takes a quarter of it, down to
+ * RATE_LEAST; each step of time without another gives one sixteenth back. It comes on top of the
+ * time the exchange names, which is waited for whatever the rate: so a limit that is lower than its
+ * documentation, or shared with programs that do not ask us, is found within a few refusals and
+ * tried again gently, while one refusal by mistake costs little.
  *
  * Times are passed in; nothing here reads a clock. Memory none. */
 #ifndef AIMD_H
@@ -12,8 +13,8 @@
 #include "proto/value.h"
 
 #define RATE_FULL    16
-#define RATE_LEAST   2
-#define RATE_STEP_NS (15 * BC_NS_PER_S) /* at least; else the window of its limit */
+#define RATE_LEAST   4
+#define RATE_STEP_NS (15 * BC_NS_PER_S) /* at least; else a sixteenth of its limit's window */
 
 struct aimd {
 	uint32_t rate; /* of RATE_FULL, at `since` */
@@ -25,7 +26,9 @@ static inline struct aimd aimd_new(int64_t window_ns)
 {
 	return (struct aimd){ .rate = RATE_FULL,
 			      .since_ns = INT64_MIN,
-			      .step_ns = window_ns > RATE_STEP_NS ? window_ns : RATE_STEP_NS };
+			      .step_ns = window_ns / RATE_FULL > RATE_STEP_NS
+						 ? window_ns / RATE_FULL
+						 : RATE_STEP_NS };
 }
 
 static inline uint32_t aimd_rate(const struct aimd *a, bc_mono_time now)
@@ -42,8 +45,9 @@ static inline bool aimd_cut(struct aimd *a, bc_mono_time now, bc_mono_time asked
 {
 	if (asked.ns <= a->since_ns)
 		return false;
-	uint32_t half = aimd_rate(a, now) / 2;
-	a->rate = half > RATE_LEAST ? half : RATE_LEAST;
+	uint32_t rate = aimd_rate(a, now);
+	rate -= rate / 4;
+	a->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
 	a->since_ns = now.ns;
 	a->cuts++;
 	return true;

@@ -118,6 +118,29 @@ static bool symbol_of(bc_str frame, char *out)
 
 /* ------------------------------------------------------------------ the faces */
 
+/* 200 streams are the older word of USD-M, 1,024 the newer one. */
+#define RULES(messages, n_streams, weight)                                  \
+	{ .name = "connects",                                               \
+	  .what = LEDGER_CONNECTS,                                          \
+	  .limit = 300,                                                     \
+	  .window_ns = 300 * BC_NS_PER_S },                                 \
+		{ .name = "messages",                                       \
+		  .what = LEDGER_MESSAGES,                                  \
+		  .controls = true,                                         \
+		  .a_connection = true,                                     \
+		  .limit = (messages),                                      \
+		  .window_ns = BC_NS_PER_S },                               \
+		{ .name = "streams",                                        \
+		  .what = LEDGER_STREAMS,                                   \
+		  .a_connection = true,                                     \
+		  .limit = (n_streams) },                                   \
+	{                                                                   \
+		.name = "weight", .what = LEDGER_WEIGHT, .limit = (weight), \
+		.window_ns = 60 * BC_NS_PER_S                               \
+	}
+static const struct ledger_rule rules_spot[] = { RULES(5, 1024, 6000) };
+static const struct ledger_rule rules_usdm[] = { RULES(10, 200, 2400) };
+
 #define SHARED                                                                               \
 	.data_opcode = WS_TEXT, .reply_opcode = WS_TEXT, .intervals_s = binance_intervals_s, \
 	.n_intervals = BINANCE_INTERVALS, .journal = MARKET_JOURNAL, .symbol_of = symbol_of, \
@@ -126,11 +149,13 @@ static bool symbol_of(bc_str frame, char *out)
 	.opened = binance_opened, .control = binance_control, .message = binance_message,    \
 	.tick = binance_tick, .set = binance_set, .put_status = binance_put_status,          \
 	.subscribed = binance_subscribed, .frame_of = binance_frame_of,                      \
-	.body_id = binance_body_id, .wants = binance_wants
+	.body_id = binance_body_id, .wants = binance_wants, .streams = binance_n_streams
 
 const struct sim_face sim_face_binance_spot = {
 	.name = "binance-spot",
 	SHARED,
+	.rules = rules_spot,
+	.n_rules = sizeof rules_spot / sizeof *rules_spot,
 	.specs = binance_specs_spot,
 	.spec_of = binance_spec_of_spot,
 	.book_id = book_id_spot,
@@ -141,6 +166,8 @@ const struct sim_face sim_face_binance_spot = {
 const struct sim_face sim_face_binance_usdm = {
 	.name = "binance-usdm",
 	SHARED,
+	.rules = rules_usdm,
+	.n_rules = sizeof rules_usdm / sizeof *rules_usdm,
 	.specs = binance_specs_usdm,
 	.spec_of = binance_spec_of_usdm,
 	.book_id = book_id_usdm,

@@ -235,6 +235,7 @@ void binance_tick(void *session, const struct sim_world *world, bool flush,
 void binance_shutdown(void *session, const struct sim_world *world, int64_t after_ns,
 		      const struct sim_sink *sink);
 bool binance_subscribed(const void *session);
+size_t binance_n_streams(const void *session);
 bool binance_wants(const void *session, bc_str stream);
 
 /* Nothing before now will be sent. */

@@ -89,6 +89,8 @@ const char *binance_subscribe(struct binance_session *s, const struct sim_world 
 		return "Invalid request: invalid stream";
 	if (find(s, name) != NULL)
 		return NULL;
+	if (s->n_streams == BINANCE_STREAMS_MAX)
+		ledger_count(world->ledger, LEDGER_STREAMS, NULL, BINANCE_STREAMS_MAX + 1);
 	if (s->n_streams == BINANCE_STREAMS_MAX || !grow(s))
 		return "Invalid request: too many streams";
 	binance_stream_begin(&stream, world);

@@ -56,7 +56,7 @@ void binance_upgrade(void *state, const struct sim_world *world, const struct ht
 
 	if (!binance_path(s->dialect, r->path, &route, &combined, &streams)) {
 		binance_refuse(reply, 404, -1000, "no such path");
-	} else if (!sim_limit_take(&s->connects, world->mono)) {
+	} else if (!sim_limit_take(&s->connects, world->mono) && !world->forgiving) {
 		sim_buffer_text(&reply->headers, "Retry-After: 300\r\n");
 		binance_refuse(reply, 429, -1003, "Too many connections; 300 per 5 minutes.");
 	} else {

@@ -45,6 +45,8 @@ static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_re
 	struct sim_world world = sim_world_now(sim);
 	struct sim_session *session;
 
+	sim_ledger_about(sim, conn, 0);
+	ledger_count(sim->ledger, LEDGER_CONNECTS, NULL, 1);
 	if (take(&sim->door.refuse)) {
 		refuse(reply, sim->door.refuse_status, sim->door.refuse_retry_s);
 		return;
@@ -67,6 +69,8 @@ static void upgrade(struct sim *sim, struct sim_conn *conn, const struct http_re
 
 		sim->face->opened(session->state, &world, r, &sink);
 	}
+	if (sim->face->streams != NULL)
+		ledger_count(sim->ledger, LEDGER_STREAMS, NULL, sim->face->streams(session->state));
 }
 
 static void answer_truth(const struct sim *sim, bc_str name, struct sim_reply *reply)
@@ -90,6 +94,8 @@ static void answer(struct sim *sim, const struct http_request *r, struct sim_rep
 		sim_truth(sim, BC_STR(""), reply);
 	else if (bc_str_starts(r->path, truth))
 		answer_truth(sim, (bc_str){ r->path.p + truth.n, r->path.n - truth.n }, reply);
+	else if (bc_str_is(r->path, "/limits"))
+		ledger_put(sim->ledger, &reply->body);
 	else if (bc_str_is(r->path, "/control") && bc_str_is(r->method, "POST"))
 		sim_control(sim, r->body, reply);
 	else if (take(&sim->door.rest_fail))
@@ -178,7 +184,8 @@ void sim_late_forget(struct sim *sim, const struct sim_conn *conn)
 /* Faults spare the ways by which tests look and steer. */
 static bool is_exchange_path(bc_str path)
 {
-	return !bc_str_starts(path, BC_STR("/truth")) && !bc_str_is(path, "/control");
+	return !bc_str_starts(path, BC_STR("/truth")) && !bc_str_is(path, "/control") &&
+	       !bc_str_is(path, "/limits");
 }
 
 static void answer_request(struct sim *sim, struct sim_conn *conn, const struct http_request *r,
@@ -186,6 +193,7 @@ static void answer_request(struct sim *sim, struct sim_conn *conn, const struct 
 {
 	bool exchange = is_exchange_path(r->path);
 
+	sim_ledger_about(sim, conn, 0);
 	answer(sim, r, reply);
 	if (reply->body.failed || reply->headers.failed) {
 		reply->status = 500;

@@ -11,6 +11,7 @@
 #define BC_SIM_FACE_H
 
 #include "publisher/simulator/http.h"
+#include "publisher/simulator/ledger.h"
 #include "publisher/simulator/market.h"
 #include "publisher/simulator/ws_frame.h"
 
@@ -47,6 +48,8 @@ struct sim_world {
 	uint32_t *crossed; /* fault: that many order books are shown crossed */
 	struct sim_old_snapshots *old_snapshots; /* fault; NULL: none */
 	const struct sim_recorded *recorded;     /* with replay; NULL: nothing */
+	struct ledger *ledger;                   /* told of what is limited; NULL: nobody is */
+	bool forgiving;                          /* limits are counted there, and not enforced */
 };
 
 /* Where a session's output goes. Borrowed bytes. */
@@ -130,6 +133,11 @@ struct sim_face {
 	 * exchange closes without a word. */
 	void (*shutdown)(void *session, const struct sim_world *world, int64_t after_ns,
 			 const struct sim_sink *sink);
+	/* What the exchange limits, for the ledger; requests and weight the face tells it of. */
+	const struct ledger_rule *rules;
+	size_t n_rules;
+	/* How many streams it carries; NULL: they are not limited. */
+	size_t (*streams)(const void *session);
 	/* Has it asked for data (so that a capture may be sent to it)? */
 	bool (*subscribed)(const void *session);
 	/* Has it asked for this recorded stream? */

@@ -35,6 +35,9 @@ static const char help[] =
 	"  --cert-expired     a certificate that ended yesterday\n"
 	"  --compression HOW  messages to who offers permessage-deflate: off, on, or no-context\n"
 	"                     for one that keeps nothing from message to message (off)\n"
+	"  --enforce-limits[=count]  tell at the end, in one JSON line, what was over a limit of "
+	"the\n"
+	"                     exchange; with count nothing is done about it (see GET /limits)\n"
 	"  --idle-close S     close silent connections after S seconds (the exchange's: 60)\n"
 	"  --help, --version\n"
 	"\n"
@@ -61,6 +64,7 @@ enum {
 	CERT_EXPIRED,
 	COMPRESSION,
 	IDLE_CLOSE,
+	LIMITS,
 	HELP,
 	VERSION
 };
@@ -82,6 +86,7 @@ static const struct option flags[] = {
 	{ "cert-expired", no_argument, NULL, CERT_EXPIRED },
 	{ "compression", required_argument, NULL, COMPRESSION },
 	{ "idle-close", required_argument, NULL, IDLE_CLOSE },
+	{ "enforce-limits", optional_argument, NULL, LIMITS },
 	{ "help", no_argument, NULL, HELP },
 	{ "version", no_argument, NULL, VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -123,6 +128,18 @@ static bool take_compression(const char *value, struct sim_options *o)
 			return true;
 		}
 	fprintf(stderr, "bookcast-sim: --compression %s: expected off, on or no-context\n", value);
+	return false;
+}
+
+static bool take_limits(const char *value, struct sim_options *o)
+{
+	o->tells_limits = true;
+	if (value == NULL || strcmp(value, "punish") == 0)
+		return true;
+	o->limits = SIM_LIMITS_COUNTED;
+	if (strcmp(value, "count") == 0)
+		return true;
+	fprintf(stderr, "bookcast-sim: --enforce-limits=%s: expected count or punish\n", value);
 	return false;
 }
 
@@ -176,6 +193,8 @@ static bool take_flag(int flag, const char *value, struct sim_options *o)
 	case CERT_EXPIRED:
 		o->certificate.expired = true;
 		return true;
+	case LIMITS:
+		return take_limits(value, o);
 	case COMPRESSION:
 		return take_compression(value, o);
 	case IDLE_CLOSE:
@@ -220,6 +239,18 @@ static int parse(int argc, char **argv, struct sim_options *o)
 	return -1;
 }
 
+static bool say(void (*put)(const struct sim *sim, struct sim_buffer *out), const struct sim *sim)
+{
+	struct sim_buffer line = { NULL, 0, 0, false };
+	bool said;
+
+	put(sim, &line);
+	said = !line.failed && fwrite(line.data, 1, line.n, stdout) == line.n &&
+	       fflush(stdout) == 0;
+	sim_buffer_free(&line);
+	return said;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
 	(void)number;
@@ -227,23 +258,21 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 /* Runs until a signal. */
-static int serve(uv_loop_t *loop, const struct sim *sim)
+static int serve(uv_loop_t *loop, const struct sim *sim, bool tells_limits)
 {
 	static const int numbers[] = { SIGINT, SIGTERM };
 	uv_signal_t handles[2];
-	struct sim_buffer line = { NULL, 0, 0, false };
 	bool said;
 
 	for (size_t i = 0; i < 2; i++) {
 		uv_signal_init(loop, &handles[i]);
 		uv_signal_start(&handles[i], on_signal, numbers[i]);
 	}
-	sim_ready_line(sim, &line);
-	said = !line.failed && fwrite(line.data, 1, line.n, stdout) == line.n &&
-	       fflush(stdout) == 0;
-	sim_buffer_free(&line);
+	said = say(sim_ready_line, sim);
 	if (said)
 		uv_run(loop, UV_RUN_DEFAULT);
+	if (said && tells_limits)
+		said = say(sim_limits_line, sim);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&handles[i], NULL);
 	uv_run(loop, UV_RUN_NOWAIT);
@@ -267,7 +296,7 @@ int main(int argc, char **argv)
 	if (uv_loop_init(&loop) != 0)
 		return EXIT_FAILURE;
 	if (sim_start(&sim, &loop, &options, why, sizeof why) == BC_OK) {
-		code = serve(&loop, sim);
+		code = serve(&loop, sim, options.tells_limits);
 	} else {
 		fprintf(stderr, "bookcast-sim: %s\n", why);
 		code = EXIT_FAILURE;

@@ -57,6 +57,9 @@ struct sim_server_counts sim_server_counts(const struct sim_server *server);
 /* The next n accepted connections are never read, not even for TLS. */
 void sim_server_mute(struct sim_server *server, uint32_t n);
 
+#define SIM_ADDRESS_MAX 64
+/* Of the peer, without its port. */
+void sim_conn_address(const struct sim_conn *conn, char out[SIM_ADDRESS_MAX]);
 void *sim_conn_data(const struct sim_conn *conn);
 void sim_conn_set_data(struct sim_conn *conn, void *data);
 

@@ -15,6 +15,16 @@ void sim_conn_set_data(struct sim_conn *c, void *data)
 	c->data = data;
 }
 
+void sim_conn_address(const struct sim_conn *conn, char out[SIM_ADDRESS_MAX])
+{
+	struct sockaddr_storage peer;
+	int n = sizeof peer;
+
+	out[0] = '\0';
+	if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &n) == 0)
+		uv_ip_name((struct sockaddr *)&peer, out, SIM_ADDRESS_MAX);
+}
+
 int64_t sim_conn_idle_ns(const struct sim_conn *c)
 {
 	return (int64_t)(uv_now(c->server->loop) - c->last_io_ms) * BC_NS_PER_MS;

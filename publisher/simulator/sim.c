@@ -21,6 +21,8 @@ struct sim_world sim_world_now(const struct sim *sim)
 		.skew_ns = sim->skew_ns,
 		.crossed = (uint32_t *)&sim->crossed,
 		.old_snapshots = (struct sim_old_snapshots *)&sim->old_snapshots,
+		.ledger = sim->ledger,
+		.forgiving = sim->options.limits == SIM_LIMITS_COUNTED,
 	};
 }
 
@@ -61,6 +63,30 @@ struct sim_sink sim_session_sink(struct sim_session *s)
 	return (struct sim_sink){ s, send_data, send_reply, close_later, send_ping };
 }
 
+/* ------------------------------------------------------------------ the ledger */
+
+void sim_ledger_about(struct sim *sim, const struct sim_conn *conn, uint64_t session)
+{
+	char address[SIM_ADDRESS_MAX];
+
+	sim_conn_address(conn, address);
+	ledger_about(sim->ledger, address, session,
+		     (struct ledger_when){ sim->looked_ns, bc_mono_now().ns });
+}
+
+static void on_check(uv_check_t *check)
+{
+	struct sim *sim = check->data;
+
+	sim->looked_ns = bc_mono_now().ns;
+}
+
+void sim_limits_line(const struct sim *sim, struct sim_buffer *out)
+{
+	ledger_put(sim->ledger, out);
+	sim_buffer_char(out, '\n');
+}
+
 /* ------------------------------------------------------------------ connections */
 
 static void reap(struct sim *sim)
@@ -81,6 +107,7 @@ static void end_session(struct sim_session *s)
 	struct sim *sim = s->sim;
 
 	sim_player_forget(sim, s);
+	ledger_gone(sim->ledger, s->id);
 	if (s->previous != NULL)
 		s->previous->next = s->next;
 	else
@@ -193,7 +220,11 @@ static void on_message(void *self, struct sim_conn *conn, bc_str payload)
 	struct sim_world world = sim_world_now(sim);
 	struct sim_sink sink = sim_session_sink(s);
 
+	sim_ledger_about(sim, conn, s->id);
+	ledger_count(sim->ledger, LEDGER_MESSAGES, NULL, 1);
 	sim->face->message(s->state, &world, payload, &sink);
+	if (sim->face->streams != NULL)
+		ledger_count(sim->ledger, LEDGER_STREAMS, NULL, sim->face->streams(s->state));
 }
 
 static void on_control(void *self, struct sim_conn *conn, enum ws_opcode opcode, bc_str payload)
@@ -203,6 +234,8 @@ static void on_control(void *self, struct sim_conn *conn, enum ws_opcode opcode,
 	struct sim_world world = sim_world_now(sim);
 	struct sim_sink sink = sim_session_sink(s);
 
+	sim_ledger_about(sim, conn, s->id);
+	ledger_count(sim->ledger, LEDGER_CONTROLS, NULL, 1);
 	if (sim->face->control != NULL)
 		sim->face->control(s->state, &world, opcode, payload, &sink);
 }
@@ -305,7 +338,12 @@ bc_status sim_start(struct sim **out, uv_loop_t *loop, const struct sim_options 
 	sim->options = *options;
 	sim->face = options->face;
 	uv_timer_init(loop, &sim->tick);
-	sim->tick.data = sim;
+	sim->tick.data = sim->check.data = sim;
+	sim->looked_ns = sim->started_ns;
+	uv_check_init(loop, &sim->check);
+	uv_check_start(&sim->check, on_check);
+	if (ledger_new(&sim->ledger, sim->face->rules, sim->face->n_rules) != BC_OK)
+		return BC_ENOMEM;
 	sim->face_state = sim->face->state_new();
 	if (sim->face_state != NULL)
 		rc = options->capture != NULL ? sim_player_open(sim, why, cap)
@@ -322,6 +360,7 @@ void sim_stop(struct sim *sim)
 	if (sim == NULL || uv_is_closing((uv_handle_t *)&sim->tick))
 		return;
 	uv_close((uv_handle_t *)&sim->tick, NULL);
+	uv_close((uv_handle_t *)&sim->check, NULL);
 	sim_server_close(sim->server);
 }
 
@@ -339,6 +378,7 @@ void sim_free(struct sim **sim_at)
 	fault_script_free(&sim->script);
 	sim_tls_free(&sim->tls);
 	market_free(&sim->market);
+	ledger_free(&sim->ledger);
 	if (sim->face_state != NULL)
 		sim->face->state_free(sim->face_state);
 	free(sim);

@@ -5,6 +5,11 @@
 #include "publisher/simulator/face.h"
 #include "publisher/simulator/server.h"
 
+enum sim_limits {
+	SIM_LIMITS_PUNISHED, /* as the exchange does; the ledger counts besides */
+	SIM_LIMITS_COUNTED,  /* and nothing is done about it */
+};
+
 struct sim_options {
 	const struct sim_face *face;
 	size_t n_symbols;
@@ -17,6 +22,8 @@ struct sim_options {
 	bool plain;
 	enum ws_deflate_mode compression; /* of who offers it */
 	int64_t idle_close_ns;            /* 0: the face's own */
+	enum sim_limits limits;
+	bool tells_limits; /* at the end */
 	struct sim_tls_options certificate;
 };
 
@@ -30,6 +37,7 @@ void sim_stop(struct sim *sim);
 void sim_free(struct sim **sim_at);
 
 /* {"ws":"wss://localhost:41001","rest":"https://localhost:41001","ca_file":"/tmp/..","pid":7} */
+void sim_limits_line(const struct sim *sim, struct sim_buffer *out); /* see ledger_put() */
 void sim_ready_line(const struct sim *sim, struct sim_buffer *out);
 
 #endif

@@ -59,6 +59,9 @@ struct sim {
 	struct sim_session *sessions;
 	struct sim_session *dead; /* freed at the next turn: somebody may still be in their tick */
 	uv_timer_t tick;
+	uv_check_t check;
+	struct ledger *ledger;
+	int64_t looked_ns; /* monotonic: the sockets have been read up to then */
 	bool paused;
 	bc_wall_time advanced_to;
 	struct sim_replay *replay;       /* NULL: the model market is the source */
@@ -94,6 +97,8 @@ void sim_late_forget(struct sim *sim, const struct sim_conn *conn);
 
 /* sim.c: a session for a connection that is upgraded. NULL: out of memory. */
 struct sim_session *sim_session_begin(struct sim *sim, struct sim_conn *conn);
+/* The ledger's next entries are about this peer. */
+void sim_ledger_about(struct sim *sim, const struct sim_conn *conn, uint64_t session);
 /* Where a session's output goes. */
 struct sim_sink sim_session_sink(struct sim_session *session);
 

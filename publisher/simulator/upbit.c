@@ -25,6 +25,31 @@ static bool symbol_of(bc_str frame, char *out)
 	return found;
 }
 
+#define GROUP(word)                                                                \
+	{                                                                          \
+		.name = word, .what = LEDGER_REQUESTS, .group = word, .limit = 10, \
+		.window_ns = BC_NS_PER_S                                           \
+	}
+
+static const struct ledger_rule rules[] = {
+	{ .name = "connects", .what = LEDGER_CONNECTS, .limit = 5, .window_ns = BC_NS_PER_S },
+	{ .name = "messages-second",
+	  .what = LEDGER_MESSAGES,
+	  .a_connection = true,
+	  .limit = 5,
+	  .window_ns = BC_NS_PER_S },
+	{ .name = "messages-minute",
+	  .what = LEDGER_MESSAGES,
+	  .a_connection = true,
+	  .limit = 100,
+	  .window_ns = 60 * BC_NS_PER_S },
+	GROUP("market"),
+	GROUP("orderbook"),
+	GROUP("crix-trades"),
+	GROUP("candles"),
+	GROUP("ticker"),
+};
+
 const struct sim_face sim_face_upbit = {
 	.name = "upbit",
 	.data_opcode = WS_BINARY,
@@ -45,4 +70,6 @@ const struct sim_face sim_face_upbit = {
 	.message = upbit_message,
 	.tick = upbit_tick,
 	.subscribed = upbit_subscribed,
+	.rules = rules,
+	.n_rules = sizeof rules / sizeof *rules,
 };

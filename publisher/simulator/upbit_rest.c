@@ -64,7 +64,7 @@ static bool admit(struct upbit_state *s, struct sim_limit *limit, const char *na
 		limit = &s->origin;
 		name = "origin";
 	}
-	admitted = sim_limit_take(limit, world->mono);
+	admitted = sim_limit_take(limit, world->mono) || world->forgiving;
 	remaining(reply, name, limit, world->mono);
 	if (!admitted)
 		fail(reply, 429, "Too Many Requests");
@@ -507,7 +507,10 @@ void upbit_request(void *state, const struct sim_world *world, const struct http
 			continue;
 		if (!bc_str_is(r->method, "GET")) {
 			fail(reply, 405, "Method Not Allowed");
-		} else if (admit(s, &s->groups[group], group_names[group], world, r, reply)) {
+			return;
+		}
+		ledger_count(world->ledger, LEDGER_REQUESTS, group_names[group], 1);
+		if (admit(s, &s->groups[group], group_names[group], world, r, reply)) {
 			if (world->replay && endpoints[i].data)
 				fail(reply, 404, "not part of the capture");
 			else

@@ -208,28 +208,31 @@ static int gone(struct address_budget *b, int64_t at, const struct budget_ask *a
 	return n;
 }
 
-Test(address_budget, a_refusal_halves_the_rate_and_time_brings_it_back)
+Test(address_budget, a_refusal_lowers_the_rate_and_time_brings_it_back)
 {
 	struct address_budget b = fresh();
 	int64_t t = T0;
 	cr_expect_eq(gone(&b, t, &fast), 4);
 	address_budget_refused(&b, AT(t + S), AT(t), &fast, AT(t + S));
 	address_budget_refused(&b, AT(t + 1100 * MS), AT(t), &fast, AT(t + S)); /* of the same */
-	cr_expect_eq(gone(&b, t + 2 * S, &fast), 2, "half of it");
+	cr_expect_eq(b.limits[FAST].rate.rate, 12);
+	cr_expect_eq(gone(&b, t + 2 * S, &fast), 3, "three quarters of it");
 	t += 4 * S;
-	cr_expect_eq(gone(&b, t, &fast), 2);
+	cr_expect_eq(gone(&b, t, &fast), 3);
 	address_budget_refused(&b, AT(t + S), AT(t), &fast, AT(t + S));
-	cr_expect_eq(gone(&b, t + 2 * S, &fast), 1);
+	cr_expect_eq(b.limits[FAST].rate.rate, 9);
+	cr_expect_eq(gone(&b, t + 2 * S, &fast), 2);
 	for (int i = 0; i < 10; i++) {
 		t += 10 * S;
 		address_budget_refused(&b, AT(t), AT(t - 1), &fast, AT(t));
 	}
 	cr_expect_eq(gone(&b, t + 2 * S, &fast), 1, "never none at all");
 	cr_expect_eq(b.limits[FAST].rate.rate, RATE_LEAST);
-	cr_expect_eq(gone(&b, t + 6 * RATE_STEP_NS, &fast), 2, "a sixteenth a step");
-	cr_expect_eq(gone(&b, t + 14 * RATE_STEP_NS, &fast), 4);
+	cr_expect_eq(gone(&b, t + 4 * RATE_STEP_NS - 1, &fast), 1, "a sixteenth a step");
+	cr_expect_eq(gone(&b, t + 4 * RATE_STEP_NS + S, &fast), 2);
+	cr_expect_eq(gone(&b, t + 12 * RATE_STEP_NS, &fast), 4);
 	struct budget_view view;
-	address_budget_look(&b, AT(t + 14 * RATE_STEP_NS), &view);
+	address_budget_look(&b, AT(t + 12 * RATE_STEP_NS), &view);
 	cr_expect_eq(view.cuts, 12);
 	cr_expect_eq(view.limits[SLOW].now, 20, "the others are as they were");
 }
@@ -240,8 +243,9 @@ Test(address_budget, weight_gives_way_too_and_still_lets_the_heaviest_through)
 	const struct budget_ask ask = heavy(20);
 	int64_t from, t = T0;
 	cr_expect_eq(gone(&b, t, &ask), 5);
-	address_budget_refused(&b, AT(t + S), AT(t), &ask, AT(t + 5 * S));
-	t += 82 * S; /* unanswered ones weigh until then; a step has passed */
+	for (int i = 0; i < 10; i++)
+		address_budget_refused(&b, AT(t + i + 1), AT(t + i + 1), &ask, AT(t));
+	t += 82 * S; /* unanswered ones weigh until then; five steps have passed */
 	cr_expect_eq(gone(&b, t, &ask), 2, "9 sixteenths of 100");
 	for (int i = 0; i < 10; i++)
 		address_budget_refused(&b, AT(t + i + 1), AT(t + i + 1), &ask, AT(t));
@@ -271,7 +275,7 @@ Test(address_budget, what_cannot_be_is_seen)
 	EXPECT_INSANE(limits[SLOW].window_ns = INT64_MAX);
 	EXPECT_INSANE(limits[SLOW].oldest = 20);
 	EXPECT_INSANE(limits[FAST].rate.rate = 17);
-	EXPECT_INSANE(limits[FAST].rate.rate = 0);
+	EXPECT_INSANE(limits[FAST].rate.rate = RATE_LEAST - 1);
 	EXPECT_INSANE(limits[FAST].rate.since_ns = INT64_MAX);
 	EXPECT_INSANE(limits[FAST].rate.step_ns = 0);
 	EXPECT_INSANE(times_ns[1] = T0 + 3600 * S);
