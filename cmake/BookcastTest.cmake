@@ -64,8 +64,10 @@ function(bc_add_simulation exchange)
   add_test(NAME simulation.${exchange}.same_twice
     COMMAND simulation --exchange ${exchange} --seeds 25 --twice)
   add_test(NAME simulation.${exchange}.lies COMMAND simulation --exchange ${exchange} --lies)
+  add_test(NAME simulation.${exchange}.two_gateways
+    COMMAND simulation --exchange ${exchange} --gateways 2)
   set_tests_properties(simulation.${exchange} simulation.${exchange}.same_twice
-    simulation.${exchange}.lies PROPERTIES
+    simulation.${exchange}.lies simulation.${exchange}.two_gateways PROPERTIES
     TIMEOUT 3600 LABELS simulation SKIP_RETURN_CODE 77
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()

@@ -111,6 +111,7 @@ void outlet_free(struct outlet **outlet)
 	if (o->gateway != NULL && is_there(o->gateway))
 		subject_close(o, o->gateway);
 	bc_blocks_free(&o->subjects);
+	numbers_free(o);
 	free(o->gateway);
 	free(o->by_topic);
 	free(o->names);
@@ -257,7 +258,10 @@ static bc_status symbol_reserve(struct outlet *o, uint32_t symbol)
 
 bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol, bc_str name)
 {
+	struct outlet_numbers *numbers = NULL;
 	bc_status rc = symbol_reserve(o, symbol);
+	if (rc == BC_OK)
+		rc = numbers_of(o, name, &numbers);
 	if (rc != BC_OK)
 		return rc;
 	struct subject *subject = subject_at(o, symbol);
@@ -272,6 +276,8 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 		return rc;
 	}
 	subject->symbol = symbol;
+	subject->numbers = numbers;
+	numbers_resume(o, subject);
 	o->first_topic = slot_planned(subject, &o->plan[0])->topic - symbol * o->n_plan;
 	o->symbols_version++;
 	o->list_due = true;
@@ -284,6 +290,7 @@ void outlet_symbol_remove(struct outlet *o, uint32_t symbol)
 	struct subject *subject = subject_at(o, symbol);
 	o->names_bytes -= subject->name.n;
 	o->n_symbols--;
+	numbers_keep(o, subject);
 	subject_close(o, subject);
 	o->symbols_version++;
 	o->list_due = true;

@@ -8,7 +8,8 @@
  * Pure: what goes out, and whether anybody wants it, goes through a table (struct
  * outlet_sender), and times are passed in.
  *
- * Limits  256 welcomes a turn, one a topic in 100 ms however many ask.
+ * Limits  256 welcomes a turn, one a topic in 100 ms however many ask; 100,000 symbols, those that
+ *         were removed included: added again, their topics go on with their numbers.
  * Memory  outlet_new() and adding symbols allocate; nothing else does.
  * Threads one. */
 #ifndef OUTLET_H

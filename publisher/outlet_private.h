@@ -5,7 +5,8 @@
  *   outlet_event.c    market data into the values of topics; bbo out of books
  *   outlet_state.c    states of symbols and of the gateway, heartbeats
  *   outlet_hops.c     how long it takes
- *   outlet_welcome.c  last values for those who come later */
+ *   outlet_welcome.c  last values for those who come later
+ *   outlet_numbers.c  where the topics of a symbol go on that was removed and is added again */
 #ifndef OUTLET_PRIVATE_H
 #define OUTLET_PRIVATE_H
 
@@ -93,8 +94,9 @@ struct subject {
 	bc_wall_time since;
 	enum bc_state state;
 	enum bc_reason reason;
-	uint32_t symbol;               /* its number; not of the gateway */
-	char text[3][INSTRUMENT_TEXT]; /* base, quote, unified */
+	uint32_t symbol;                /* its number; not of the gateway */
+	struct outlet_numbers *numbers; /* NULL: of the gateway */
+	char text[3][INSTRUMENT_TEXT];  /* base, quote, unified */
 };
 
 struct plan { /* the topics of every symbol */
@@ -126,6 +128,8 @@ struct outlet {
 	size_t listed_cap, names_bytes;
 
 	uint32_t kept_last; /* bytes of the last encoded body of a book that was kept */
+
+	struct outlet_numbers *numbers; /* by the name of the symbol, of all there ever were */
 
 	struct list paced, queued, recent, overtaken;
 	struct bc_message scratch;
@@ -238,5 +242,14 @@ void gateway_turn(struct outlet *o, bc_mono_time now);
 bool welcome_turn(struct outlet *o, bc_mono_time now);
 bc_mono_time welcome_deadline(const struct outlet *o);
 void welcome_forget(struct outlet *o, struct slot *slot);
+
+/* outlet_numbers.c: an epoch counts a topic's messages once, so what comes after a symbol was
+ * removed and added again goes on where it was; else readers would take it for what they have seen.
+ * About 300 bytes a symbol that was ever there; BC_ERANGE: that would be the 100,001st. BC_ENOMEM.
+ */
+bc_status numbers_of(struct outlet *o, bc_str name, struct outlet_numbers **out);
+void numbers_resume(const struct outlet *o, struct subject *subject);
+void numbers_keep(const struct outlet *o, struct subject *subject);
+void numbers_free(struct outlet *o);
 
 #endif

@@ -115,32 +115,43 @@ static void act_log(void *self, enum bc_log_level level, const char *event,
 
 /* ------------------------------------------------------------------ the outlet's sender */
 
-static bc_status topic_open(void *self, bc_str topic, uint32_t *out)
+/* The same topic again, if it was open before: it goes on. */
+static struct topic *place_for(struct gateway *g, bc_str name)
+{
+	struct topic *unused = NULL;
+	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
+		struct topic *at = &g->topics[i];
+		if (!at->open && bc_str_is(name, at->name))
+			return at;
+		if (unused == NULL && at->name[0] == '\0')
+			unused = at;
+	}
+	return unused;
+}
+
+static bc_status topic_open(void *self, bc_str name, uint32_t *out)
 {
 	struct gateway *g = self;
 	struct bc_topic parts;
-	if (bc_topic_split(topic, &parts) != BC_OK || topic.n >= sizeof g->topics[0].name)
+	struct topic *at = place_for(g, name);
+	if (bc_topic_split(name, &parts) != BC_OK || name.n >= sizeof at->name)
 		return BC_EPARSE;
-	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
-		struct topic *at = &g->topics[i];
-		if (at->open)
+	if (at == NULL)
+		return BC_ENOMEM;
+	at->open = true;
+	at->number = UINT32_MAX;
+	at->symbol = NOT_IN_MARKET;
+	if (at->track == NULL && g->t->reader != NULL)
+		at->track = reader_track(g->t);
+	snprintf(at->name, sizeof at->name, "%.*s", (int)name.n, name.p);
+	for (uint32_t j = 0; j < MAX_NUMBERS; j++) {
+		if (!g->judged[j].followed || !bc_str_is(parts.symbol, g->judged[j].name))
 			continue;
-		int channel = bc_channel_of(parts.channel);
-		*at = (struct topic){ .open = true,
-				      .channel = (enum bc_channel)channel,
-				      .number = UINT32_MAX,
-				      .symbol = NOT_IN_MARKET };
-		snprintf(at->name, sizeof at->name, "%.*s", (int)topic.n, topic.p);
-		for (uint32_t j = 0; j < MAX_NUMBERS; j++) {
-			if (!g->judged[j].followed || !bc_str_is(parts.symbol, g->judged[j].name))
-				continue;
-			at->number = j;
-			at->symbol = g->judged[j].symbol;
-		}
-		*out = i;
-		return BC_OK;
+		at->number = j;
+		at->symbol = g->judged[j].symbol;
 	}
-	return BC_ENOMEM;
+	*out = (uint32_t)(at - g->topics);
+	return BC_OK;
 }
 
 static void topic_close(void *self, uint32_t topic)
@@ -227,8 +238,8 @@ static bool open_outlet(struct gateway *g)
 					topic_send, topic_now,  NULL,        NULL };
 	struct outlet_options options = {
 		.exchange = g->x->id,
-		.instance = "0",
-		.epoch = 1700000000000000,
+		.instance = g->name,
+		.epoch = g->epoch,
 		.channels = g->so.channels,
 		.intervals = g->so.intervals,
 		.levels = g->so.levels,
@@ -246,7 +257,8 @@ bool client_open(struct gateway *g)
 		act_event, act_log,     NULL,           act_soon
 	};
 	char why[256] = "";
-	pick_options(g);
+	if (g->so.exchange == NULL)
+		pick_options(g);
 	if (session_new(&g->session, &g->so, &actions, why, sizeof why) != BC_OK ||
 	    !open_outlet(g)) {
 		trial_fail(g, "start", "no session or outlet: %s", why);

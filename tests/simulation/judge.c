@@ -111,7 +111,7 @@ static void judge_book(struct gateway *g, struct judged *j, const struct bc_mess
 		trial_fail(g, "crossed", "%s of %s is crossed and %s", what, j->name,
 			   bc_state_word(m->envelope.state));
 	judge_order(g, j, m, bbo);
-	truth_compare(g, j->symbol, what, m, bbo ? 1 : g->so.levels);
+	truth_compare(g, &g->replicas[j->symbol][bbo], j->symbol, what, m, bbo ? 1 : g->so.levels);
 }
 
 static void remember(struct shown *s, const struct bc_message *m)
@@ -166,11 +166,14 @@ void judge_published(struct gateway *g, const struct topic *topic, bc_str payloa
 	     bc_reason_word(m.envelope.reason), m.envelope.flags,
 	     (long long)m.envelope.exchange_seq, (long long)m.envelope.ts_exchange.ns / MS);
 	trace_bytes(&g->t->trace, payload);
-	if (m.envelope.seq != at->seq + 1)
+	bool welcome = (m.envelope.flags & BC_FLAG_WELCOME) != 0;
+	if (g->t->reader != NULL)
+		bus_send(g, (uint32_t)(topic - g->topics), payload, welcome);
+	if (m.envelope.seq != at->seq + !welcome)
 		trial_fail(g, "sequence", "%s goes from %llu to %llu", at->name,
 			   (unsigned long long)at->seq, (unsigned long long)m.envelope.seq);
 	at->seq = m.envelope.seq;
-	if (at->number != UINT32_MAX)
+	if (at->number != UINT32_MAX && !welcome)
 		judge_by_channel(g, &g->judged[at->number], &m);
 }
 
@@ -269,7 +272,7 @@ void judge_step(struct gateway *g)
 
 /* ------------------------------------------------------------------ the end */
 
-static bool can_heal(const struct gateway *g, const struct judged *j)
+bool judge_can_heal(const struct gateway *g, const struct judged *j)
 {
 	return j->followed && j->symbol != NOT_IN_MARKET &&
 	       !market_delisted(g->t->market, j->symbol);
@@ -294,9 +297,12 @@ static bool own_bbo(const struct gateway *g)
  * for, and nothing is still under way. */
 bool judge_healed(struct gateway *g, char *why, size_t cap)
 {
+	snprintf(why, cap, "the gateway is dead, or cut off");
+	if (g->dead || g->bus.joins_at_ns != 0)
+		return false;
 	for (size_t i = 0; i < MAX_NUMBERS; i++) {
 		const struct judged *j = &g->judged[i];
-		if (!can_heal(g, j))
+		if (!judge_can_heal(g, j))
 			continue;
 		snprintf(why, cap, "%s is %s (%s)", j->name, bc_state_word(j->announced.state),
 			 bc_reason_word(j->announced.reason));
@@ -325,7 +331,8 @@ bool judge_all_fit(const struct gateway *g)
 {
 	bool all = true;
 	for (size_t i = 0; i < MAX_NUMBERS; i++)
-		all &= !can_heal(g, &g->judged[i]) || bc_state_fit(g->judged[i].announced.state);
+		all &= !judge_can_heal(g, &g->judged[i]) ||
+		       bc_state_fit(g->judged[i].announced.state);
 	return all;
 }
 
@@ -333,7 +340,7 @@ void judge_end(struct gateway *g)
 {
 	for (size_t i = 0; i < MAX_NUMBERS; i++) {
 		const struct judged *j = &g->judged[i];
-		if (!can_heal(g, j))
+		if (!judge_can_heal(g, j))
 			continue;
 		truth_present(g, j, "book", &j->book, g->so.levels);
 		truth_present(g, j, "bbo", &j->bbo, 1);

@@ -489,4 +489,5 @@ void net_free(struct gateway *g)
 		end_there(&g->links[i]);
 	free_events(&g->server);
 	free_events(&g->client);
+	g->server = g->client = (struct events){ NULL, 0, 0 };
 }

@@ -75,6 +75,9 @@ void requests_free(struct gateway *g)
 		free(g->kept[i].path);
 		free(g->kept[i].body);
 	}
+	memset(g->asked, 0, sizeof g->asked);
+	memset(g->kept, 0, sizeof g->kept);
+	g->n_kept = 0;
 }
 
 /* One that was given for this path, or for another of the same kind; NULL: none. */

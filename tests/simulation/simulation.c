@@ -1,9 +1,10 @@
 /* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
  *
- *   simulation --exchange upbit [--seeds 1000] [--first 1] [--seed N] [--verbose]
+ *   simulation --exchange upbit [--seeds 400] [--first 1] [--seed N] [--verbose]
  *              [--steps N] [--storm SECONDS] [--gateways N] [--twice] [--lies]
  *
- * --gateways: so many follow the same symbols, each over a network and with faults of its own;
+ * --gateways: so many follow the same symbols, each over a network and with faults of its own, and
+ * a reader hears them all;
  * --steps goes on until so many inputs were given; --twice runs each seed twice and compares;
  * --lies publishes something false in each trial, and expects to see it caught.
  *
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SEEDS      1000
+#define SEEDS      400
 #define SEEDS_LONG 20000
 #define LIE_SEEDS  20
 #define FAILED_MAX 5 /* then it is enough */
@@ -63,6 +64,10 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->sum.trades += r->trades;
 	all->sum.edges += r->edges;
 	all->sum.gets += r->gets;
+	all->sum.answers += r->answers;
+	all->sum.lost += r->lost;
+	for (size_t i = 0; i < N_MISHAPS; i++)
+		all->sum.mishaps[i] += r->mishaps[i];
 #define SUM(field) all->sum.counters.field += r->counters.field
 	SUM(opened);
 	SUM(connect_failures);
@@ -104,6 +109,9 @@ static void print(const struct model *model, const struct totals *all, double se
 	for (size_t i = 0; i < N_FAULTS; i++)
 		printf("  %-34s %10llu %10llu\n", fault_text[i],
 		       (unsigned long long)all->sum.injected[i], (unsigned long long)all->with[i]);
+	for (size_t i = 0; i < N_MISHAPS; i++)
+		row(mishap_text[i], all->sum.mishaps[i]);
+	row("messages counted as lost", all->sum.lost);
 	printf("\n  %-34s %10s\n", "terms of the exchange", "trials");
 	row("connections are ended at an age", all->short_life);
 	row("few symbols a connection", all->few_streams);
@@ -113,6 +121,7 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("  of them up to an edge", all->sum.edges);
 	row("bbos", all->sum.bbos);
 	row("trades", all->sum.trades);
+	row("answers of the reader", all->sum.answers);
 	row("trials with anything wrong", all->failed);
 	printf("\n  %-34s\n", "how it was made good");
 	row("connections opened", c->opened);
@@ -167,7 +176,7 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 	if (a->storm_ns != 0)
 		n += snprintf(replay + n, sizeof replay - (size_t)n, " --storm %lld",
 			      (long long)(a->storm_ns / BC_NS_PER_S));
-	if (a->gateways != 1)
+	if (a->gateways != 0)
 		snprintf(replay + n, sizeof replay - (size_t)n, " --gateways %u", a->gateways);
 	trial_run(&o, &r);
 	if (a->twice && !r.failed) {
@@ -253,9 +262,7 @@ int main(int argc, char **argv)
 		{ "steps", required_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct arguments a = { .first = 1,
-			       .gateways = 1,
-			       .seeds = getenv("BOOKCAST_LONG") != NULL ? SEEDS_LONG : SEEDS };
+	struct arguments a = { .first = 1 };
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'e')
 			a.model = model_of(optarg);
@@ -280,7 +287,10 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (a.model == NULL || optind != argc || a.gateways == 0 || a.gateways > MAX_GATEWAYS)
+	if (a.model == NULL || optind != argc || a.gateways > MAX_GATEWAYS)
 		return usage();
+	if (a.seeds == 0)
+		a.seeds = (getenv("BOOKCAST_LONG") != NULL ? SEEDS_LONG : SEEDS) /
+			  (a.gateways > 0 ? 1 + a.gateways : 1);
 	return run_all(&a);
 }

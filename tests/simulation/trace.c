@@ -19,14 +19,16 @@ void trace_bytes(struct trace *trace, bc_str bytes)
 
 static void print_entry(const struct trace_entry *e, FILE *out)
 {
-	fprintf(out, "%8llu %12.6f  %s\n", (unsigned long long)e->step, (double)e->at_ns / 1e9,
-		e->text);
+	fprintf(out, "%8llu %12.6f %u %s\n", (unsigned long long)e->step, (double)e->at_ns / 1e9,
+		e->who, e->text);
 }
 
-void trace_note(struct trace *trace, int64_t at_ns, uint64_t step, const char *format, ...)
+void trace_note(struct trace *trace, uint32_t who, int64_t at_ns, uint64_t step, const char *format,
+		...)
 {
 	struct trace_entry *e = &trace->kept[trace->n++ % TRACE_KEPT];
 	va_list args;
+	e->who = who;
 	e->at_ns = at_ns;
 	e->step = step;
 	va_start(args, format);

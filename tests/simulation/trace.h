@@ -14,6 +14,7 @@
 
 struct trace_entry {
 	int64_t at_ns;
+	uint32_t who; /* gateway */
 	uint64_t step;
 	char text[TRACE_TEXT];
 };
@@ -25,8 +26,8 @@ struct trace {
 };
 
 void trace_bytes(struct trace *trace, bc_str bytes); /* into the hash alone */
-void trace_note(struct trace *trace, int64_t at_ns, uint64_t step, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void trace_note(struct trace *trace, uint32_t who, int64_t at_ns, uint64_t step, const char *format,
+		...) __attribute__((format(printf, 5, 6)));
 void trace_print(const struct trace *trace, FILE *out); /* the last ones, oldest first */
 
 #endif

@@ -35,7 +35,7 @@ void trial_fail(struct gateway *g, const char *check, const char *format, ...)
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
-	printf("\n  the last steps (step, time, what):\n");
+	printf("\n  the last steps (step, time, gateway, what):\n");
 	trace_print(&t->trace, stdout);
 	printf("replay: %s --seed %llu\n\n", t->o.replay, (unsigned long long)t->o.seed);
 }
@@ -132,6 +132,8 @@ static void end(struct trial *t)
 {
 	for (uint32_t i = 0; i < t->n_gateways; i++)
 		judge_end(t->gateways[i]);
+	if (t->reader != NULL)
+		reader_end(t);
 	t->phase = PHASE_OVER;
 }
 
@@ -160,28 +162,43 @@ static void next_phase(struct trial *t)
 		end(t);
 }
 
+enum place { THERE, HERE, ON_THE_BUS, AT_THE_READER };
+
+struct next {
+	int64_t at_ns;
+	enum place place;
+	struct gateway *g;
+};
+
+static void consider(struct next *next, int64_t at_ns, enum place place, struct gateway *g)
+{
+	if (at_ns < next->at_ns)
+		*next = (struct next){ at_ns, place, g };
+}
+
 /* Whoever is first; there before here, and of equals the first gateway. */
 static void step(struct trial *t)
 {
-	struct gateway *first = NULL;
-	int64_t at = INT64_MAX;
-	bool there = false;
+	struct next next = { INT64_MAX, THERE, NULL };
 	for (uint32_t i = 0; i < t->n_gateways; i++) {
 		struct gateway *g = t->gateways[i];
-		int64_t far = gateway_next_there(g), near = gateway_next_here(g);
-		int64_t next = far <= near ? far : near;
-		if (first != NULL && next >= at)
-			continue;
-		first = g;
-		at = next;
-		there = far <= near;
+		consider(&next, gateway_next_there(g), THERE, g);
+		consider(&next, gateway_next_here(g), HERE, g);
 	}
-	if (at > t->now_ns)
-		t->now_ns = at;
-	if (there)
-		gateway_step_there(first);
+	if (t->reader != NULL)
+		consider(&next, reader_next(t), AT_THE_READER, NULL);
+	if (t->reader != NULL && t->phase == PHASE_STORM)
+		consider(&next, t->mishaps.next_ns, ON_THE_BUS, NULL);
+	if (next.at_ns > t->now_ns)
+		t->now_ns = next.at_ns;
+	if (next.place == THERE)
+		gateway_step_there(next.g);
+	else if (next.place == HERE)
+		gateway_step_here(next.g);
+	else if (next.place == ON_THE_BUS)
+		bus_mishap(t);
 	else
-		gateway_step_here(first);
+		reader_step(t);
 }
 
 static void run(struct trial *t)
@@ -208,6 +225,10 @@ static bool open_all(struct trial *t)
 		trial_fail(t->gateways[0], "start", "the model exchange cannot be made");
 		return false;
 	}
+	if (t->o.gateways > 0) {
+		bus_plan(t);
+		reader_open(t);
+	}
 	for (uint32_t i = 0; i < n && ok; i++)
 		ok = gateway_start(t->gateways[i]);
 	return ok;
@@ -233,6 +254,7 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 	out->hash = t->trace.hash;
 	for (uint32_t i = 0; i < t->n_gateways; i++)
 		gateway_free(t->gateways[i]);
+	reader_free(t);
 	truth_free(t);
 	if (t->market != NULL)
 		market_free(&t->market);

@@ -25,12 +25,17 @@ enum fault {
 
 extern const char *const fault_text[N_FAULTS];
 
+/* Between the gateways and who reads them; where there is a reader. */
+enum mishap { MISHAP_LOST, MISHAP_PARTED, MISHAP_KILLED, N_MISHAPS };
+
+extern const char *const mishap_text[N_MISHAPS];
+
 #define MAX_GATEWAYS 4
 
 struct trial_options {
 	const struct model *model;
 	uint64_t seed;
-	uint32_t gateways;     /* 0: one */
+	uint32_t gateways;     /* 0: one, and nobody reads it; else a reader hears them all */
 	bool verbose;          /* print every action */
 	int64_t storm_ns;      /* 0: as the seed says */
 	const struct lie *lie; /* NULL: none; else one is published, and failures are not printed */
@@ -54,6 +59,9 @@ struct trial_result {
 	uint64_t books, bbos, trades; /* published and compared */
 	uint64_t edges;               /* books among them that end at an edge */
 	uint64_t gets;
+	uint64_t mishaps[N_MISHAPS];
+	uint64_t answers; /* of the reader, fit and compared */
+	uint64_t lost;    /* messages it has counted as lost */
 	struct session_counters counters;
 };
 

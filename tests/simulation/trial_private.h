@@ -11,7 +11,9 @@
  *   net.c     connections, frames and their faults
  *   requests.c    requests, answers and their faults
  *   truth.c   what the exchange really had
- *   judge.c   what must hold, after every step */
+ *   judge.c   what must hold, after every step
+ *   bus.c     from the gateways to the reader; gateways killed and started anew
+ *   reader.c  who hears all gateways, and what it may say */
 #ifndef BC_SIMULATION_TRIAL_PRIVATE_H
 #define BC_SIMULATION_TRIAL_PRIVATE_H
 
@@ -35,6 +37,7 @@
 #define MAX_SHOWN     30 /* levels a side that are published at most */
 #define NOT_IN_MARKET SIZE_MAX
 #define STILL_FOR_NS  (1500 * MS) /* frames under way arrive; nothing falls silent yet */
+#define HEARTBEAT_NS  S
 
 /* ------------------------------------------------------------------ plan.c */
 
@@ -165,10 +168,10 @@ struct truth {
 
 struct topic {
 	bool open;
-	enum bc_channel channel;
 	uint32_t number; /* the session's, of its symbol; UINT32_MAX: the gateway's */
 	size_t symbol;   /* of the market; NOT_IN_MARKET */
 	uint64_t seq;
+	struct track *track;
 	char name[80];
 };
 
@@ -194,11 +197,36 @@ struct judged { /* by the session's number */
 	uint64_t handed_on; /* number of the newest book the session has handed on */
 };
 
+/* ------------------------------------------------------------------ bus.c */
+
+struct passing;
+
+struct track { /* of one life of a topic */
+	struct track *next;
+	uint64_t heard, missing; /* by the reader: the newest; not delivered since */
+};
+
+struct bus { /* from one gateway */
+	struct passing **passing;
+	size_t first, n, cap;
+	int64_t last_ns;      /* what follows does not overtake it */
+	int64_t cut_until_ns; /* nothing arrives before */
+	int64_t joins_at_ns;  /* the reader connects again; 0: it is connected */
+};
+
+struct mishaps { /* between the gateways and the reader */
+	struct dice dice;
+	uint32_t lost; /* per million */
+	bool parts, kills;
+	int64_t delay_ns, next_ns;
+};
+
 /* ------------------------------------------------------------------ a gateway */
 
 struct gateway {
 	struct trial *t;
 	uint32_t index;
+	char name[12]; /* of the instance */
 	const struct bc_exchange *x;
 	struct bc_exchange changed; /* see terms.c */
 	struct bc_sync sync;
@@ -217,6 +245,12 @@ struct gateway {
 
 	void *face_state; /* the exchange as it knows our address */
 	uint32_t crossed; /* fault */
+
+	bool dead;
+	int64_t died_ns, back_at_ns;
+	uint64_t epoch, n_lives;
+	int64_t next_heartbeat_ns;
+	struct bus bus;
 
 	struct session *session;
 	struct session_options so;
@@ -266,11 +300,14 @@ struct trial {
 					    * ended */
 	struct truth truth;
 
+	struct reader *reader; /* NULL: there is none */
+	struct mishaps mishaps;
 	struct gateway *gateways[MAX_GATEWAYS];
 	uint32_t n_gateways;
 };
 
-#define note(g, ...) trace_note(&(g)->t->trace, (g)->t->now_ns, (g)->t->result->steps, __VA_ARGS__)
+#define note(g, ...) \
+	trace_note(&(g)->t->trace, (g)->index, (g)->t->now_ns, (g)->t->result->steps, __VA_ARGS__)
 
 /* Something that must hold does not. Only the first one counts. */
 void trial_fail(struct gateway *g, const char *check, const char *format, ...)
@@ -287,6 +324,10 @@ int64_t gateway_next_there(const struct gateway *g);
 int64_t gateway_next_here(const struct gateway *g);
 void gateway_step_there(struct gateway *g);
 void gateway_step_here(struct gateway *g);
+void gateway_kill(struct gateway *g, int64_t back_at_ns);
+/* Somebody wants to hear again what begins with it. */
+void gateway_renew(struct gateway *g, bc_str prefix);
+struct gateway *gateway_of(const struct trial *t, uint64_t epoch);
 
 /* terms.c */
 bool terms_make(struct gateway *g); /* false: the exchange is more than there is room for */
@@ -336,8 +377,8 @@ void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_
 		   int64_t quantity);
 void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
 /* False: it has failed. `max` levels a side are claimed. */
-void truth_compare(struct gateway *g, size_t symbol, const char *what, const struct bc_message *m,
-		   uint32_t max);
+void truth_compare(struct gateway *g, struct replica *replica, size_t symbol, const char *what,
+		   const struct bc_message *m, uint32_t max);
 void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m);
 void truth_present(struct gateway *g, const struct judged *j, const char *what,
 		   const struct shown *shown, uint32_t max);
@@ -354,7 +395,26 @@ void judge_standstill(struct gateway *g);                      /* of ours, just 
 void judge_followed(struct gateway *g, const struct event *e); /* a frame of a book was delivered */
 void judge_step(struct gateway *g);
 bool judge_healed(struct gateway *g, char *why, size_t cap); /* everybody who can be */
+bool judge_can_heal(const struct gateway *g, const struct judged *j);
 bool judge_all_fit(const struct gateway *g);
 void judge_end(struct gateway *g);
+
+/* bus.c */
+void bus_plan(struct trial *t);
+void bus_mishap(struct trial *t);
+void bus_send(struct gateway *g, uint32_t topic, bc_str payload, bool welcome);
+int64_t bus_next(const struct gateway *g); /* INT64_MAX: nothing is on its way */
+void bus_deliver(struct gateway *g);
+void bus_join(struct gateway *g);
+void bus_free(struct gateway *g);
+
+/* reader.c */
+void reader_open(struct trial *t);
+void reader_free(struct trial *t);
+void reader_take(struct gateway *g, struct track *track, bc_str topic, bc_str payload);
+struct track *reader_track(struct trial *t);
+int64_t reader_next(const struct trial *t);
+void reader_step(struct trial *t);
+void reader_end(struct trial *t);
 
 #endif

@@ -154,12 +154,11 @@ static void compare_whole(struct gateway *g, size_t symbol, const char *what,
 }
 
 /* Where books have numbers: the book that has this one. */
-static void compare_numbered(struct gateway *g, size_t symbol, const char *what,
+static void compare_numbered(struct gateway *g, struct replica *r, size_t symbol, const char *what,
 			     const struct bc_message *m, uint32_t max)
 {
 	struct truth_symbol *s = &g->t->truth.symbols[symbol];
 	const struct market_spec *spec = market_spec(g->t->market, symbol);
-	struct replica *r = &g->replicas[symbol][m->envelope.channel == BC_CHANNEL_BBO];
 	bc_level levels[2][MAX_SHOWN];
 	char difference[1024] = "no book ever had that number";
 	if (replica_seek(r, &s->log, m->envelope.exchange_seq)) {
@@ -174,13 +173,13 @@ static void compare_numbered(struct gateway *g, size_t symbol, const char *what,
 		   difference);
 }
 
-void truth_compare(struct gateway *g, size_t symbol, const char *what, const struct bc_message *m,
-		   uint32_t max)
+void truth_compare(struct gateway *g, struct replica *replica, size_t symbol, const char *what,
+		   const struct bc_message *m, uint32_t max)
 {
 	if (g->x->sync == NULL)
 		compare_whole(g, symbol, what, m, max);
 	else
-		compare_numbered(g, symbol, what, m, max);
+		compare_numbered(g, replica, symbol, what, m, max);
 }
 
 void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m)

@@ -617,6 +617,24 @@ Test(outlet, symbol_list_is_published_once_a_turn_and_welcomed)
 	done(r);
 }
 
+/* Else readers of this epoch would take what comes for what they have seen. */
+Test(outlet, a_symbol_that_is_added_again_goes_on_with_its_numbers)
+{
+	struct rig *r = rig_with(options(), 2);
+	live(r);
+	book(r, 10);
+	outlet_symbol_remove(r->outlet, 0);
+	outlet_symbol_remove(r->outlet, 1);
+	cr_assert_eq(outlet_symbol_add(r->outlet, r->now, 0, BC_STR("NEW")), BC_OK);
+	forget(r);
+	cr_assert_eq(outlet_symbol_add(r->outlet, r->now, 1, BC_STR("A")), BC_OK);
+	becomes(r, 1, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	book_of(r, 1, 12, 20, 2);
+	cr_expect_str_eq(said(r), "x.A.state 3 connecting; x.A.state 4 live; x.A.book 2 live; "
+				  "x.A.bbo 2 live; ");
+	done(r);
+}
+
 Test(outlet, a_symbol_may_go_while_everything_waits)
 {
 	struct rig *r = slow_rig();

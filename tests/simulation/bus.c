@@ -1,0 +1,143 @@
+/* bus.c - from the gateways to the reader: what is published arrives in order, late, or not at all,
+ * as through ZeroMQ; and gateways that are killed and come again. */
+#include "tests/simulation/trial_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define JOINED_AGAIN_NS (300 * MS) /* at most: ZeroMQ connects again and subscribes */
+
+const char *const mishap_text[N_MISHAPS] = {
+	[MISHAP_LOST] = "message lost on the bus",
+	[MISHAP_PARTED] = "bus cut for a while",
+	[MISHAP_KILLED] = "gateway killed, and started anew",
+};
+
+struct passing { /* a message on its way */
+	int64_t at_ns;
+	struct track *track;
+	size_t n_topic, n;
+	char bytes[];
+};
+
+/* ------------------------------------------------------------------ what this seed is like */
+
+void bus_plan(struct trial *t)
+{
+	struct mishaps *m = &t->mishaps;
+	struct dice *d = &m->dice;
+	d->state = t->o.seed * UINT64_C(0xa0761d6478bd642f) + 7;
+	m->lost = dice_hits(d, 500000) ? (uint32_t)dice_between(d, 1, 20000) : 0;
+	m->parts = dice_hits(d, 400000);
+	m->kills = dice_hits(d, 600000);
+	m->delay_ns = dice_between(d, 0, 20) * MS;
+	m->next_ns = t->now_ns + dice_between(d, 1, 10000) * MS;
+}
+
+static bool stormy(const struct trial *t)
+{
+	return t->phase == PHASE_STORM;
+}
+
+static void happened(struct gateway *g, enum mishap mishap)
+{
+	g->t->result->mishaps[mishap]++;
+	note(g, "!! %s", mishap_text[mishap]);
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static bool arrives(struct gateway *g)
+{
+	struct mishaps *m = &g->t->mishaps;
+	if (g->t->now_ns < g->bus.cut_until_ns)
+		return false;
+	if (!stormy(g->t) || m->lost == 0 || !dice_hits(&m->dice, m->lost))
+		return true;
+	happened(g, MISHAP_LOST);
+	return false;
+}
+
+void bus_send(struct gateway *g, uint32_t topic, bc_str payload, bool welcome)
+{
+	struct bus *b = &g->bus;
+	bc_str name = bc_str_of(g->topics[topic].name);
+	if (!arrives(g)) {
+		if (!welcome)
+			g->topics[topic].track->missing++;
+		return;
+	}
+	struct passing *p = malloc(sizeof *p + name.n + payload.n);
+	if (p == NULL)
+		abort();
+	p->at_ns = g->t->now_ns + dice_between(&g->t->mishaps.dice, 0, g->t->mishaps.delay_ns);
+	p->at_ns = p->at_ns > b->last_ns ? p->at_ns : b->last_ns;
+	b->last_ns = p->at_ns;
+	p->track = g->topics[topic].track;
+	p->n_topic = name.n;
+	p->n = payload.n;
+	memcpy(p->bytes, name.p, name.n);
+	memcpy(p->bytes + name.n, payload.p, payload.n);
+	b->passing = room_for_one(b->passing, b->n, &b->cap, sizeof *b->passing);
+	b->passing[b->n++] = p;
+}
+
+int64_t bus_next(const struct gateway *g)
+{
+	return g->bus.first < g->bus.n ? g->bus.passing[g->bus.first]->at_ns : INT64_MAX;
+}
+
+void bus_deliver(struct gateway *g)
+{
+	struct bus *b = &g->bus;
+	struct passing *p = b->passing[b->first++];
+	reader_take(g, p->track, (bc_str){ p->bytes, p->n_topic },
+		    (bc_str){ p->bytes + p->n_topic, p->n });
+	free(p);
+	if (b->first == b->n)
+		b->first = b->n = 0;
+}
+
+/* Who has connected again is welcomed to all topics. */
+void bus_join(struct gateway *g)
+{
+	g->bus.joins_at_ns = 0;
+	for (uint32_t i = 0; i < MAX_TOPICS; i++) {
+		if (g->topics[i].open)
+			outlet_subscribed(g->outlet, trial_now(g).mono, i);
+	}
+}
+
+void bus_free(struct gateway *g)
+{
+	struct bus *b = &g->bus;
+	for (size_t i = b->first; i < b->n; i++)
+		free(b->passing[i]);
+	free(b->passing);
+	*b = (struct bus){ .last_ns = b->last_ns };
+}
+
+/* ------------------------------------------------------------------ what goes wrong */
+
+static void part(struct gateway *g)
+{
+	struct dice *d = &g->t->mishaps.dice;
+	g->bus.cut_until_ns = g->t->now_ns + dice_between(d, 100, 8000) * MS;
+	g->bus.joins_at_ns = g->bus.cut_until_ns + dice_between(d, 1, JOINED_AGAIN_NS);
+	happened(g, MISHAP_PARTED);
+}
+
+void bus_mishap(struct trial *t)
+{
+	struct mishaps *m = &t->mishaps;
+	struct dice *d = &m->dice;
+	struct gateway *g = t->gateways[dice_between(d, 0, t->n_gateways - 1)];
+	m->next_ns = t->now_ns + dice_between(d, 1, 8000) * MS;
+	if (g->dead || !stormy(t))
+		return;
+	if (m->kills && (!m->parts || dice_hits(d, 500000))) {
+		happened(g, MISHAP_KILLED);
+		gateway_kill(g, t->now_ns + dice_between(d, 10, 8000) * MS);
+	} else if (m->parts && t->now_ns >= g->bus.cut_until_ns)
+		part(g);
+}
