@@ -5,6 +5,7 @@
 #include "publisher/gateway_private.h"
 
 #include "common/config_keys.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,22 @@ static struct bc_config *read_again(struct gateway *g)
 
 static bool differs(const struct bc_config *a, const struct bc_config *b, enum bc_key key)
 {
-	return strcmp(bc_config_text(a, key), bc_config_text(b, key)) != 0;
+	size_t n = bc_config_count(a, key);
+	bool same = n == bc_config_count(b, key) &&
+		    strcmp(bc_config_text(a, key), bc_config_text(b, key)) == 0;
+	for (size_t i = 0; i < n && same; i++)
+		same = strcmp(bc_config_item(a, key, i), bc_config_item(b, key, i)) == 0;
+	return !same;
+}
+
+/* A value for the log, of a list its items. */
+static const char *written(const struct bc_config *c, enum bc_key key, char *out, size_t cap)
+{
+	struct bc_text t = bc_text_on(out, cap);
+	bc_text_addf(&t, "%s", bc_config_text(c, key));
+	for (size_t i = 0; i < bc_config_count(c, key); i++)
+		bc_text_addf(&t, "%s%s", i > 0 ? ", " : "", bc_config_item(c, key, i));
+	return out;
 }
 
 /* The file of weights may say something else under the same name. */
@@ -98,6 +114,7 @@ static void take_symbols(struct gateway *g)
 static void warn_of_others(struct gateway *g)
 {
 	const struct bc_config *running = g->settings->config, *c = gateway_config(g);
+	char was[160], now[160];
 	for (int i = 0; i < BC_N_KEYS; i++) {
 		if ((bc_keys[i].programs & BC_GATEWAY) == 0 ||
 		    bc_keys[i].changes == BC_CHANGES_RUNTIME ||
@@ -105,8 +122,8 @@ static void warn_of_others(struct gateway *g)
 			continue;
 		bc_log_event(g->log, BC_LOG_WARN, "config.needs-restart",
 			     BC_LOG_S("key", bc_keys[i].key),
-			     BC_LOG_S("running", bc_config_text(running, (enum bc_key)i)),
-			     BC_LOG_S("written", bc_config_text(c, (enum bc_key)i)));
+			     BC_LOG_S("running", written(running, (enum bc_key)i, was, sizeof was)),
+			     BC_LOG_S("written", written(c, (enum bc_key)i, now, sizeof now)));
 	}
 }
 

@@ -205,6 +205,16 @@ const char *fault_delist(struct sim *sim, const struct fault_args *args)
 	return NULL;
 }
 
+const char *fault_list(struct sim *sim, const struct fault_args *args)
+{
+	size_t symbol;
+
+	if (!market_find(sim->market, bc_str_of(fault_text(args, "symbol", "")), &symbol))
+		return "symbol must be one of the market's";
+	market_list(sim->market, symbol);
+	return NULL;
+}
+
 const char *fault_burst(struct sim *sim, const struct fault_args *args)
 {
 	double times, seconds;

@@ -225,6 +225,11 @@ void market_delist(struct market *m, size_t symbol)
 	m->symbols[symbol].delisted = true;
 }
 
+void market_list(struct market *m, size_t symbol)
+{
+	m->symbols[symbol].delisted = false;
+}
+
 static bool spec_valid(const struct market_spec *spec)
 {
 	return spec->name[0] != '\0' && memchr(spec->name, 0, sizeof spec->name) != NULL &&

@@ -101,6 +101,7 @@ void market_skip(struct market *market, bc_wall_time now);
 void market_set_rate(struct market *market, double rate);
 /* No event will touch it any more. */
 void market_delist(struct market *market, size_t symbol);
+void market_list(struct market *market, size_t symbol); /* again, or for the first time */
 
 size_t market_n_symbols(const struct market *market);
 const struct market_spec *market_spec(const struct market *market, size_t symbol);
