@@ -1,6 +1,6 @@
 /* gateway_shard.c - which part of the exchange is this gateway's, and handing over what is no more.
  *
- * Decision 0020 says why it is done this way: whoever has a symbol keeps it until he hears the
+ * docs/SHARDING.md says what it looks like: whoever has a symbol keeps it until he hears the
  * gateway it belongs to publish it. */
 #include "publisher/gateway_private.h"
 
