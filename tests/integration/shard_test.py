@@ -115,17 +115,18 @@ class ShardTest(bookcast_test.Case):
         # The new one comes; the old ones are told.
         gateways.append(self.start_shard(sim, 2, 3))
         watcher.follow(2)
-        for i in range(2):
-            self.assertEqual(self.ctl(gateways[i], "RESHARD", f"{i}/3"), (200, []))
+        status, out, err = self.cli("reshard", "upbit", "3")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out, "".join(f"upbit.{i} was shard {i}/{n} and is {i}/3\n" for i, n in enumerate((2, 2, 3))))
         watcher.wait(lambda: watcher.divided(symbols, 3), "every symbol with its shard of 3")
         self.assertEqual(watcher.bare, [])
         self.wait_fit(SYMBOLS)
         self.check_untouched(watcher, set(symbols) - moving, epochs)
 
         # And back: the third one hands over, and ends.
-        for i in range(2):
-            self.assertEqual(self.ctl(gateways[i], "RESHARD", f"{i}/2"), (200, []))
-        self.assertEqual(self.ctl(gateways[2], "RETIRE", "2"), (200, []))
+        status, out, err = self.cli("reshard", "upbit", "2")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("upbit.2 hands over what it has, and ends\n", out)
         self.assertEqual(gateways[2].wait_exit(), 0)
         self.assertIn("retired", gateways[2].err)
         watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2 again")
@@ -146,6 +147,75 @@ class ShardTest(bookcast_test.Case):
                 first.setdefault(m.topic, m)
         self.assertEqual([m for m in heard if m.topic in first and m.seq > first[m.topic].seq and
                           m.state not in FIT], [])
+
+    def ownership(self):
+        status, gateways, err = self.cli_json("gateways")
+        return status, gateways[0]["ownership"] if gateways else None, {g["instance"]: g for g in gateways}, err
+
+    def wait_ownership(self, expected):
+        """Until the cache says so; the rest of the answer."""
+        last = []
+
+        def as_expected():
+            last[:] = self.ownership()
+            return last[1] and {k: last[1][k] for k in expected} == expected and last
+        return wait_until(as_expected, lambda: f"{expected}; last: {last}")
+
+    def test_who_has_what_is_told(self):
+        sim = self.start_sim("--symbols", "12", "--rate", "100", "--plain")
+        symbols = self.symbols_of(sim)
+        parts = [{s for s in symbols if owner("upbit", s, 2) == i} for i in range(2)]
+        self.start_cache()
+        gateways = [self.start_shard(sim, i, 2) for i in range(2)]
+        self.wait_fit(12)
+        status, _, _, err = self.wait_ownership({"owned": True, "alive": 2, "shards": 2, "problem": None})
+        self.assertEqual((status, err), (0, ""))
+        # A second line of a shard is no double.
+        line = self.start_shard(sim, 0, 2, "--instance", "b")
+        _, whole, by_instance, _ = self.wait_ownership({"alive": 3, "n_doubles": 0, "owned": True})
+        wait_until(lambda: self.ownership()[2]["0"]["lines"] == ["b"], "its line")
+        self.assertIn("0/2, line with b", self.cli("gateways")[1])
+        # Somebody else has all of them.
+        other = self.start_shard(sim, 0, 1, "--instance", "x")
+        status, whole, _, err = self.wait_ownership({"alive": 4, "mixed": True, "n_doubles": 12})
+        self.assertEqual(set(whole["doubles"]), set(symbols))
+        self.assertIn("12 symbols have more than one owner", whole["problem"])
+        self.assertEqual(status, 0, "twice is not nobody")
+        for process in (other, line):
+            process.stop()
+        # Nobody has them.
+        gateways[1].kill()
+        status, whole, _, err = self.wait_ownership({"missing": ["1/2"], "owned": False, "alive": 1, "mixed": False,
+                                                     "n_orphans": len(parts[1])})
+        self.assertEqual(set(whole["orphans"]), parts[1])
+        self.assertEqual(status, 3)
+        self.assertRegex(err, rf"upbit: shard 1/2 is missing \(last heard \S+ ago as upbit\.1\): {len(parts[1])} symbols "
+                              r"have no owner, such as \S+")
+        status, _, err = self.cli("reshard", "upbit", "2")
+        self.assertEqual(status, 2)
+        self.assertIn("shard 1/2 of upbit does not run here; start bookcast-gateway --shard 1/2 first", err)
+
+    def test_weights(self):
+        """Measured, they divide the load; all gateways divide alike."""
+        sim = self.start_sim("--symbols", "12", "--rate", "400", "--plain")
+        self.start_cache()
+        self.start_shard(sim, 0, 1)
+        self.wait_fit(12)
+        status, out, err = self.cli("symbols", "weights", "upbit", "--for", "1s")
+        self.assertEqual((status, err), (0, ""))
+        self.assertTrue(out.startswith("# upbit: messages a second, measured over 1"))
+        rates = [float(line.split()[1]) for line in out.splitlines()[1:]]
+        self.assertEqual(len(rates), 12)
+        self.assertEqual(rates, sorted(rates, reverse=True))
+        self.assertGreater(sum(rates), 0)
+        weights = self.directory / "weights"
+        weights.write_text(out)
+        gateways = [self.start_shard(sim, i, 2, "--shard-weights", weights, "--instance", f"w{i}") for i in range(2)]
+        wait_until(lambda: sum(len(self.ctl(g, "LIST")[1]) // 3 for g in gateways) == 12, "each symbol once")
+        parts = [set(self.ctl(g, "LIST")[1][::3]) for g in gateways]
+        self.assertEqual(parts[0] | parts[1], set(self.symbols_of(sim)))
+        heavy = out.splitlines()[1].split()[0]
+        self.assertTrue(heavy in parts[0] or heavy in parts[1])
 
     def test_the_new_owner_does_not_come_up(self):
         sim = self.start_sim("--symbols", "8", "--plain")
