@@ -228,7 +228,8 @@ class ShardTest(bookcast_test.Case):
         gateway.wait_log("shard.divided")
         # It is there, and has the symbols, but never a book.
         control(sim, "fault", name="mute-connect", n=1000)
-        other = self.start_shard(sim, 1, 2)
+        other = self.start_shard(sim, 1, 2, symbols=",".join(symbols))
+        wait_until(lambda: len(self.ctl(other, "LIST")[1]) > 0, "that it has them")
         until = time.monotonic() + 4 * LINGER
         watcher.wait(lambda: time.monotonic() > until, "some time")
         self.assertEqual(watcher.bare, [])
