@@ -158,7 +158,7 @@ static void make_message(struct line *l)
 
 static bool bind_ours(struct line *l, bool tcp)
 {
-	const struct bc_pub_options options = { HWM, 0 };
+	const struct bc_pub_options options = { .send_hwm_msgs = HWM };
 	char why[256];
 	bc_status rc;
 	if (bc_pub_new(&l->pub, l->context, &options) != BC_OK)

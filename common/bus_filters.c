@@ -24,7 +24,7 @@ static_assert(sizeof(struct topic) == BC_CACHE_LINE, "a line a topic");
 
 struct filter {
 	bc_str bytes; /* owned; .p NULL: free */
-	uint32_t next_free;
+	uint32_t next_free, owner;
 };
 
 struct bc_filters {
@@ -33,6 +33,7 @@ struct bc_filters {
 	uint32_t n_topics, topic_capacity, free_topic; /* n: numbers given, free ones included */
 	uint32_t n_filters, filter_capacity, free_filter;
 	uint32_t count, max_filters;
+	size_t n_bytes;
 	bool overflowed;
 	struct bc_name_index by_topic, by_filter;
 };
@@ -232,8 +233,9 @@ static bc_status remember(struct bc_filters *f, bc_str filter)
 		f->n_filters++;
 	else
 		f->free_filter = f->filters[id].next_free;
-	f->filters[id] = (struct filter){ .bytes = copy };
+	f->filters[id] = (struct filter){ .bytes = copy, .owner = BC_FILTER_OWNER_NONE };
 	f->count++;
+	f->n_bytes += copy.n;
 	return BC_OK;
 }
 
@@ -256,6 +258,7 @@ void bc_filters_unsubscribe(struct bc_filters *f, bc_str filter)
 	for_matches(f, filter, -1, NULL, NULL);
 	bc_name_remove(&f->by_filter, filter);
 	free((char *)f->filters[id].bytes.p);
+	f->n_bytes -= filter.n;
 	f->filters[id] = (struct filter){ .next_free = f->free_filter };
 	f->free_filter = id;
 	f->count--;
@@ -264,4 +267,27 @@ void bc_filters_unsubscribe(struct bc_filters *f, bc_str filter)
 uint32_t bc_filters_count(const struct bc_filters *f)
 {
 	return f->count;
+}
+
+size_t bc_filters_bytes(const struct bc_filters *f)
+{
+	return f->n_bytes;
+}
+
+bool bc_filters_known(const struct bc_filters *f, bc_str filter)
+{
+	return bc_name_find(&f->by_filter, filter) != BC_NAME_NONE;
+}
+
+void bc_filters_own(struct bc_filters *f, bc_str filter, uint32_t owner)
+{
+	uint32_t id = bc_name_find(&f->by_filter, filter);
+	if (id != BC_NAME_NONE)
+		f->filters[id].owner = owner;
+}
+
+uint32_t bc_filters_owner(const struct bc_filters *f, bc_str filter)
+{
+	uint32_t id = bc_name_find(&f->by_filter, filter);
+	return id == BC_NAME_NONE ? BC_FILTER_OWNER_NONE : f->filters[id].owner;
 }

@@ -39,5 +39,12 @@ bc_status bc_filters_subscribe(struct bc_filters *f, bc_str filter, bc_topic_mat
 void bc_filters_unsubscribe(struct bc_filters *f, bc_str filter);
 
 uint32_t bc_filters_count(const struct bc_filters *f);
+size_t bc_filters_bytes(const struct bc_filters *f); /* of all filters */
+
+/* A number of the user's with a filter that is there: whose it is. */
+#define BC_FILTER_OWNER_NONE UINT32_MAX
+bool bc_filters_known(const struct bc_filters *f, bc_str filter);
+void bc_filters_own(struct bc_filters *f, bc_str filter, uint32_t owner);
+uint32_t bc_filters_owner(const struct bc_filters *f, bc_str filter);
 
 #endif

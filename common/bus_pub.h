@@ -3,16 +3,19 @@
  * A message is one frame: topic, NUL, payload. Sending never waits: what a subscriber's queue
  * cannot take is dropped for that subscriber alone, and the sequence shows it the hole.
  *
- * Limits  a subscription is at most 256 bytes (a peer that sends more is disconnected); 65,536
- *         different filters, see bus_filters.h; the queue of each subscriber: send_hwm_msgs.
- * Memory  opening topics and subscriptions allocate; sending allocates nothing of ours, and
- *         libzmq once for each message over 33 bytes.
- * Threads one.
- * Source  plain XPUB with XPUB_VERBOSE: XPUB_MANUAL of libzmq 4.3.4 uses memory after free. */
+ * Limits  a subscription is at most 256 bytes (a peer that sends more is disconnected); the queue
+ *         of each subscriber: send_hwm_msgs; max_filters different filters, or 64 bytes each.
+ * Beyond, the connection that has brought most of them is ended, and its filters go with it; it may
+ *         come again. libzmq keeps about 40 bytes for each byte of a filter, which is what this
+ *         bounds. An eighth more is remembered for those who come meanwhile, then see
+ * bus_filters.h. Memory  opening topics and subscriptions allocate; sending allocates nothing of
+ * ours, and libzmq once for each message over 33 bytes. Threads one. Source  plain XPUB with
+ * XPUB_VERBOSE: XPUB_MANUAL of libzmq 4.3.4 uses memory after free. */
 #ifndef BC_BUS_PUB_H
 #define BC_BUS_PUB_H
 
 #include "common/bus_filters.h"
+#include "common/bus_peers.h"
 #include "common/bus_socket.h"
 
 #define BC_PUB_MAX_BINDS 8
@@ -20,8 +23,9 @@
 struct bc_pub;
 
 struct bc_pub_options {
-	int send_hwm_msgs; /* > 0 */
-	int linger_ms;     /* >= 0 */
+	int send_hwm_msgs;    /* > 0 */
+	int linger_ms;        /* >= 0 */
+	uint32_t max_filters; /* 0: 65,536 */
 };
 
 /* BC_ENOMEM, BC_EBUS. */
@@ -44,8 +48,17 @@ void *bc_pub_socket(struct bc_pub *pub);               /* for bc_bus_watch_start
 
 /* Reads what subscribers have asked for since, at most `max` of it; `match` is called for each
  * topic that a subscription, also a repeated one, matches. BC_OK: there may be more; BC_EAGAIN:
- * that was all. BC_ERANGE, BC_ENOMEM as bc_filters_subscribe(), once. BC_EBUS. */
+ * that was all. BC_EBUSY: there may be more, and a connection was ended, see bc_pub_flood().
+ * BC_ERANGE, BC_ENOMEM as bc_filters_subscribe(), once. BC_EBUS. */
 bc_status bc_pub_read(struct bc_pub *pub, unsigned max, bc_topic_match_fn *match, void *self);
+
+struct bc_pub_flood {
+	uint64_t n_cut, n_refused; /* connections ended; subscriptions of theirs not heard */
+	/* of the last one */
+	char address[BC_PEER_ADDRESS_MAX];
+	uint32_t n_filters; /* that it had brought */
+};
+const struct bc_pub_flood *bc_pub_flood(const struct bc_pub *pub);
 
 /* BC_EBUS: libzmq refused; errno says why. */
 bc_status bc_pub_send(struct bc_pub *pub, uint32_t topic, bc_str payload);

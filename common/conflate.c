@@ -7,7 +7,6 @@ enum { SPARE_MAX = 64 };
 
 /* A message that waits. */
 struct bc_conflate_entry {
-	struct bc_conflate_entry *before, *behind; /* in turn */
 	struct bc_conflate_entry *more_before, *more_behind;
 	struct bc_conflate_entry *later; /* the next one of its topic */
 	struct bc_conflate_topic *topic;
@@ -22,7 +21,7 @@ struct bc_conflate_entry {
 
 struct bc_conflate {
 	struct bc_conflate_limits limits;
-	struct bc_conflate_entry *first, *last;           /* in turn */
+	struct bc_conflate_topic *first, *last;           /* in turn */
 	struct bc_conflate_entry *more_first, *more_last; /* those that a newer one follows */
 	size_t n_waiting, n_more, n_more_bytes;
 	struct bc_conflate_entry *spare; /* by `later` */
@@ -60,10 +59,11 @@ void bc_conflate_free(struct bc_conflate **conflate)
 	struct bc_conflate_entry *e, *next;
 	if (c == NULL)
 		return;
-	for (e = c->first; e != NULL; e = next) {
-		next = e->behind;
-		entry_free(e);
-	}
+	for (const struct bc_conflate_topic *t = c->first; t != NULL; t = t->behind)
+		for (e = t->oldest; e != NULL; e = next) {
+			next = e->later;
+			entry_free(e);
+		}
 	for (e = c->spare; e != NULL; e = next) {
 		next = e->later;
 		entry_free(e);
@@ -113,19 +113,18 @@ static bool entry_fill(struct bc_conflate_entry *e, bc_str payload)
 	return true;
 }
 
-static void append(struct bc_conflate *c, struct bc_conflate_entry *e)
+static void line_up(struct bc_conflate *c, struct bc_conflate_topic *topic)
 {
-	e->before = c->last;
-	*(c->last == NULL ? &c->first : &c->last->behind) = e;
-	c->last = e;
-	c->n_waiting++;
+	topic->before = c->last;
+	topic->behind = NULL;
+	*(c->last == NULL ? &c->first : &c->last->behind) = topic;
+	c->last = topic;
 }
 
-static void unlink_entry(struct bc_conflate *c, struct bc_conflate_entry *e)
+static void step_out(struct bc_conflate *c, struct bc_conflate_topic *topic)
 {
-	*(e->before == NULL ? &c->first : &e->before->behind) = e->behind;
-	*(e->behind == NULL ? &c->last : &e->behind->before) = e->before;
-	c->n_waiting--;
+	*(topic->before == NULL ? &c->first : &topic->before->behind) = topic->behind;
+	*(topic->behind == NULL ? &c->last : &topic->behind->before) = topic->before;
 }
 
 static void more_append(struct bc_conflate *c, struct bc_conflate_entry *e)
@@ -150,11 +149,13 @@ static struct bc_conflate_entry *leave(struct bc_conflate *c, struct bc_conflate
 {
 	struct bc_conflate_entry *e = topic->oldest;
 	topic->oldest = e->later;
-	if (topic->oldest == NULL)
+	if (topic->oldest == NULL) {
 		topic->newest = NULL;
-	else
+		step_out(c, topic);
+	} else {
 		more_unlink(c, e);
-	unlink_entry(c, e);
+	}
+	c->n_waiting--;
 	topic->account.waiting--;
 	return e;
 }
@@ -216,12 +217,13 @@ static bool put_behind(struct bc_conflate *c, struct bc_conflate_topic *topic,
 	describe(e, m, tag);
 	e->topic = topic;
 	e->n_lost = n_lost;
-	append(c, e);
+	c->n_waiting++;
 	if (topic->newest != NULL) {
 		more_append(c, topic->newest);
 		topic->newest->later = e;
 	} else {
 		topic->oldest = e;
+		line_up(c, topic);
 	}
 	topic->newest = e;
 	topic->account.waiting++;
@@ -268,9 +270,12 @@ bool bc_conflate_take(struct bc_conflate *c, struct bc_conflate_taken *out)
 	c->taken = NULL;
 	if (c->first == NULL)
 		return false;
-	/* Nobody of its topic stands before it. */
-	struct bc_conflate_topic *topic = c->first->topic;
+	struct bc_conflate_topic *topic = c->first;
 	struct bc_conflate_entry *e = leave(c, topic);
+	if (topic->oldest != NULL) { /* again, behind the others */
+		step_out(c, topic);
+		line_up(c, topic);
+	}
 	c->taken = e;
 	topic->account.received++;
 	*out = (struct bc_conflate_taken){ .topic = topic,

@@ -4,8 +4,10 @@
  * Of what only says how things are (book, bbo, ticker, instrument, state, heartbeat, a candle that
  * is not closed) a newer one replaces the one that waits, and has its turn. A trade, a delta, a
  * closed candle, the last word of a candle before the next one, and what came by REST are never
- * replaced: they wait in a row. A topic's messages are taken in their order; topics have their turn
- * in the order in which they began to wait, so a busy one pushes nobody back.
+ * replaced: they wait in a row. A topic's messages are taken in their order, one a turn; topics
+ * have their turns in the order in which they began to wait, and who has more waits again behind
+ * the others. So the newest of a topic is never further away than as many turns as topics wait, but
+ * for what must not be replaced before it.
  *
  * Bound   the newest message of each topic, and max_more messages (max_bytes of payload) before
  *         them. Beyond, of the topic that waits longest with more than one the oldest is dropped,
@@ -36,6 +38,7 @@ struct bc_conflate_entry;
 struct bc_conflate_topic {
 	struct bc_account account;
 	struct bc_conflate_entry *oldest, *newest; /* that wait */
+	struct bc_conflate_topic *before, *behind; /* in turn */
 	uint64_t untold;                           /* lost before the next one to be put */
 	void *of;                                  /* the user's */
 };

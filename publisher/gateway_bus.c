@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HWM_AT_LEAST       10000
+#define AT_LEAST           10000
 #define LINGER_MS          500
 #define READS_A_TURN       1024
 #define SYMBOLS_FOR_A_GLOB 500
@@ -101,6 +101,17 @@ static void on_readable(void *self)
 	bc_status rc = bc_pub_read(g->pub, READS_A_TURN, on_match, &reading);
 	if (rc == BC_OK || rc == BC_EAGAIN)
 		return;
+	if (rc == BC_EBUSY) {
+		const struct bc_pub_flood *flood = bc_pub_flood(g->pub);
+		bc_log_event(g->log, BC_LOG_WARN, "bus.flood", BC_LOG_S("peer", flood->address),
+			     BC_LOG_U("subscriptions", flood->n_filters),
+			     BC_LOG_I("max_subscriptions", g->max_filters),
+			     BC_LOG_U("times", flood->n_cut),
+			     BC_LOG_S("effect",
+				      "its connection is ended; if it is meant to have so "
+				      "many, raise bus.max_subscriptions"));
+		return;
+	}
 	bc_log_event(g->log, BC_LOG_ERROR, "bus.subscriptions", BC_LOG_S("why", bc_bus_why(rc)),
 		     BC_LOG_U("known", bc_filters_count(bc_pub_filters(g->pub))),
 		     BC_LOG_S("effect", "every message is encoded from now on"));
@@ -108,12 +119,13 @@ static void on_readable(void *self)
 
 /* ------------------------------------------------------------------ life */
 
-/* What a stopped subscriber can make libzmq keep: its whole queue. Topics come and go, so this
- * counts those of the configuration, and a glob as some hundred symbols. */
-static int queue_length(const struct gateway *g)
+/* What a stopped subscriber can make libzmq keep, its whole queue; and how many subscriptions are
+ * no flood. Topics come and go, so this counts those of the configuration, and a glob as some
+ * hundred symbols. */
+static int by_topics(const struct gateway *g, enum bc_key key)
 {
 	const struct bc_config *c = g->settings->config;
-	int64_t asked = bc_config_int(c, BC_KEY_BUS_SEND_HWM);
+	int64_t asked = bc_config_int(c, key);
 	int64_t topics = 0;
 	if (asked > 0)
 		return (int)asked;
@@ -123,7 +135,7 @@ static int queue_length(const struct gateway *g)
 			  (2 + __builtin_popcount(g->settings->outlet.channels) +
 			   __builtin_popcount(g->settings->outlet.intervals));
 	}
-	return (int)(4 * topics > HWM_AT_LEAST ? 4 * topics : HWM_AT_LEAST);
+	return (int)(4 * topics > AT_LEAST ? 4 * topics : AT_LEAST);
 }
 
 static bc_status refuse(struct gateway *g, bc_status rc, const char *why)
@@ -153,8 +165,11 @@ static bc_status bind_all(struct gateway *g)
 
 bc_status gateway_bus_open(struct gateway *g)
 {
-	g->send_hwm = queue_length(g);
-	struct bc_pub_options options = { .send_hwm_msgs = g->send_hwm, .linger_ms = LINGER_MS };
+	g->send_hwm = by_topics(g, BC_KEY_BUS_SEND_HWM);
+	g->max_filters = by_topics(g, BC_KEY_BUS_MAX_SUBSCRIPTIONS);
+	struct bc_pub_options options = { .send_hwm_msgs = g->send_hwm,
+					  .linger_ms = LINGER_MS,
+					  .max_filters = (uint32_t)g->max_filters };
 	if ((g->context = bc_bus_context_new()) == NULL)
 		return refuse(g, BC_ENOMEM, "no ZeroMQ context");
 	bc_status rc = bc_pub_new(&g->pub, g->context, &options);
@@ -168,7 +183,8 @@ bc_status gateway_bus_open(struct gateway *g)
 	bc_bus_watch_when_used(g->pub_watch);
 	bc_log_event(g->log, BC_LOG_INFO, "bus.bound",
 		     BC_LOG_S("endpoint", bc_pub_endpoint(g->pub, 0)),
-		     BC_LOG_I("send_hwm", g->send_hwm));
+		     BC_LOG_I("send_hwm", g->send_hwm),
+		     BC_LOG_I("max_subscriptions", g->max_filters));
 	return BC_OK;
 }
 

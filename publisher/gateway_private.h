@@ -74,7 +74,7 @@ struct gateway {
 
 	void *context;
 	struct bc_pub *pub;
-	int send_hwm;
+	int send_hwm, max_filters;
 	struct bc_bus_watch *pub_watch;
 	char run_dir[BC_PATH_MAX];
 	struct bc_rpc_server *ctl;

@@ -157,6 +157,8 @@ void gateway_status_update(struct gateway *g)
 		      out->published + out->welcomes - out->encoded - out->encode_failures);
 	bc_metric_set(m, BC_METRIC_PUBLISH_FAILURES, out->encode_failures + out->send_failures);
 	bc_metric_set(m, BC_METRIC_SUBSCRIPTIONS, bc_filters_count(bc_pub_filters(g->pub)));
+	bc_metric_set(m, BC_METRIC_SUBSCRIBERS_CUT, bc_pub_flood(g->pub)->n_cut);
+	bc_metric_set(m, BC_METRIC_SUBSCRIPTIONS_REFUSED, bc_pub_flood(g->pub)->n_refused);
 	bc_metric_set(m, BC_METRIC_TOPICS, outlet_topics(g->outlet));
 	bc_metric_set(m, BC_METRIC_HEARTBEATS, g->heartbeats);
 	bc_metric_set(m, BC_METRIC_CTL_REQUESTS, g->ctl_requests);

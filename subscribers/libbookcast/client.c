@@ -296,16 +296,18 @@ bc_status bc_client_add(struct bc_client *c, bc_str topic)
 	return follow_add(&c->follow, topic);
 }
 
-/* Nobody wants what waits of it. */
-static void close_account(struct bc_client *c, struct followed *t)
+/* Nobody wants what waits of it; returns what became of the rest. */
+static struct bc_account close_account(struct bc_client *c, struct followed *t)
 {
 	struct bc_account *a = &t->waiting.account;
 	if (c->waiting != NULL)
 		bc_conflate_forget(c->waiting, &t->waiting);
 	a->published -= a->waiting;
-	a->waiting = 0;
-	bc_account_add(&c->past, a);
+	a->waiting = t->waiting.untold = 0;
+	t->fresh = false;
+	const struct bc_account closed = *a;
 	*a = (struct bc_account){ 0 };
+	return closed;
 }
 
 bc_status bc_client_remove(struct bc_client *c, bc_str topic)
@@ -313,8 +315,10 @@ bc_status bc_client_remove(struct bc_client *c, bc_str topic)
 	struct followed *t = follow_wanted(&c->follow, topic);
 	c->dirty = c->dirty || c->scan != NULL; /* its record may be the next one */
 	c->scan = NULL;
-	if (t != NULL)
-		close_account(c, t);
+	if (t != NULL) {
+		const struct bc_account closed = close_account(c, t);
+		bc_account_add(&c->past, &closed);
+	}
 	return follow_remove(&c->follow, topic);
 }
 
@@ -388,6 +392,9 @@ static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board
 	const struct bc_envelope *e = &taken->message->envelope;
 	struct bc_board_answer answer;
 	uint64_t n_lost = t->streamed ? taken->n_lost : 0;
+	/* What the cache knew before the stream began is the past, and its account begins here. */
+	if (!t->streamed && taken->n_lost > 0)
+		close_account(c, t);
 	t->streamed = true;
 	if ((e->flags & BC_FLAG_WELCOME) == 0)
 		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -184,13 +185,20 @@ struct rig {
 	char why[320];
 };
 
-static struct rig rig_open(void)
+static struct rig rig_with(uint32_t max_filters)
 {
 	struct rig r = { .context = bc_bus_context_new() };
-	struct bc_pub_options o = { .send_hwm_msgs = 1000, .linger_ms = 0 };
+	struct bc_pub_options o = { .send_hwm_msgs = 1000,
+				    .linger_ms = 0,
+				    .max_filters = max_filters };
 	cr_assert(temp_dir_new(&r.dir));
 	cr_assert_eq(bc_pub_new(&r.pub, r.context, &o), BC_OK);
 	return r;
+}
+
+static struct rig rig_open(void)
+{
+	return rig_with(0);
 }
 
 static void rig_close(struct rig *r)
@@ -321,4 +329,172 @@ Test(bus_pub, a_huge_subscription_costs_its_sender_alone)
 	zmq_close(bad);
 	zmq_close(good);
 	rig_close(&r);
+}
+
+/* ------------------------------------------------------------------ floods */
+
+enum { CAP = 200 };
+
+static void on_nothing(void *self, uint32_t topic)
+{
+	(void)self;
+	(void)topic;
+}
+
+/* Asks for `n` topics that nobody publishes. */
+static void flood(void *sub, int first, int n)
+{
+	char text[64];
+	for (int i = first; i < first + n; i++) {
+		snprintf(text, sizeof text, "nobody.%d.publishes-this-topic-at-all", i);
+		zmq_setsockopt(sub, ZMQ_SUBSCRIBE, text, strlen(text));
+	}
+}
+
+/* Reads subscriptions for a moment; there are never more than may be. */
+static void read_some(struct rig *r, void *sub)
+{
+	int events;
+	size_t n_events = sizeof events;
+	zmq_pollitem_t item = { .socket = bc_pub_socket(r->pub), .events = ZMQ_POLLIN };
+	bc_status rc;
+	zmq_getsockopt(sub, ZMQ_EVENTS, &events, &n_events); /* it subscribes again in here */
+	zmq_poll(&item, 1, 10);
+	do
+		rc = bc_pub_read(r->pub, 50, on_nothing, NULL);
+	while (rc == BC_OK || rc == BC_EBUSY);
+	cr_assert_eq(rc, BC_EAGAIN);
+	cr_assert_leq(bc_filters_count(bc_pub_filters(r->pub)), CAP + CAP / 8);
+}
+
+/* Reads until `n` connections were ended. */
+static void read_until_cut(struct rig *r, void *sub, uint64_t n)
+{
+	for (int i = 0; i < 3000 && bc_pub_flood(r->pub)->n_cut < n; i++)
+		read_some(r, sub);
+	cr_assert_geq(bc_pub_flood(r->pub)->n_cut, n);
+}
+
+static void a_flood_over(const char *bind)
+{
+	struct rig r = rig_with(CAP);
+	uint32_t topic, other;
+	char frame[64];
+	if (bind == NULL)
+		cr_assert_eq(bc_pub_bind_ipc(r.pub, r.dir.path, "x.0.pub", r.why, sizeof r.why),
+			     BC_OK, "%s", r.why);
+	else
+		cr_assert_eq(bc_pub_bind(r.pub, bind, false, r.why, sizeof r.why), BC_OK);
+	struct bc_filters *filters = bc_pub_filters(r.pub);
+	cr_assert_eq(bc_filters_topic_open(filters, BC_STR("x.A.book"), &topic), BC_OK);
+	cr_assert_eq(bc_filters_topic_open(filters, BC_STR("x.B.book"), &other), BC_OK);
+	const char *endpoint = bc_pub_endpoint(r.pub, 0);
+	void *good = subscriber(&r, endpoint, FRAME("x.A.book"));
+	flood(good, -40, 40); /* who has some himself is not who has most */
+	for (int i = 0; i < 3000 && bc_filters_count(filters) < 41; i++)
+		read_some(&r, good);
+	void *bad = subscriber(&r, endpoint, BC_STR("bad"));
+	flood(bad, 0, 20 * CAP);
+	read_until_cut(&r, bad, 1);
+	read_until_cut(&r, bad, 2); /* it comes again, and so does this */
+	cr_expect_gt(bc_pub_flood(r.pub)->n_filters, CAP / 2);
+	cr_expect(strlen(bc_pub_flood(r.pub)->address) > 0);
+	/* The other one hears on, over the connection it has always had. */
+	cr_assert_eq(bc_pub_send(r.pub, topic, BC_STR("payload")), BC_OK);
+	cr_expect_eq(zmq_recv(good, frame, sizeof frame, 0), 16);
+	zmq_close(bad);
+	for (int i = 0; i < 3000 && bc_filters_count(filters) > 41; i++)
+		read_some(&r, good);
+	cr_expect_eq(bc_filters_count(filters), 41, "what it brought went with it");
+	cr_expect(bc_filters_wanted(filters, topic));
+	cr_expect_not(bc_filters_wanted(filters, other), "who wants what is known as before");
+	zmq_close(good);
+	rig_close(&r);
+}
+
+Test(bus_pub, a_flood_of_subscriptions_costs_its_sender_alone)
+{
+	a_flood_over(NULL);
+	a_flood_over("tcp://127.0.0.1:0");
+}
+
+/* Fewer, but longer ones take as much of libzmq's memory. */
+Test(bus_pub, long_subscriptions_count_by_their_length)
+{
+	struct rig r = rig_with(CAP);
+	char text[256];
+	cr_assert_eq(bc_pub_bind_ipc(r.pub, r.dir.path, "x.0.pub", r.why, sizeof r.why), BC_OK);
+	void *bad = subscriber(&r, bc_pub_endpoint(r.pub, 0), BC_STR("bad"));
+	for (int i = 0; i < CAP / 2; i++) {
+		memset(text, 'x', 240);
+		snprintf(text, 12, "%d.", i);
+		zmq_setsockopt(bad, ZMQ_SUBSCRIBE, text, 240);
+	}
+	read_until_cut(&r, bad, 1);
+	cr_expect_leq(bc_pub_flood(r.pub)->n_filters, 1 + CAP * 64 / 240 + 1);
+	zmq_close(bad);
+	rig_close(&r);
+}
+
+static bool never(const void *self, int fd)
+{
+	(void)self;
+	(void)fd;
+	return false;
+}
+
+static bool always(const void *self, int fd)
+{
+	(void)self;
+	(void)fd;
+	return true;
+}
+
+Test(bus_peers, a_descriptor_that_is_somebody_else_is_left_alone)
+{
+	int pair[2];
+	char address[64], byte;
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	snprintf(address, sizeof address, "localhost:%d:%d:%d", (int)getuid(), (int)getgid(),
+		 (int)getpid());
+	struct bc_peers *peers = bc_peers_new();
+	uint32_t mine = bc_peers_find(peers, pair[0], address);
+	bc_peers_gain(peers, mine);
+	struct bc_peer *me = bc_peers_at(peers, mine);
+	struct bc_peer *other =
+		bc_peers_at(peers, bc_peers_find(peers, pair[0], "localhost:0:0:1"));
+	cr_expect_neq(me, other);
+	cr_expect_not(bc_peer_cut(other, always, NULL), "another process");
+	cr_expect_not(bc_peer_cut(me, never, NULL), "not accepted by us");
+	cr_assert_eq(write(pair[1], "x", 1), 1);
+	cr_expect_eq(read(pair[0], &byte, 1), 1, "it still is open");
+	cr_expect(bc_peer_cut(me, always, NULL));
+	cr_expect_eq(read(pair[1], &byte, 1), 0, "its end");
+	bc_peers_free(&peers);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+Test(bus_peers, a_peer_is_forgotten_with_its_last_filter)
+{
+	struct bc_peers *peers = bc_peers_new();
+	uint32_t a = bc_peers_find(peers, 5, "a"), b;
+	bc_peers_gain(peers, a);
+	bc_peers_gain(peers, a);
+	b = bc_peers_find(peers, 5, "b");
+	bc_peers_gain(peers, b);
+	cr_expect_neq(a, b);
+	cr_expect_eq(bc_peers_find(peers, 5, "a"), a);
+	cr_expect_eq(bc_peers_largest(peers), a);
+	bc_peers_at(peers, a)->cut = true;
+	cr_expect_eq(bc_peers_largest(peers), b);
+	bc_peers_lose(peers, a);
+	bc_peers_lose(peers, a);
+	cr_expect_not(bc_peers_at(peers, bc_peers_find(peers, 5, "a"))->cut, "it begins anew");
+	cr_expect_eq(bc_peers_find(peers, -1, "x"), BC_PEER_NONE);
+	cr_expect_eq(bc_peers_find(peers, 7, NULL), BC_PEER_NONE);
+	for (int fd = 10; fd < 2000; fd++)
+		bc_peers_gain(peers, bc_peers_find(peers, fd, "many"));
+	cr_expect_eq(bc_peers_find(peers, 3000, "one more"), BC_PEER_NONE);
+	bc_peers_free(&peers);
 }

@@ -199,7 +199,8 @@ typedef struct bookcast_counters {
 	uint64_t arbitrated, filled;
 } bookcast_counters;
 
-/* What became of every message of a topic since its first one here. Always
+/* What became of every message of a topic since its first one here (the first that its gateway
+ * sent, where the cache had an older one). Always
  *   published = received + lost + conflated + redundant + waiting
  * and where one gateway serves the topic and all that waits was received,
  *   published = received + lost + conflated. */
@@ -251,12 +252,14 @@ BOOKCAST_API int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_mes
  * that are closed, or have been followed by another one, are never replaced; up to 65,536 of them
  * wait, or 32 MiB, beside the newest message of each topic. Beyond, the oldest of the topic that
  * has waited longest with more than one is lost: n_lost of its next message says so. Topics have
- * their turn in the order in which they began to wait. state and reason are those of now.
+ * their turns in the order in which they began to wait, one message a turn, so a topic's newest is
+ * as many calls away as topics wait. state and reason are those of now.
  *
  * Of a topic the numbers between two messages are n_lost + n_replaced of the second one, but where
- * its gateway has restarted or there are two lines. n_unfit of a trade, candle or instrument counts
- * how often its symbol has become unfit since the message before, whatever the policy; a message
- * that is returned for nothing else has source BOOKCAST_FROM_HERE.
+ * its gateway has restarted, there are two lines, or the first message ever was the cache's.
+ * n_unfit of a trade, candle or instrument counts how often its symbol has become unfit since the
+ * message before, whatever the policy; a message that is returned for nothing else has source
+ * BOOKCAST_FROM_HERE.
  *
  * May be changed at any time: what waits comes first. BOOKCAST_EINVAL, BOOKCAST_ENOMEM. */
 BOOKCAST_API int bookcast_policy(bookcast *bus, int policy);
