@@ -33,6 +33,11 @@ Two gateways of the same symbols (A/B lines, docs/AB-LINES.md): recv() returns t
 everything, m.epoch says whose it is. counters: "arbitrated" second copies dropped, "filled" messages
 missing on one line that the other one brought; those are not "lost".
 
+bus.policy("latest") is for who may be too slow (docs/SUBSCRIBING.md): recv() first takes all that has
+come and returns the newest of each topic; m.replaced counts what it stands for, m.unfit how often it was
+not fit to trade on meanwhile. Trades and closed candles are never replaced. bus.audit() says what
+became of every message.
+
 A Bus belongs to one thread. Nothing runs in the background: call recv() often enough (once a
 second will do), or heartbeats are heard late and state() errs on the safe side.
 """
@@ -47,7 +52,7 @@ from typing import List, NamedTuple, Optional
 import msgpack
 import zmq
 
-__all__ = ["connect", "decode", "Bus", "Message", "State", "Error", "NoAnswer", "NotFound",
+__all__ = ["connect", "decode", "Bus", "Message", "State", "Account", "Error", "NoAnswer", "NotFound",
            "Refused", "Malformed"]
 
 VERSION = 1
@@ -68,6 +73,7 @@ GATEWAYS_EVERY = 10.0  # seconds between questions where the gateways are
 ASK_SOON = 0.25  # while the cache does not know it of all of them
 MISSED_HEARTBEATS = 3
 MAX_FRAME = 16 << 20
+CATCH_UP = 0.2  # seconds in which the stream brings what the cache has already
 READY_MAX = 100_000  # messages kept for recv(); then the socket's own limit holds, and it drops
 WHOLE = ("book", "bbo", "ticker", "candle", "instrument", "state")  # the newest says it all
 
@@ -98,11 +104,13 @@ class Malformed(Error):
 class Message:
     """One decoded message; its fields are attributes."""
 
-    __slots__ = ("topic", "lost", "_fields")
+    __slots__ = ("topic", "lost", "replaced", "unfit", "_fields")
 
     def __init__(self, topic, fields, lost=0):
         self.topic = topic
         self.lost = lost  # messages missing between the one before and this one
+        self.replaced = 0  # messages that came in between, and that this one stands for
+        self.unfit = 0  # times in between that it was not fit to trade on
         self._fields = fields
 
     def __getattr__(self, name):
@@ -659,6 +667,115 @@ class _Delays:
         return {**out, "max_ns": longest, "window_ns": int((now - self.old_began) * 1e9)}
 
 
+class Account(NamedTuple):
+    """What became of the messages of a topic since the first one here:
+    published == received + lost + conflated + redundant + waiting, always."""
+
+    published: int = 0  # by their numbers, so with those that never came
+    received: int = 0  # returned by recv()
+    lost: int = 0  # never came, or were dropped at the bound
+    conflated: int = 0  # replaced by a newer one before recv() returned them
+    redundant: int = 0  # of two lines: said by the other one, too
+    waiting: int = 0  # to be returned by recv()
+
+
+class _Waiting:
+    """What has come and was not returned yet; common/conflate.h has the rules of the latest."""
+
+    MAX_MORE = 65536  # messages beside the newest of each topic
+
+    def __init__(self):
+        self.latest = False
+        self.notes = deque()  # of ours, without a number
+        self.row = deque()  # all: messages in the order they came
+        self.topics = {}  # latest: topic: its messages
+        self.turns = deque()  # topics that wait for their turn
+        self.more = {}  # topics of which more than one waits, the oldest such first
+        self.n_more = 0
+        self.accounts = {}  # topic: {name: number}
+
+    def __len__(self):
+        return len(self.notes) + len(self.row) + len(self.turns) + self.n_more
+
+    def count(self, topic, **more):
+        account = self.accounts.setdefault(topic, dict.fromkeys(Account._fields, 0))
+        for name, n in more.items():
+            account[name] += n
+
+    def put(self, m):
+        self.count(m.topic, published=1, waiting=1)
+        if not self.latest:
+            self.row.append(m)
+            return
+        waiting = self.topics.setdefault(m.topic, deque())
+        if not waiting:
+            self.turns.append(m.topic)
+        elif self.replaces(m, waiting[-1]):
+            self.count(m.topic, waiting=-1, conflated=1)
+            self.pass_on(waiting.pop(), m, replaced=1)
+        else:
+            self.n_more += 1
+            self.more[m.topic] = None
+        waiting.append(m)
+        if self.n_more > self.MAX_MORE:
+            self.drop(next(iter(self.more)))
+
+    @staticmethod
+    def is_news(m):
+        return m.channel == "trade" or (m.channel == "candle" and (m.closed is True or "rest" in m.flags))
+
+    @classmethod
+    def replaces(cls, m, waiting):
+        if cls.is_news(waiting):
+            return False
+        if m.channel == "candle":
+            return waiting.ts_open == m.ts_open and "rest" not in m.flags
+        return not cls.is_news(m)
+
+    @staticmethod
+    def pass_on(old, new, replaced=0, lost=0):
+        new.lost += old.lost + lost
+        new.replaced += old.replaced + replaced
+        new.unfit += old.unfit + (not old.fit)
+
+    def shorten(self, topic):
+        """One that is not the newest of its topic has gone."""
+        self.n_more -= 1
+        if len(self.topics[topic]) == 1:
+            del self.more[topic]
+
+    def drop(self, topic):
+        waiting = self.topics[topic]
+        self.pass_on(waiting.popleft(), waiting[0], lost=1)
+        self.count(topic, waiting=-1, lost=1)
+        self.shorten(topic)
+
+    def take(self):
+        """The next one in turn; None."""
+        if self.notes:
+            return self.notes.popleft()
+        if self.turns:
+            topic = self.turns.popleft()
+            m = self.topics[topic].popleft()
+            if self.topics[topic]:
+                self.turns.append(topic)
+                self.shorten(topic)
+        elif self.row:
+            m = self.row.popleft()
+        else:
+            return None
+        self.count(m.topic, waiting=-1, received=1)
+        return m
+
+    def set_latest(self, latest):
+        if latest and not self.latest:
+            row, self.row, self.latest = self.row, deque(), True
+            for m in row:
+                self.count(m.topic, published=-1, waiting=-1)
+                self.put(m)
+        self.latest = latest
+
+
 class Bus:
     """A connection to a bus. Made by connect(); belongs to one thread."""
 
@@ -676,7 +793,10 @@ class Bus:
         self._background = _Asker(self._context, cache)  # for recv(), which does not
         self._pending = None  # what the background asker asked: None (gateways) or a topic
         self._to_repair = deque()
-        self._ready = deque()  # messages to be returned
+        self._ready = _Waiting()  # messages to be returned
+        self._ahead = {}  # topic: (epoch, seq, when) that the cache had and the stream has not brought yet
+        self._unfit = {}  # (exchange, symbol): times it was said to be unfit
+        self._unfit_told = {}  # topic: of these, as of what was returned last
         self._endpoints = {}  # endpoint: exchange, all that are known
         self._connected = set()
         self._exchanges = set()
@@ -784,13 +904,44 @@ class Bus:
         while True:
             self._drain()
             self._housekeeping()
-            if self._ready:
-                return self._ready.popleft()
+            message = self._ready.take()
+            if message is not None:
+                return self._tell_unfit(message)
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return None
             wait = 0.2 if deadline is None else min(0.2, deadline - now)
             self._wait(wait)
+
+    def _tell_unfit(self, m):
+        """Trades, candles and instruments are not published again when their symbol's state changes."""
+        if m.channel in ("trade", "candle", "instrument"):
+            times = self._unfit.get((m.exchange, m.symbol), 0)
+            m.unfit = times - self._unfit_told.get(m.topic, times)
+            self._unfit_told[m.topic] = times
+        return m
+
+    def policy(self, name: str) -> None:
+        """What becomes of what is not taken in time: "all" (at first), one message after another, and when the
+        queues are full they are lost; "latest", the newest of each topic. May be changed at any time."""
+        if name not in ("all", "latest"):
+            raise ValueError(f"{name!r} is no policy: 'all', 'latest'")
+        self._ready.set_latest(name == "latest")
+
+    def audit(self, exchange: Optional[str] = None, symbol: Optional[str] = None,
+              channel: Optional[str] = None) -> Account:
+        """What became of every message of a topic, or of all of a symbol, an exchange, everything. What was
+        published after the last message that arrived is not in it yet."""
+        if symbol is not None:
+            symbol = self._resolve(exchange, symbol)
+        begin = "".join(f"{part}." for part in (exchange, symbol) if part is not None)
+        wanted = (a for topic, a in self._ready.accounts.items()
+                  if topic == f"{begin}{channel}" or (channel is None and topic.startswith(begin)))
+        sums = dict.fromkeys(Account._fields, 0)
+        for account in wanted:
+            for name, n in account.items():
+                sums[name] += n
+        return Account(**sums)
 
     def latency(self):
         """How long messages took from their publication to being taken off the socket, in the last 30
@@ -807,9 +958,11 @@ class Bus:
         poller.poll(int(1000 * seconds) + 1)
 
     def _drain(self):
-        """Takes what has arrived, up to so much that heartbeats are not heard late."""
-        for _ in range(1000):
-            if len(self._ready) >= READY_MAX:
+        """Takes what has arrived: of all, up to so much that heartbeats are not heard late; of the latest
+        as much as the queue holds, since only then it is the latest."""
+        latest = self._ready.latest and not self._ready.row
+        for _ in range(READY_MAX if latest else 1000):
+            if not latest and len(self._ready) >= READY_MAX:
                 return
             try:
                 frame = self._sub.recv(zmq.NOBLOCK)
@@ -837,7 +990,7 @@ class Bus:
         if m.seq <= line.seq:
             self.counters["duplicates"] += 1
             return
-        if line.seq and not from_cache:
+        if line.seq:
             m.lost = m.seq - line.seq - 1
         line.seq = m.seq
         first = self._is_first(m, lines, now)
@@ -846,7 +999,7 @@ class Bus:
         if first and self._wanted(m):
             m.lost += self._untold.pop(m.topic, 0)
             self.counters["messages"] += 1
-            self._ready.append(m)
+            self._ready.put(m)
             if not from_cache and "welcome" not in m.flags:
                 self._delays.record(time.time_ns() - m.ts_publish, now)
 
@@ -877,7 +1030,11 @@ class Bus:
         self._count_lost(m, lost)
         self._untold[m.topic] = self._untold.get(m.topic, 0) + lost
         self.counters["filled"] += filled
+        if self._wanted(m):
+            self._ready.count(m.topic, published=filled, redundant=filled)
         if verdict != arbiter.TAKE:
+            if self._wanted(m):
+                self._ready.count(m.topic, published=1, redundant=1)
             if verdict == arbiter.BEHIND:
                 self._withheld[m.topic] = m
             self.counters["arbitrated"] += 1
@@ -900,7 +1057,8 @@ class Bus:
                 arbiter.believe(m)
                 self._said[topic] = [m, 3]
                 if self._wanted(m):
-                    self._ready.append(m)
+                    self._ready.count(topic, published=-1, redundant=-1)
+                    self._ready.put(m)
 
     def _rank(self, m, epoch, now):
         """3 fit, 2 polled, 0 down, 1 else: the symbol as that gateway serves it."""
@@ -913,6 +1071,8 @@ class Bus:
             return
         self.counters["gaps"] += 1
         self.counters["lost"] += lost
+        if self._wanted(m):
+            self._ready.count(m.topic, published=lost, lost=lost)
         if m.channel in WHOLE and m.topic not in self._to_repair:
             self._to_repair.append(m.topic)
 
@@ -927,6 +1087,8 @@ class Bus:
                 self.counters["gaps"] += 1
                 self.counters["lost"] += lost
                 self._untold[topic] = self._untold.get(topic, 0) + lost
+            if topic in self._ready.accounts:
+                self._ready.count(topic, published=lost + filled, lost=lost, redundant=filled)
 
     @staticmethod
     def _is_history(m, newest):
@@ -987,6 +1149,8 @@ class Bus:
     def _note_standing(self, m, gateway, now):
         if m.symbol.startswith("@"):
             return
+        if m.channel == "state" and not m.fit:
+            self._unfit[m.exchange, m.symbol] = self._unfit.get((m.exchange, m.symbol), 0) + 1
         known = self._symbols.setdefault((m.exchange, m.symbol), {})
         standing = known.get(m.epoch)
         if standing is None:
@@ -1114,13 +1278,17 @@ class Bus:
             self._lose_patience(now)
         if self._background.deadline is not None:
             self._take_background()
-        elif self._to_repair:
-            self._pending = self._to_repair.popleft()
+        elif self._to_repair or self._overdue(now):
+            self._pending = self._to_repair.popleft() if self._to_repair else self._overdue(now)
             self._background.send(self.timeout, "GET", self._pending)
         elif now >= self._next_ask:
             self._pending = None
             self._next_ask = now + GATEWAYS_EVERY
             self._background.send(self.timeout, "GATEWAYS")
+
+    def _overdue(self, now):
+        """A topic whose newest message the stream has had time to bring; None."""
+        return next((t for t, seen in self._ahead.items() if now - seen[2] >= CATCH_UP), None)
 
     def _take_background(self):
         try:
@@ -1133,16 +1301,25 @@ class Bus:
                 self._take_repair(_Answer.of(self._pending, frames))
         except (Error, ValueError, KeyError, TypeError):
             # The stream goes on without the cache; it is asked again after one more interval.
+            self._ahead.pop(self._pending, None)
             self._next_ask = time.monotonic() + 1.0
 
     def _take_repair(self, answer):
         """After a gap: is there anything newer than what came after it?"""
         line = self._topics.get(self._pending, {}).get(answer.message and answer.message.epoch)
         if line is None:
+            self._ahead.pop(self._pending, None)
             return
-        self.counters["repaired"] += 1
-        if answer.message.seq > line.seq:
-            self._hear(answer.message, time.monotonic(), from_cache=True)
+        now, epoch, theirs = time.monotonic(), answer.message.epoch, answer.message.seq
+        ahead = self._ahead.pop(self._pending, (epoch, line.seq, now))
+        if theirs <= line.seq:
+            self.counters["repaired"] += 1
+        elif ahead[0] == epoch and ahead[1] > line.seq and now - ahead[2] >= CATCH_UP:
+            self.counters["repaired"] += 1
+            self._hear(answer.message, now, from_cache=True)
+        else:  # mostly it is on its way here; only what does not come in a while is lost
+            seen = ahead if ahead[0] == epoch and ahead[1] > line.seq else (epoch, theirs, now)
+            self._ahead[self._pending] = seen
 
     def _report_gone(self, now):
         """Symbols of a gateway that went silent: said once, as messages of channel state."""
@@ -1157,7 +1334,7 @@ class Bus:
                 if standing is None or standing.gateway is not gateway:
                     continue
                 if all(s.gateway.gone(now) for s in known.values()):
-                    self._ready.append(self._stale_message(exchange, symbol, standing))
+                    self._ready.notes.append(self._stale_message(exchange, symbol, standing))
                 # Until it says so again itself, even if it is only late.
                 standing.state, standing.reason, standing.since = "stale", "gateway", -1
 

@@ -324,12 +324,15 @@ class OnTheBus(unittest.TestCase):
         self.assertEqual(self.received().lost, 0)
         self.assertEqual(self.received().lost, 3)
         repaired = self.received()
-        self.assertEqual((repaired.seq, repaired.lost), (9, 0))
+        self.assertEqual((repaired.seq, repaired.lost), (9, 3))  # 6 to 8 never came either
         self.assertIn(("GET", BOOK), self.cache.asked)
         self.gateway.publish(frame(seq=10))
         self.assertEqual(self.received().lost, 0)
         counters = self.bus.counters
-        self.assertEqual((counters["gaps"], counters["lost"], counters["repaired"]), (1, 3, 1))
+        self.until(lambda: counters["repaired"] == 2, "that there is nothing newer")
+        self.assertEqual((counters["gaps"], counters["lost"]), (2, 6))
+        self.assertEqual(self.bus.audit("upbit", "KRW-BTC", "book"),
+                         bookcast.Account(published=10, received=4, lost=6))
 
     def test_lost_trades_are_not_called_repaired(self):
         self.bus.subscribe("upbit", "KRW-BTC", "trade")
@@ -338,6 +341,85 @@ class OnTheBus(unittest.TestCase):
         self.assertEqual([self.received().lost, self.received().lost], [0, 1])
         self.assertIsNone(self.bus.recv(0))
         self.assertEqual((self.bus.counters["lost"], self.bus.counters["repaired"]), (1, 0))
+
+    # ------------------------------------------------------------------ slow readers
+
+    def follow_all(self):
+        self.bus.subscribe("upbit", "KRW-BTC")
+        self.gateway.wait_for(b"upbit.KRW-BTC.")
+        self.gateway.publish(heartbeat(self.gateway.endpoint))
+
+    def assert_account(self, channel, **numbers):
+        self.assertEqual(self.bus.audit("upbit", "KRW-BTC", channel), bookcast.Account(**numbers), channel)
+
+    def test_the_latest_is_the_newest_of_each_and_every_trade(self):
+        self.bus.policy("latest")
+        self.follow_all()
+        n, books, trades, told = 0, [], [], [0, 0, 0]
+        while told[1] == 0:  # more than one at a time has come, mostly at once
+            for seq in range(n + 1, n + 101):
+                if seq % 10:
+                    self.gateway.publish(frame(seq=seq, state=5 if seq % 4 == 0 else 2))
+                self.gateway.publish(frame("trade-plain", seq=seq))
+            n += 100
+            self.gateway.publish(frame(seq=n))
+            while not trades or trades[-1] != n or books[-1] != n:
+                m = self.received()
+                if m.channel == "trade":
+                    trades.append(m.seq)
+                    continue
+                self.assertEqual(m.seq - (books[-1] if books else 0) - 1, m.lost + m.replaced)
+                books.append(m.seq)
+                told = [a + b for a, b in zip(told, (m.lost, m.replaced, m.unfit))]
+        self.assertEqual(trades, list(range(1, n + 1)))
+        self.assertEqual(told[0], n // 10 - n // 100)
+        self.assertTrue(0 < told[2] <= told[1])
+        self.assert_account("book", published=n, received=len(books), lost=told[0], conflated=told[1])
+        self.assert_account("trade", published=n, received=n)
+        self.assertEqual(self.bus.audit().published, 2 * n)
+        self.assertIsNone(self.bus.recv(0))
+
+    def test_the_policy_is_changed_while_messages_wait(self):
+        self.follow_all()
+        heard = []
+        for turn in range(20):
+            self.bus.policy(("latest", "all")[turn % 2])
+            self.gateway.publish(*(frame(name, seq=turn * 10 + i) for i in range(1, 11)
+                                   for name in ("book-plain", "trade-plain")))
+            heard.append(self.received())
+        while heard[-1].seq != 200 or {m.channel for m in heard if m.seq == 200} != {"book", "trade"}:
+            heard.append(self.received())
+        for channel in ("book", "trade"):
+            mine = [m for m in heard if m.channel == channel]
+            self.assertEqual([m.seq for m in mine], sorted({m.seq for m in mine}))
+            a = self.bus.audit("upbit", "KRW-BTC", channel)
+            self.assertEqual((a.published, a.received + a.conflated, a.received), (200, 200, len(mine)))
+            self.assertEqual(sum(m.replaced for m in mine), a.conflated)
+        self.assertEqual(a.conflated, 0)
+        self.assertRaises(ValueError, self.bus.policy, "some")
+
+    def test_who_hears_trades_alone_is_told_that_their_symbol_was_unfit(self):
+        self.bus.subscribe("upbit", "KRW-BTC", "trade")
+        self.gateway.wait_for(STATE_TOPIC.encode() + b"\0")
+        self.gateway.publish(frame("trade-plain", seq=1))
+        self.assertEqual(self.received().unfit, 0)
+        self.gateway.publish(frame("state-symbol", seq=1, state=5), frame("state-symbol", seq=2, state=2),
+                             frame("trade-plain", seq=2), frame("trade-plain", seq=3))
+        self.assertEqual([self.received().unfit, self.received().unfit], [1, 0])
+
+    def test_at_the_bound_the_oldest_is_lost_and_told(self):
+        self.bus.policy("latest")
+        self.bus._ready.MAX_MORE = 5
+        self.follow_all()
+        self.gateway.publish(*(frame("trade-plain", seq=seq) for seq in range(1, 101)), frame(seq=1))
+        last, lost = 0, 0
+        while last < 100:
+            m = self.received()
+            if m.channel == "trade":
+                self.assertEqual(m.seq - last - 1, m.lost)
+                last, lost = m.seq, lost + m.lost
+        self.assert_account("trade", published=100, received=100 - lost, lost=lost)
+        self.assertGreater(lost, 0)
 
     def test_a_silent_cache_does_not_hold_up_the_stream(self):
         self.follow_book()
