@@ -28,7 +28,7 @@ static bc_status connection_add(struct session *s, uint16_t line, uint32_t *out)
 				  .retry_at = s->now.mono,
 				  .since = s->now.mono,
 				  .resynced_at = BUDGET_NOW,
-				  .batch_max = BATCH_SYMBOLS,
+				  .batch_max = subscribe_batch(s, line),
 				  .mute_at = MONO_NEVER,
 				  .replace_at = MONO_NEVER };
 	if (budget_new(&c->per_s, l->sends_per_s, BC_NS_PER_S) != BC_OK ||

@@ -49,7 +49,7 @@
 #define CLOCK_AHEAD_NS     (10 * BC_NS_PER_S)
 #define CLOCK_BEHIND_NS    (24 * 3600 * BC_NS_PER_S)
 #define BAD_IN_A_ROW_MAX   10
-#define BATCH_SYMBOLS      50
+#define BATCH_SYMBOLS      50 /* where a line names no number */
 #define FRAME_FIRST_BYTES  (16u << 10)
 #define FRAME_MAX_BYTES    (16u << 20)
 #define SYMBOLS_MAX        20000
@@ -175,6 +175,7 @@ struct connection {
 	uint32_t n_symbols, bad_in_a_row;
 	bool subscribing; /* a subscription is due or under way */
 	bool canary_sent;
+	bool anew; /* on a line that replaces: what was said is not right any more */
 	bc_mono_time subscribe_at; /* not before */
 	bc_mono_time resynced_at;
 	struct batch batch;
@@ -386,6 +387,7 @@ void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol);
 void subscribe_answered(struct session *s, const struct bc_control *control); /* ack or error */
 void subscribe_too_much(struct session *s, uint32_t connection); /* the exchange says so */
 void subscribe_free(struct connection *c);
+uint32_t subscribe_batch(const struct session *s, uint16_t line); /* symbols a frame names */
 void subscribe_tick(struct session *s, uint32_t connection);
 bc_mono_time subscribe_deadline(const struct session *s, const struct connection *c);
 

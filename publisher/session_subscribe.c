@@ -1,10 +1,16 @@
 /* session_subscribe.c - the frames that say who is carried by a connection, and their answers.
  *
+ * What is wanted (`on`) stands beside what was asked for (`asked`, and `gone`: not wanted any more)
+ * and what is acknowledged (`subscribed`). The difference is put into words when the next message
+ * may be sent, not before: all that changes while the budget is closed is one message, and what
+ * comes and goes meanwhile none.
+ *
  * On a line that replaces, one subscription names all there is, and every change says it again.
- * On a line that adds, batches name what has not been named yet, or take back what is not wanted
- * any more. Where the exchange acknowledges, a frame goes out when the one before was answered;
- * one that is not is repeated once, and then the connection is given up. One that is refused is
- * cut in halves until the symbol that is at fault stands alone, so that it harms nobody else. */
+ * On a line that adds, batches name what has not been named yet, as many as fit a frame, or take
+ * back what is not wanted any more. Where the exchange acknowledges, a frame goes out when the one
+ * before was answered; one that is not is repeated once, and then the connection is given up. One
+ * that is refused is cut in halves until the symbol that is at fault stands alone, so that it harms
+ * nobody else. */
 #include "publisher/session_private.h"
 
 #include <inttypes.h>
@@ -15,6 +21,15 @@
 static bool adds(const struct session *s, const struct connection *c)
 {
 	return s->x->lines[c->line].mode == BC_SUBSCRIBE_ADDS;
+}
+
+uint32_t subscribe_batch(const struct session *s, uint16_t line)
+{
+	uint32_t streams = s->x->lines[line].frame_streams;
+	uint32_t each = s->lines[line].streams_a_symbol;
+	if (streams == 0 || each == 0)
+		return BATCH_SYMBOLS;
+	return streams > each ? streams / each : 1;
 }
 
 /* Does a connection, or its successor for it, carry the symbol? */
@@ -93,10 +108,11 @@ void subscribe_reset(struct session *s, uint32_t connection)
 	batch_end(c);
 	names_clear(&c->gone);
 	c->n_gone = 0;
-	c->batch_max = BATCH_SYMBOLS;
+	c->batch_max = subscribe_batch(s, c->line);
 	c->mute_at = MONO_NEVER;
 	c->subscribe_at = s->now.mono;
 	c->subscribing = c->canary_sent = false;
+	c->anew = true;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
 		if (!carried(s, sym, connection))
@@ -116,6 +132,7 @@ void subscribe_again(struct session *s, uint32_t connection)
 	c->subscribing = true;
 	if (adds(s, c))
 		return;
+	c->anew = c->anew || c->batch.going; /* it was not said to its end */
 	batch_end(c);
 	c->subscribe_at = s->now.mono;
 }
@@ -150,6 +167,8 @@ void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol
 		c->canary_sent = (*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0;
 	else if (adds(s, c))
 		take_back(s, c, symbol);
+	else
+		c->anew = c->anew || (*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0;
 	batch_forget(&c->batch, symbol);
 	subscribe_again(s, connection);
 }
@@ -164,6 +183,7 @@ void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol)
 	if (adds(s, c))
 		take_back(s, c, symbol);
 	c->n_gone = n_gone; /* it keeps its place */
+	c->anew = true;
 	batch_forget(&c->batch, symbol);
 	subscribe_again(s, connection);
 }
@@ -194,6 +214,7 @@ void subscribe_resync(struct session *s, uint32_t connection, uint32_t symbol)
 			 (sym->subscribed & (1u << c->line)) != 0)
 			take_back(s, c, i); /* not the one that is being asked for */
 	}
+	c->anew = true;
 	subscribe_again(s, connection);
 	c->subscribe_at = earliest;
 	c->resynced_at = earliest;
@@ -216,18 +237,76 @@ static bc_status batch_put(struct batch *b, bc_str name, uint32_t symbol)
 	return names_put(&b->names, name);
 }
 
-static bc_status batch_take_back(struct connection *c)
+static void names_drop(struct names *names, uint32_t n) /* the first ones */
+{
+	for (uint32_t i = 0; i < n; i++)
+		free(names->texts[i]);
+	names->n -= n;
+	memmove(names->texts, names->texts + n, names->n * sizeof *names->texts);
+}
+
+static bc_status batch_take_back(const struct session *s, struct connection *c)
 {
 	struct batch *b = &c->batch;
-	uint32_t n = c->gone.n < BATCH_SYMBOLS ? c->gone.n : BATCH_SYMBOLS;
+	uint32_t most = subscribe_batch(s, c->line), n = c->gone.n < most ? c->gone.n : most;
+	bc_status rc = BC_OK;
 	b->takes_back = true;
-	while (b->names.n < n) {
-		if (batch_put(b, bc_str_of(c->gone.texts[0]), NOBODY) != BC_OK)
-			return BC_ENOMEM;
-		free(c->gone.texts[0]);
-		memmove(c->gone.texts, c->gone.texts + 1, --c->gone.n * sizeof *c->gone.texts);
+	while (b->names.n < n && rc == BC_OK)
+		rc = batch_put(b, bc_str_of(c->gone.texts[b->names.n]), NOBODY);
+	names_drop(&c->gone, b->names.n);
+	return rc;
+}
+
+/* It is carried by this connection, as asked for. */
+static void symbol_carried(struct session *s, struct connection *c, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	*subscribed_by(sym, c) |= 1u << c->line;
+	if (c->successor)
+		return;
+	sym->missing &= ~(1u << c->line);
+	sym->subscribed_at = s->now.mono;
+	symbol_subscribed(s, id);
+}
+
+/* Who was to be taken back is wanted again: nothing is to be said, for what is carried goes on. Not
+ * where books begin in the stream alone, for then they would not begin. */
+static bool came_back(struct session *s, struct connection *c, const char *name)
+{
+	uint32_t id = bc_name_find(&s->by_name, bc_str_of(name)), bit = 1u << c->line;
+	if (id == BC_NAME_NONE || !carried(s, &s->symbols[id], (uint32_t)(c - s->connections)) ||
+	    (*asked_by(&s->symbols[id], c) & bit) != 0)
+		return false;
+	*asked_by(&s->symbols[id], c) |= bit;
+	symbol_carried(s, c, id);
+	return true;
+}
+
+static void cancel_out(struct session *s, struct connection *c)
+{
+	struct names *gone = &c->gone;
+	uint32_t n = 0;
+	if (s->x->sync == NULL)
+		return;
+	for (uint32_t i = 0; i < gone->n; i++) {
+		if (came_back(s, c, gone->texts[i]))
+			free(gone->texts[i]);
+		else
+			gone->texts[n++] = gone->texts[i];
 	}
-	return BC_OK;
+	gone->n = n;
+}
+
+/* Is anybody to be named who was not, on a line that replaces? */
+static bool has_news(struct session *s, uint32_t connection)
+{
+	struct connection *c = &s->connections[connection];
+	bool news = c->anew;
+	for (uint32_t i = 0; i < s->symbol_limit && !news; i++) {
+		struct symbol *sym = &s->symbols[i];
+		news = carried(s, sym, connection) && (*asked_by(sym, c) & (1u << c->line)) == 0;
+	}
+	return news;
 }
 
 /* Everybody on a line that replaces; on one that adds some of those that were not asked yet. */
@@ -262,7 +341,12 @@ static bc_status batch_begin(struct session *s, uint32_t connection)
 	b->takes_back = b->canary = b->unanswered = b->look = false;
 	b->repeats = 0;
 	b->cursor = b->cursor_was = 0;
-	bc_status rc = c->gone.n > 0 ? batch_take_back(c) : batch_subscribe(s, connection);
+	if (adds(s, c))
+		cancel_out(s, c);
+	else if (!has_news(s, connection))
+		return BC_ENOTFOUND;
+	bc_status rc = c->gone.n > 0 ? batch_take_back(s, c) : batch_subscribe(s, connection);
+	c->anew = rc != BC_OK;
 	b->going = b->names.n > 0 && (rc == BC_OK || adds(s, c));
 	if (b->going)
 		return BC_OK; /* the rest, if any, is the next one's */
@@ -276,18 +360,11 @@ static void batch_done(struct session *s, uint32_t connection)
 	struct batch *b = &c->batch;
 	c->canary_sent = c->canary_sent || b->canary;
 	for (uint32_t i = 0; !b->takes_back && i < b->names.n; i++) {
-		if (b->symbols[i] == NOBODY)
-			continue;
-		struct symbol *sym = &s->symbols[b->symbols[i]];
-		*subscribed_by(sym, c) |= 1u << c->line;
-		if (c->successor)
-			continue;
-		sym->missing &= ~(1u << c->line);
-		sym->subscribed_at = s->now.mono;
-		symbol_subscribed(s, b->symbols[i]);
+		if (b->symbols[i] != NOBODY)
+			symbol_carried(s, c, b->symbols[i]);
 	}
-	if (c->batch_max < BATCH_SYMBOLS)
-		c->batch_max *= 2;
+	uint32_t most = subscribe_batch(s, c->line);
+	c->batch_max = c->batch_max < most / 2 ? c->batch_max * 2 : most;
 	c->mute_at = mono_plus(s->now.mono, s->o.first_data_after_ns);
 	batch_end(c);
 	c->subscribing = adds(s, c); /* to see if there is more */

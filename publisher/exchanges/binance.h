@@ -69,6 +69,8 @@ extern const struct bc_exchange bc_exchange_binance_spot, bc_exchange_binance_us
 
 /* Of an address: 300 connections in 5 minutes are documented for spot, and taken for USD-M, where
  * nothing is said. */
+#define BINANCE_FRAME_STREAMS 200 /* so that a frame stays far below what a server takes */
+
 enum { BINANCE_CONNECT, BINANCE_LIMITS };
 extern const struct bc_address_limit binance_limits[BINANCE_LIMITS];
 

@@ -5,10 +5,7 @@
 
 #include <stdio.h>
 
-/* A frame names at most this many streams, so that one stays far below what any server takes for
- * a message, and its acknowledgement comes soon. */
-#define FRAME_STREAMS 200
-#define FRAME_BYTES   8000 /* of names */
+#define FRAME_BYTES 8000 /* of names */
 
 const struct bc_address_limit binance_limits[BINANCE_LIMITS] = {
 	[BINANCE_CONNECT] = { "connect", 300, 240, 300 * BC_NS_PER_S },
@@ -225,7 +222,7 @@ static bc_status write_frame(const struct binance *b, const char *method,
 	bc_json_string(&w, bc_str_of(method));
 	bc_json_key(&w, BC_STR("params"));
 	bc_json_array(&w);
-	for (; at < streams.n * want->n_symbols && at - *cursor < FRAME_STREAMS &&
+	for (; at < streams.n * want->n_symbols && at - *cursor < BINANCE_FRAME_STREAMS &&
 	       bytes < FRAME_BYTES;
 	     at++) {
 		bc_str symbol = want->symbols[at / streams.n];

@@ -40,6 +40,7 @@ static const struct bc_line lines[] = {
 		.mode = BC_SUBSCRIBE_ADDS,
 		.acks = true,
 		.max_streams = 1024,
+		.frame_streams = BINANCE_FRAME_STREAMS,
 		.sends_per_s = 2,
 		.connects_per_s = 1,
 		.life_ns = 24 * 3600 * BC_NS_PER_S,

@@ -39,8 +39,9 @@ static const struct bc_sync sync = { covers, follows, limits, sizeof limits / si
  * PING by itself: it counts. 1024 streams are documented; 200 were, and some servers may still hold
  * to it. */
 #define LINE                                                                           \
-	.mode = BC_SUBSCRIBE_ADDS, .acks = true, .max_streams = 200, .sends_per_s = 4, \
-	.connects_per_s = 1, .life_ns = 24 * 3600 * BC_NS_PER_S, .max_message_bytes = 4u << 20
+	.mode = BC_SUBSCRIBE_ADDS, .acks = true, .max_streams = 200,                   \
+	.frame_streams = BINANCE_FRAME_STREAMS, .sends_per_s = 4, .connects_per_s = 1, \
+	.life_ns = 24 * 3600 * BC_NS_PER_S, .max_message_bytes = 4u << 20
 
 static const struct bc_line lines[] = {
 	{ .name = "public", .path = "/public/stream", .channels = ON_PUBLIC, LINE },

@@ -130,6 +130,7 @@ struct bc_line {
 	enum bc_subscribe_mode mode;
 	bool acks; /* each frame is answered, with its nonce as the id of the ack or the error */
 	uint32_t max_streams;                /* symbol x channel, a connection */
+	uint32_t frame_streams;              /* that one subscription frame names */
 	uint32_t sends_per_s, sends_per_min; /* messages we may send, a connection */
 	uint32_t connects_per_s;             /* our own pace, a gateway; see bc_address_limit */
 	int64_t ping_interval_ns;            /* we send control pings; 0: the exchange pings us */
