@@ -83,6 +83,15 @@ static void ticks_refused(struct session *s, const struct session_rest *failure)
 		s->symbols[job->batch[0]].ticks_refused = true;
 }
 
+/* Several that were under way together fail for one and the same reason, and count as one. */
+static void count_failure(struct session *s, struct rest_job *job, const struct rest_request *r)
+{
+	if (r->asked_at.ns < job->failed_at.ns)
+		return;
+	job->failures++;
+	job->failed_at = s->now.mono;
+}
+
 static void failed(struct session *s, const struct rest_request *r, enum rest_end end,
 		   const struct session_rest *failure)
 {
@@ -94,7 +103,7 @@ static void failed(struct session *s, const struct rest_request *r, enum rest_en
 	}
 	if (end == REST_BAD &&
 	    !(rest_rows[r->job].of_a_symbol && concerns_one_symbol(failure->http_status)))
-		job->failures++;
+		count_failure(s, job, r);
 	if (!rest_rows[r->job].of_a_symbol || job->failures >= FAILURES_MAX)
 		kind_waits(s, job, failure->retry_after_ns);
 	if (!rest_rows[r->job].of_a_symbol)

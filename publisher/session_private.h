@@ -11,6 +11,7 @@
  *   session_feed.c        what the adapter says: checks, and on to the bus
  *   session_order.c       what comes twice, or later than something newer
  *   session_sync.c        books out of changes: what becomes of each change and snapshot
+ *   session_due.c         who is due when
  *   session_sync_ask.c    when a snapshot is asked for, for whom first
  *   session_rest.c        REST requests: what goes next, their weight and their pace
  *   session_answer.c      what came of them: answers, failures, 429 and 418
@@ -207,7 +208,8 @@ struct rest_job {
 	const struct bc_rest_endpoint *endpoint; /* NULL: not served, or not wanted at all */
 	bool wanted;
 	uint32_t n_in_flight, weight; /* weight: of one request */
-	unsigned failures;            /* in a row */
+	unsigned failures;            /* in a row; of those asked together one */
+	bc_mono_time failed_at;       /* the last of them */
 	bc_mono_time not_before;      /* after failures, or until the next round */
 	bc_mono_time queue_at;        /* before that, none of those who wait may go */
 	bc_mono_time office_at;       /* the office has said "later", because of its limits */

@@ -356,7 +356,10 @@ bc_status sync_added(struct session *s, uint32_t id)
 				   .unreached = BC_SEQ_NONE,
 				   .ts_exchange = { BC_TIME_UNKNOWN },
 				   .received = { BC_TIME_UNKNOWN } };
-	return s->sync.on ? join_new(&y->join, s->x->sync, s->o.max_levels) : BC_OK;
+	if (!s->sync.on)
+		return BC_OK;
+	bc_status rc = due_room(&s->sync.due, id + 1);
+	return rc == BC_OK ? join_new(&y->join, s->x->sync, s->o.max_levels) : rc;
 }
 
 void sync_removed(struct session *s, uint32_t id)
@@ -368,6 +371,7 @@ void sync_removed(struct session *s, uint32_t id)
 		rest_snapshot_cancel(s, id);
 	sync_buffer_release(s, id);
 	y->phase = SYNC_IDLE;
+	due_drop(&s->sync.due, id);
 	join_free(&y->join);
 }
 
@@ -384,7 +388,8 @@ void sync_subscribed(struct session *s, uint32_t id)
 	y->told = true;
 	if (sym->state == BC_STATE_HALTED)
 		return;
-	s->sync.scan_at = s->now.mono;
+	if (y->phase == SYNC_WANTED)
+		due_set(&s->sync.due, id, y->due_at); /* it may ask now */
 	if (!y->linked)
 		sync_need(s, id, SYNC_PROOF_NS);
 	else if (!bc_state_fit(sym->state) && sync_vouched(s, id) > 0)

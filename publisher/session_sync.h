@@ -17,6 +17,7 @@
 #define SESSION_SYNC_H
 
 #include "publisher/join.h"
+#include "publisher/session_due.h"
 
 #define SYNC_BUFFERS      8 /* changes kept while an answer is under way, or shortly expected */
 #define SYNC_BUFFER_BYTES (1u << 20)
@@ -29,7 +30,7 @@
 #define SYNC_MUTE_NS  (10 * BC_NS_PER_S)   /* a stream is silent while its bbo moves */
 #define SYNC_KEEP_NS  (2 * BC_NS_PER_S)    /* longer waits give the buffer back */
 #define SYNC_EDGE_NS  (5 * BC_NS_PER_S)    /* at least, after one that left too few levels */
-#define SYNC_SCAN_NS  (10 * BC_NS_PER_MS)  /* between two looks at all who wait */
+#define SYNC_LOOK_NS  (5 * BC_NS_PER_S)    /* who may not ask looks again, told to or not */
 #define SYNC_TELL_NS  (60 * BC_NS_PER_S)   /* between two lines of log about a long queue */
 
 enum sync_phase { SYNC_IDLE, SYNC_WANTED, SYNC_QUEUED, SYNC_IN_FLIGHT, SYNC_HELD };
@@ -73,7 +74,8 @@ struct session_sync {
 		bc_wall_time ts_exchange, received;
 	} buffers[SYNC_BUFFERS];
 	bc_level *levels; /* scratch, of both sides */
-	bc_mono_time scan_at, told_at;
+	struct due due;   /* WANTED and HELD, by their due_at */
+	bc_mono_time told_at;
 };
 
 #endif

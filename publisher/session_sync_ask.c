@@ -15,7 +15,6 @@ bc_status sync_new(struct session *s)
 	struct session_sync *sync = &s->sync;
 	for (size_t i = 0; i < SYNC_BUFFERS; i++)
 		sync->buffers[i].symbol = NOBODY;
-	sync->scan_at = MONO_NEVER;
 	sync->told_at = BUDGET_NOW;
 	sync->on = s->x->sync != NULL && !s->o.feed.book_partial &&
 		   (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_BOOK)) != 0;
@@ -47,6 +46,7 @@ void sync_free(struct session *s)
 		free(s->sync.buffers[i].levels);
 	}
 	bc_order_book_free(&s->sync.spare);
+	due_free(&s->sync.due);
 	free(s->sync.levels);
 }
 
@@ -121,7 +121,7 @@ void sync_need(struct session *s, uint32_t id, int64_t wait_ns)
 	if (y->phase == SYNC_IDLE || at.ns < y->due_at.ns)
 		y->due_at = at;
 	y->phase = SYNC_WANTED;
-	s->sync.scan_at = mono_min(s->sync.scan_at, y->due_at);
+	due_set(&s->sync.due, id, y->due_at);
 }
 
 void sync_need_no_more(struct session *s, uint32_t id)
@@ -132,6 +132,7 @@ void sync_need_no_more(struct session *s, uint32_t id)
 	if (y->phase == SYNC_IN_FLIGHT)
 		return;
 	y->phase = SYNC_IDLE;
+	due_drop(&s->sync.due, id);
 	if (join_expecting(y->join))
 		sync_buffer_release(s, id);
 }
@@ -227,36 +228,36 @@ static void tell_of_queue(struct session *s)
 		    BC_LOG_S("hint", "snapshots wait for their share of the REST weight"));
 }
 
-void sync_tick(struct session *s)
+/* Its time has come. One that may not ask yet looks again by sync_subscribed(). */
+static void turn_of(struct session *s, uint32_t id)
 {
-	if (s->now.mono.ns < s->sync.scan_at.ns)
-		return;
-	bc_mono_time next = MONO_NEVER;
-	for (uint32_t i = 0; i < s->symbol_limit; i++) {
-		struct symbol_sync *y = &s->symbols[i].sync;
-		bool waits = y->phase == SYNC_HELD || (y->phase == SYNC_WANTED && may_ask(s, i));
-		if (s->symbols[i].name.p == NULL || !waits)
-			continue; /* sync_subscribed() looks again */
-		if (y->phase == SYNC_HELD && y->due_at.ns <= s->now.mono.ns)
-			sync_held_try(s, i);
-		if (y->phase != SYNC_WANTED && y->phase != SYNC_HELD)
-			continue;
-		if (y->phase == SYNC_HELD || y->due_at.ns > s->now.mono.ns) {
-			next = mono_min(next, y->due_at);
-			continue;
-		}
+	struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->phase == SYNC_HELD) {
+		sync_held_try(s, id);
+	} else if (y->phase == SYNC_WANTED && may_ask(s, id)) {
 		y->phase = SYNC_QUEUED;
 		s->count.snapshots_edge += y->linked;
-		rest_snapshot(s, i);
+		rest_snapshot(s, id);
+	} else if (y->phase == SYNC_WANTED) {
+		due_set(&s->sync.due, id, mono_plus(s->now.mono, SYNC_LOOK_NS));
 	}
-	bc_mono_time soonest = mono_plus(s->now.mono, SYNC_SCAN_NS);
-	s->sync.scan_at = next.ns < soonest.ns ? soonest : next;
-	tell_of_queue(s);
+}
+
+void sync_tick(struct session *s)
+{
+	uint32_t id;
+	bool any = false;
+	while (due_take(&s->sync.due, s->now.mono, &id)) {
+		turn_of(s, id);
+		any = true;
+	}
+	if (any)
+		tell_of_queue(s);
 }
 
 bc_mono_time sync_deadline(const struct session *s)
 {
-	return s->sync.scan_at;
+	return due_next(&s->sync.due);
 }
 
 void sync_asked(struct session *s, uint32_t id)
@@ -310,6 +311,7 @@ static void answer_ends(struct session *s, uint32_t id)
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
 	y->phase = SYNC_IDLE;
+	due_drop(&s->sync.due, id);
 	bool helped = y->verdict == JOIN_APPLIED || y->verdict == JOIN_SAME;
 	if (helped && join_right(y->join))
 		answer_helped(s, id);
@@ -394,7 +396,7 @@ void sync_held_try(struct session *s, uint32_t id)
 		y->due_at = y->told ? mono_min(end, silent_from(y)) : end;
 		if (y->due_at.ns <= s->now.mono.ns)
 			y->due_at = end; /* silent, but asked before it was told */
-		s->sync.scan_at = mono_min(s->sync.scan_at, y->due_at);
+		due_set(&s->sync.due, id, y->due_at);
 	}
 }
 

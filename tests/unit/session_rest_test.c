@@ -179,6 +179,29 @@ Test(session_rest, an_exchange_that_is_down_is_asked_less_and_less)
 	}
 }
 
+/* One hiccup of the exchange, seen by all that were under way. */
+Test(session_rest, requests_that_fail_together_are_one_failure)
+{
+	struct rig *r = weighing_rig(12);
+	want(r, 0, 8);
+	for (int burst = 0; burst < 3; burst++) {
+		size_t before = sync_side.n_asked;
+		cr_expect_eq(in_flight(r, "/snap"), 4, "%d", burst);
+		want(r, 8, 4);
+		pass(r, 100 * MS);
+		for (uint32_t i = 0; i < 4; i++) {
+			cr_assert(asked(r, "/snap"));
+			answers_not(r, 503, 0);
+		}
+		pass(r, 0);
+		if (burst < 2)
+			cr_expect_eq(sync_side.n_asked - before, 4, "%d: the others go on", burst);
+		else
+			cr_expect_eq(sync_side.n_asked, before, "three times: now it waits");
+	}
+	done(r);
+}
+
 Test(session_rest, one_symbol_refused_on_and_on_does_not_hold_up_the_others)
 {
 	struct rig *r = weighing_rig(40);
