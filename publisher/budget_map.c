@@ -205,6 +205,15 @@ static bc_status map_file(struct budget_map *m)
 	return BC_OK;
 }
 
+/* Its pages are reserved: writing to one that a full disk has no room for is a bus error. */
+static int make_room(int fd)
+{
+	int rc = ftruncate(fd, 0) == 0 ? posix_fallocate(fd, 0, BUDGET_FILE_BYTES) : errno;
+	if (rc != 0 && ftruncate(fd, 0) == 0)
+		errno = rc;
+	return rc;
+}
+
 /* Nobody else has it; from its header on, all of it is new. */
 static void begin(struct budget_map *m, bc_mono_time now, bool damaged)
 {
@@ -225,7 +234,7 @@ static bc_status take_over(struct budget_map *m, bc_mono_time now, bool *damaged
 	bool ours = content == CONTENT_OURS;
 	if (!lock_byte(m->fd, BYTE_USE, ours ? F_RDLCK : F_WRLCK))
 		return refuse(m, BC_EBUSY, "of another version, or damaged, and in use", why, cap);
-	if (!ours && ftruncate(m->fd, 0) + ftruncate(m->fd, BUDGET_FILE_BYTES) != 0)
+	if (!ours && make_room(m->fd) != 0)
 		return refuse(m, BC_EIO, strerror(errno), why, cap);
 	if (map_file(m) != BC_OK)
 		return refuse(m, BC_EIO, strerror(errno), why, cap);

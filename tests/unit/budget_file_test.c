@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -419,6 +420,24 @@ Test(budget_file, where_there_can_be_none_the_gateway_goes_on_alone)
 	t = after(t, BUDGET_FILE_AGAIN_NS + S);
 	cr_expect(look(f, t)->shared, "tried again");
 	cr_assert_eq(budget_file_counts(f)->alone, 1);
+	budget_file_free(&f);
+	rig_free(&r);
+}
+
+Test(budget_file, a_full_disk_is_seen_before_anything_is_written)
+{
+	struct rig r = rig_new();
+	bc_mono_time t = bc_mono_now();
+	struct rlimit little = { 3 * BUDGET_FILE_PAGE, RLIM_INFINITY }, was;
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+	struct budget_file *f = open_as(&r, &exchange, 1, t);
+	cr_expect_not(look(f, t)->shared);
+	cr_expect_eq(taken_by(f, t, &some), 5);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	cr_expect(look(f, after(t, BUDGET_FILE_AGAIN_NS + S))->shared);
+	cr_expect_eq(budget_file_counts(f)->damages, 0, "what was begun then is nothing");
 	budget_file_free(&f);
 	rig_free(&r);
 }
