@@ -220,7 +220,7 @@ bool address_budget_take(struct address_budget *b, uint64_t id, bc_mono_time now
 	}
 	for (uint32_t q = 0; me != NULL && q <= WEIGHT_QUEUE; q++) {
 		if ((queues >> q & 1) != 0)
-			keep_place(me, q, now, q == WEIGHT_QUEUE ? ask->need : 1, at);
+			keep_place(me, q, now, q == WEIGHT_QUEUE ? ask->weight : 1, at);
 	}
 	*from = at;
 	return false;
@@ -345,37 +345,37 @@ void address_budget_exhaust(struct address_budget *b, bc_mono_time now)
 static bool own_take(void *self, bc_mono_time now, const struct budget_ask *ask, bc_mono_time *from)
 {
 	struct own_office *own = self;
-	bool taken = address_budget_take(&own->budget, MYSELF, now, ask, from);
+	bool taken = address_budget_take(own->shared, own->id, now, ask, from);
 	own->view.waits += !taken;
-	own->view.weight = weight_used(&own->budget.weight, now);
+	own->view.weight = weight_used(&own->shared->weight, now);
 	return taken;
 }
 
 static void own_give_back(void *self, bc_mono_time now, const struct budget_ask *ask)
 {
 	struct own_office *own = self;
-	address_budget_give_back(&own->budget, now, ask);
+	address_budget_give_back(own->shared, now, ask);
 }
 
 static void own_answered(void *self, bc_mono_time now, bc_mono_time asked, uint32_t weight,
 			 int64_t used)
 {
 	struct own_office *own = self;
-	address_budget_answered(&own->budget, now, asked, weight, used);
-	own->view.weight = weight_used(&own->budget.weight, now);
+	address_budget_answered(own->shared, now, asked, weight, used);
+	own->view.weight = weight_used(&own->shared->weight, now);
 }
 
 static void own_refused(void *self, bc_mono_time now, bc_mono_time asked,
 			const struct budget_ask *ask, bc_mono_time until)
 {
 	struct own_office *own = self;
-	address_budget_refused(&own->budget, now, asked, ask, until);
+	address_budget_refused(own->shared, now, asked, ask, until);
 }
 
 static void own_look(void *self, bc_mono_time now)
 {
 	struct own_office *own = self;
-	address_budget_look(&own->budget, now, &own->view);
+	address_budget_look(own->shared, now, &own->view);
 }
 
 bc_status own_office_init(struct own_office *own, const struct bc_exchange *x)
@@ -387,5 +387,13 @@ bc_status own_office_init(struct own_office *own, const struct bc_exchange *x)
 						.refused = own_refused,
 						.look = own_look,
 						.view = &own->view } };
+	own->id = MYSELF;
+	own->shared = &own->budget;
 	return address_budget_init(&own->budget, x);
+}
+
+void own_office_join(struct own_office *own, struct own_office *other, uint64_t id)
+{
+	own->id = id;
+	own->shared = other->shared;
 }

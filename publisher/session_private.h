@@ -297,7 +297,6 @@ struct session {
 	struct session_actions act;
 	const struct bc_exchange *x;
 	const struct budget_office *office; /* `own`, or one that is shared */
-	struct own_office own;
 	void *adapter;
 	struct bc_feed_sink sink;
 	uint32_t channels, proof_channels;
@@ -340,6 +339,7 @@ struct session {
 	uint32_t current;      /* connection whose message is being read; NOBODY: REST */
 	bc_wall_time received; /* its time */
 	struct session_counters count;
+	struct own_office own; /* large, and never on the path of a message */
 };
 
 #define session_log(s, level, event, ...)             \

@@ -72,7 +72,7 @@ struct fleet {
 	struct parcel *parcels; /* the next first */
 	struct shard shards[SHARDS];
 	uint64_t n_sessions;
-	struct own_office office;
+	struct own_office office, offices[SHARDS]; /* they share the first one's budget */
 };
 
 /* ------------------------------------------------------------------ time and parcels */
@@ -177,11 +177,21 @@ static inline void sink_ping(void *self, bc_str payload)
 
 /* ------------------------------------------------------------------ the sessions' actions */
 
+static inline void end_session(struct fleet *f, struct link *l)
+{
+	if (l->session == NULL)
+		return;
+	f->face->session_free(l->session);
+	ledger_gone(f->ledger, l->number);
+	l->session = NULL;
+}
+
 static inline void fleet_connect(void *self, uint32_t id)
 {
 	struct shard *s = self;
 	cr_assert_lt(id, LINKS);
 	struct link *l = &s->links[id];
+	end_session(s->fleet, l); /* its hanging up is still on the way */
 	*l = (struct link){
 		.fleet = s->fleet, .shard = s->id, .id = id, .life = l->life + 1, .connecting = true
 	};
@@ -340,15 +350,6 @@ static inline void at_api(struct fleet *f, const struct parcel *p)
 	sim_buffer_free(&reply.body);
 }
 
-static inline void end_session(struct fleet *f, struct link *l)
-{
-	if (l->session == NULL)
-		return;
-	f->face->session_free(l->session);
-	ledger_gone(f->ledger, l->number);
-	l->session = NULL;
-}
-
 static inline void at_exchange(struct fleet *f, struct link *l, const struct parcel *p)
 {
 	struct sim_world world = fleet_world(f);
@@ -497,7 +498,7 @@ static inline void shard_open(struct fleet *f, uint32_t id, bool shares)
 				     .quiet_after_ns = 5 * S,
 				     .first_data_after_ns = 10 * S,
 				     .backoff_max_ns = 30 * S,
-				     .office = shares ? &f->office.office : NULL,
+				     .office = shares ? &f->offices[id].office : NULL,
 				     .seed = id + 1 };
 	const struct session_actions actions = { .self = s,
 						 .connect = fleet_connect,
@@ -514,6 +515,8 @@ static inline void shard_open(struct fleet *f, uint32_t id, bool shares)
 	char why[256] = "";
 	s->fleet = f;
 	s->id = id;
+	own_office_init(&f->offices[id], f->x);
+	own_office_join(&f->offices[id], &f->office, id + 1);
 	cr_assert_eq(session_new(&s->session, &o, &actions, why, sizeof why), BC_OK, "%s", why);
 }
 

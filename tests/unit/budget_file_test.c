@@ -176,7 +176,7 @@ static void use_until_killed(struct rig *r, uint64_t id, volatile uint32_t *take
 	}
 }
 
-Test(budget_file, whoever_is_killed_in_the_middle_of_it_costs_nothing, .timeout = 60)
+Test(budget_file, whoever_is_killed_in_the_middle_of_it_costs_nothing)
 {
 	struct rig r = rig_new();
 	bc_mono_time t = bc_mono_now();

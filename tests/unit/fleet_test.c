@@ -120,7 +120,7 @@ static uint64_t violations(const struct sim_face *face, bool shares, size_t chan
 	return n;
 }
 
-Test(fleet, no_limit_is_passed_over_1000_changes_and_50_reconnects, .timeout = 300)
+Test(fleet, no_limit_is_passed_over_1000_changes_and_50_reconnects)
 {
 	uint64_t seeds = getenv("BOOKCAST_LONG") != NULL ? 20 : 1;
 	for (size_t i = 0; sim_faces[i] != NULL; i++)
@@ -130,7 +130,7 @@ Test(fleet, no_limit_is_passed_over_1000_changes_and_50_reconnects, .timeout = 3
 }
 
 /* The witness is not asleep: the same, each with a budget of its own. */
-Test(fleet, without_a_shared_budget_limits_are_passed, .timeout = 60)
+Test(fleet, without_a_shared_budget_limits_are_passed)
 {
 	cr_expect_gt(violations(sim_face_find("upbit"), false, 200, 50, 1), 0);
 }
