@@ -4,6 +4,7 @@ import json
 import os
 import random
 import time
+import unittest
 import urllib.request
 
 import bookcast_test
@@ -75,7 +76,7 @@ class BudgetTest(bookcast_test.Case):
         wanted = {name for name, wish in self.wanted.items() if wish}
         wait_until(lambda: {name for name, a in self.cached(f"{self.exchange}.").items()
                             if a.state in bookcast_test.FIT} >= wanted,
-                   "all that is wanted is fit", 120)
+                   "all that is wanted is fit", 300 if LONG else 60)
         said = json.loads(http(self.sim, "GET", "/limits")[1])
         self.assertEqual(said["violations"], 0, json.dumps(said, indent=1))
         for gateway in self.gateways:
@@ -87,9 +88,8 @@ class BudgetTest(bookcast_test.Case):
         self.assertGreater(last["rules"][0]["events"], SHARDS)
         return last
 
-    def limits_kept(self, exchange, changes=60, reconnects=6):
-        if LONG:
-            changes, reconnects = 1000, 50
+    def limits_kept(self, exchange):
+        changes, reconnects = (1000, 50) if LONG else (40, 5)
         self.begin(exchange)
         self.hurry(changes, reconnects, kill=True)
         last = self.expect_no_complaint()
@@ -99,12 +99,12 @@ class BudgetTest(bookcast_test.Case):
     def test_upbit(self):
         self.limits_kept("upbit")
 
+    @unittest.skipUnless(LONG, "as Upbit, whose limits are the narrowest; set BOOKCAST_LONG")
     def test_binance_spot(self):
         self.limits_kept("binance-spot")
 
+    @unittest.skipUnless(LONG, "as Upbit, whose limits are the narrowest; set BOOKCAST_LONG")
     def test_binance_usdm(self):
-        if not LONG:
-            self.skipTest("as spot; set BOOKCAST_LONG")
         self.limits_kept("binance-usdm")
 
     def test_a_ban_of_one_is_obeyed_by_all(self):
