@@ -462,6 +462,10 @@ static void begin_with(struct bc_arbiter *a, const struct bc_message *first, boo
 		a->fit = a->last;
 	if (once)
 		a->floor = standing_of(first);
+	if (once && has_id(first)) {
+		int64_t unused;
+		seen_ring_add(&a->events, identity_of(first, BC_STR("")), a->floor, 1, &unused);
+	}
 }
 
 struct bc_arbiter *bc_arbiter_new(const struct bc_message *first, bool fit)

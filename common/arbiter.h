@@ -59,8 +59,9 @@ struct bc_ruling {
 	uint64_t n_filled;       /* missing messages of a line that another one has brought */
 };
 
-/* Made when a second line appears. `first` is what was taken last of the line before (its envelope,
- * and of a candle ts_open and closed), `fit` whether the topic was then. NULL: out of memory. */
+/* Made when a second line appears. `first` is what was taken last of the line before, `fit` whether the
+ * topic was then; its epoch is 0 where nothing was. Read are its envelope, of a candle ts_open and
+ * closed, and of a trade the id. NULL: out of memory. */
 struct bc_arbiter *bc_arbiter_new(const struct bc_message *first, bool fit);
 void bc_arbiter_free(struct bc_arbiter **arbiter);
 

@@ -12,7 +12,7 @@ struct bc_board *bc_board_new(const struct bc_board_limits *limits)
 	if (board == NULL)
 		return NULL;
 	board->limits = *limits;
-	board->version = 1;
+	board->version = board->lists_version = 1;
 	if ((board->gateways = bc_gateways_new(BOARD_MAX_GATEWAYS)) == NULL) {
 		free(board);
 		return NULL;
@@ -260,6 +260,7 @@ static void apply_list(struct bc_board *board, const struct bc_gateway *g, bc_mo
 
 static void apply_news(struct bc_board *board, const struct bc_gateway_news *news, bc_mono_time now)
 {
+	board->lists_version += news->symbols_changed || news->replaced != NULL;
 	if (news->replaced != NULL)
 		freeze_lines(board, news->replaced, news->replaced->heard, false);
 	if (news->revived) {
@@ -403,6 +404,21 @@ static bc_status take_line(struct bc_board *board, struct board_entry *e, struct
 	return BC_OK;
 }
 
+/* Do two gateways serve the symbol? Then what only one of them has said yet, both will. */
+static bool is_listed_twice(const struct bc_board *board, struct board_entry *e)
+{
+	uint32_t n = 0;
+	if (e->lists_version == board->lists_version)
+		return e->listed_twice;
+	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
+		const struct bc_gateway *g = bc_gateways_at(board->gateways, i);
+		n += !g->replaced && bc_str_is(board_exchange(e), g->exchange) &&
+		     bc_gateway_lists(g, board_symbol(e));
+	}
+	e->lists_version = board->lists_version;
+	return e->listed_twice = n > 1;
+}
+
 /* What a topic's newest message says could not be read: what is kept of it may be old. */
 static bc_status refuse(struct bc_board *board, bc_str topic, bc_status why)
 {
@@ -474,7 +490,8 @@ bc_status bc_board_take(struct bc_board *board, bc_str text, bc_str payload, bc_
 	rc = take_line(board, e, line, payload, now, taken);
 	board->taken = rc == BC_OK ? e : NULL;
 	if (rc == BC_OK)
-		taken->doubled = e->lines->next != NULL;
+		taken->doubled = e->lines->next != NULL ||
+				 (e->channel == BC_CHANNEL_TRADE && is_listed_twice(board, e));
 	return rc;
 }
 

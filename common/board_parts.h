@@ -39,6 +39,9 @@ struct board_entry {
 	 */
 	struct board_entry *states;
 	uint64_t states_version;
+	/* More than one gateway lists the symbol, as of this version of the lists. */
+	bool listed_twice;
+	uint64_t lists_version;
 	struct bc_board_mark mark;
 };
 
@@ -57,6 +60,7 @@ struct bc_board {
 	struct bc_gateways *gateways;
 	struct board_entry *entries;
 	uint64_t version;          /* grows with every topic that comes or goes; from 1 */
+	uint64_t lists_version;    /* grows when a gateway lists other symbols or is replaced; from 1 */
 	struct board_entry *taken; /* of the last message that was kept, or NULL */
 	struct board_name *names;
 	size_t n_bytes, n_unlisted;

@@ -119,6 +119,14 @@ struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint6
 	return board_ranks(e, board_states(board, e), own, leader, now);
 }
 
+bc_str bc_board_payload_taken(const struct bc_board *board, uint64_t epoch)
+{
+	for (const struct board_line *line = board->taken->lines; line != NULL; line = line->next)
+		if (line->gateway->epoch == epoch)
+			return (bc_str){ line->payload, line->n_payload };
+	return BC_STR("");
+}
+
 void bc_board_set_behind(struct bc_board *board, bool behind)
 {
 	board->behind = behind;

@@ -1,12 +1,15 @@
 #include "common/lines.h"
 
+#include "proto/codec.h"
+
 void bc_lines_forget(struct bc_lines *lines)
 {
 	bc_arbiter_free(&lines->arbiter);
 	*lines = (struct bc_lines){ .arbiter = NULL };
 }
 
-static struct bc_arbiter *make_arbiter(const struct bc_lines *l, enum bc_channel channel)
+static struct bc_arbiter *make_arbiter(const struct bc_lines *l, const struct bc_board *board,
+				       enum bc_channel channel)
 {
 	struct bc_message first = { .envelope = { .channel = channel,
 						  .epoch = l->said ? l->epoch : 0,
@@ -19,6 +22,11 @@ static struct bc_arbiter *make_arbiter(const struct bc_lines *l, enum bc_channel
 		first.body.candle.ts_open = l->ts_open;
 		first.body.candle.closed = l->closed ? BC_CLOSED_YES : BC_CLOSED_NO;
 	}
+	/* The newest that is kept is the one that was handed out, or older history. */
+	struct bc_message kept;
+	if (channel == BC_CHANNEL_TRADE && l->said &&
+	    bc_message_decode(bc_board_payload_taken(board, l->epoch), &kept, NULL, 0) == BC_OK)
+		first.body.trade = kept.body.trade;
 	return bc_arbiter_new(&first, bc_state_fit(l->state));
 }
 
@@ -42,7 +50,7 @@ struct bc_ruling bc_lines_take(struct bc_lines *l, struct bc_board *board,
 			       enum bc_state state, bc_mono_time now)
 {
 	const struct bc_envelope *e = &taken->message->envelope;
-	if (l->arbiter == NULL && (l->arbiter = make_arbiter(l, e->channel)) == NULL)
+	if (l->arbiter == NULL && (l->arbiter = make_arbiter(l, board, e->channel)) == NULL)
 		return (struct bc_ruling){ .n_lost = taken->n_lost, /* better twice than never */
 					   .n_gaps = taken->n_lost > 0 };
 	const struct bc_board_ranks ranks =

@@ -81,7 +81,7 @@ def _die_with_parent():
 class Process:
     """One running program. Its output goes to files in the case's directory."""
 
-    def __init__(self, arguments, directory, environment, number, cwd=None):
+    def __init__(self, arguments, directory, environment, number, cwd=None, stdin=subprocess.DEVNULL):
         name = f"{number:02d}-{pathlib.Path(arguments[0]).name}"
         self.name = name
         self.arguments = [str(a) for a in arguments]
@@ -89,7 +89,7 @@ class Process:
         self.err_path = directory / f"{name}.err"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
-                self.arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                self.arguments, stdin=stdin, stdout=out, stderr=err,
                 env=environment, cwd=cwd, preexec_fn=_die_with_parent)
         self.pid = self.process.pid
         self.ready = None
