@@ -164,13 +164,16 @@ static void give_up(struct hole *hole, struct bc_ruling *r)
 	*hole = (struct hole){ .n = 0 };
 }
 
-/* A free record, or that of the line that has been silent longest. */
+/* A free record, else that of a line that is gone, else of the one that has been silent longest. */
 static struct line *make_line(struct bc_arbiter *a, struct bc_ruling *r)
 {
 	struct line *line = &a->lines[0];
-	for (size_t i = 1; i < BC_ARBITER_LINES && line->epoch != 0; i++)
-		if (a->lines[i].epoch == 0 || a->lines[i].spoken < line->spoken)
-			line = &a->lines[i];
+	for (size_t i = 1; i < BC_ARBITER_LINES && line->epoch != 0; i++) {
+		struct line *other = &a->lines[i];
+		if (other->epoch == 0 || (other->gone && !line->gone) ||
+		    (other->gone == line->gone && other->spoken < line->spoken))
+			line = other;
+	}
 	give_up(&line->open, r);
 	*line = (struct line){ .top = NOWHERE };
 	return line;

@@ -21,7 +21,7 @@
  *         missing message is told once: holes = filled + lost + open.
  * Memory  one allocation: 2 KiB, with trades 26 KiB, the last BC_ARBITER_TRADES of them. What a
  * line that is further behind says is a copy, without a look. Four lines; a fifth takes the place
- *         of the one that has been silent longest.
+ *         of one that is gone, or else of the one that has been silent longest.
  * Pure    no clock, no I/O. Threads: one. */
 #ifndef BC_ARBITER_H
 #define BC_ARBITER_H
@@ -59,9 +59,9 @@ struct bc_ruling {
 	uint64_t n_filled;       /* missing messages of a line that another one has brought */
 };
 
-/* Made when a second line appears. `first` is what was taken last of the line before, `fit` whether the
- * topic was then; its epoch is 0 where nothing was. Read are its envelope, of a candle ts_open and
- * closed, and of a trade the id. NULL: out of memory. */
+/* Made when a second line appears. `first` is what was taken last of the line before, `fit` whether
+ * the topic was then; its epoch is 0 where nothing was. Read are its envelope, of a candle ts_open
+ * and closed, and of a trade the id. NULL: out of memory. */
 struct bc_arbiter *bc_arbiter_new(const struct bc_message *first, bool fit);
 void bc_arbiter_free(struct bc_arbiter **arbiter);
 

@@ -66,8 +66,8 @@ struct bc_board_mark {
 struct bc_board_taken {
 	const struct bc_message *message;
 	const struct bc_gateway *gateway;
-	uint64_t n_lost;            /* of this topic and gateway, right before it */
-	uint64_t heir_of;           /* the epoch whose place it took with this message; 0: none */
+	uint64_t n_lost;  /* of this topic and gateway, right before it */
+	uint64_t heir_of; /* the epoch whose place it took with this message; 0: none */
 	bool doubled; /* another gateway process publishes the topic, too; of a trade: or will */
 	struct bc_board_mark *mark; /* of the topic */
 };
@@ -113,8 +113,8 @@ struct bc_board_ranks bc_board_ranks_taken(const struct bc_board *board, uint64_
 struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint64_t own,
 				     uint64_t leader, bc_mono_time now);
 
-/* The newest message of the topic of the last bc_board_take(), as that gateway process published it;
- * empty: there is none. Valid until the board is changed. */
+/* The newest message of the topic of the last bc_board_take(), as that gateway process published
+ * it; empty: there is none. Valid until the board is changed. */
 bc_str bc_board_payload_taken(const struct bc_board *board, uint64_t epoch);
 
 /* The number of the newest message kept of a topic from one gateway process; false: none. */

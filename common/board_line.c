@@ -31,6 +31,27 @@ static void override(struct board_view *view, enum bc_state state, enum bc_reaso
 	view->since.ns = BC_TIME_UNKNOWN;
 }
 
+/* A/B lines: nobody is welcomed with a trade, so a gateway that has said none of a topic yet has no
+ * line here. But if it served the symbol, fit all the time, since before the other one spoke
+ * last, it would have said what came after that one's last trade. */
+static void let_other_vouch(struct board_view *view, const struct board_entry *states,
+			    bc_mono_time now)
+{
+	const struct board_line *other = states == NULL ? NULL : states->lines;
+	for (; other != NULL; other = other->next) {
+		if (other->gateway == view->line->gateway || other->doubted || other->is_unlisted ||
+		    !bc_state_fit(other->word.state) || bc_gateway_gone(other->gateway, now) ||
+		    other->fit_since.ns > view->line->gateway->spoke.ns)
+			continue;
+		view->state = view->published = other->word.state;
+		view->reason = other->word.reason;
+		view->since = other->word.since;
+		view->doubted = false;
+		view->vouches = other->gateway;
+		return;
+	}
+}
+
 static struct board_view look(const struct board_entry *e, struct board_line *line,
 			      const struct board_entry *states, bc_mono_time now)
 {
@@ -44,12 +65,16 @@ static struct board_view look(const struct board_entry *e, struct board_line *li
 				   .reason = by->reason,
 				   .since = by->since,
 				   .published = by->state,
-				   .doubted = own ? line->doubted : symbol->doubted };
+				   .doubted = own ? line->doubted : symbol->doubted,
+				   .vouches = line->gateway };
 	if (line->is_unlisted && by->state != BC_STATE_DOWN)
 		override(&view, BC_STATE_DOWN, BC_REASON_DELISTED);
 	else if (by->state != BC_STATE_DOWN &&
 		 (view.doubted || bc_gateway_gone(line->gateway, now)))
 		override(&view, BC_STATE_STALE, BC_REASON_GATEWAY);
+	if (view.state == BC_STATE_STALE && e->channel == BC_CHANNEL_TRADE &&
+	    bc_gateway_gone(line->gateway, now))
+		let_other_vouch(&view, states, now);
 	return view;
 }
 
@@ -91,8 +116,8 @@ bool board_proven(const struct board_view *view, bc_mono_time *when)
 	*when = line->proven;
 	if (view->doubted || line->is_unlisted || !bc_state_fit(view->published))
 		return line->was_proven;
-	if (!line->was_proven || line->gateway->heard.ns > when->ns)
-		*when = line->gateway->heard;
+	if (!line->was_proven || view->vouches->heard.ns > when->ns)
+		*when = view->vouches->heard;
 	return true;
 }
 

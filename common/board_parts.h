@@ -18,10 +18,11 @@ struct board_line {
 	/* of the newest message */
 	struct bc_word word;
 	struct bc_place_in_time at;
-	bc_wall_time ts_open;  /* of a candle */
-	bc_mono_time changed;  /* when its data last changed */
-	bc_mono_time proven;   /* when a message or a frozen heartbeat last said it was true */
-	bc_mono_time unlisted; /* since when its gateway lists the symbol no more */
+	bc_wall_time ts_open;   /* of a candle */
+	bc_mono_time changed;   /* when its data last changed */
+	bc_mono_time fit_since; /* without a break, as its own word says; while it is fit */
+	bc_mono_time proven;    /* when a message or a frozen heartbeat last said it was true */
+	bc_mono_time unlisted;  /* since when its gateway lists the symbol no more */
 	bool was_proven, is_unlisted;
 	bool doubted; /* its gateway was away since: what came meanwhile was missed */
 	char *payload;
@@ -59,8 +60,9 @@ struct bc_board {
 	struct bc_board_stats stats;
 	struct bc_gateways *gateways;
 	struct board_entry *entries;
-	uint64_t version;          /* grows with every topic that comes or goes; from 1 */
-	uint64_t lists_version;    /* grows when a gateway lists other symbols or is replaced; from 1 */
+	uint64_t version; /* grows with every topic that comes or goes; from 1 */
+	uint64_t
+		lists_version; /* grows when a gateway lists other symbols or is replaced; from 1 */
 	struct board_entry *taken; /* of the last message that was kept, or NULL */
 	struct board_name *names;
 	size_t n_bytes, n_unlisted;
@@ -91,6 +93,7 @@ struct board_view {
 	bc_wall_time since;
 	enum bc_state published; /* by its gateway: of this topic, or newer of its symbol */
 	bool doubted;
+	const struct bc_gateway *vouches; /* whose heartbeats count */
 };
 
 /* The line that answers for the entry; `states` is the entry of the symbol's state topic or NULL.

