@@ -165,6 +165,22 @@ Test(arbiter, what_nobody_can_bring_any_more_is_lost)
 	cr_expect_eq(r.n_lost, 3, "the other one is whole since 5 only");
 }
 
+Test(arbiter, of_two_holes_that_overlap_neither_is_filled)
+{
+	const struct bc_offer one = { .fit = true, .leader_holds = true, .n_lost = 1 };
+	struct bc_offer two = one;
+	two.n_lost = 2;
+	begin(NUMBERED, 3);
+	cr_expect_eq(offer(NUMBERED, 2, 3), BC_VERDICT_COPY);
+	cr_expect_eq(offer(NUMBERED, 2, 4), BC_VERDICT_TAKE);
+	struct bc_ruling r = offer_so(NUMBERED, 2, 6, one);
+	cr_expect_eq(r.n_lost + r.n_filled, 0);
+	r = offer_so(NUMBERED, 1, 6, two);
+	cr_expect_eq(r.n_lost, 3);
+	cr_expect_eq(r.n_gaps, 2);
+	cr_expect_eq(bc_arbiter_open(arbiter), 0);
+}
+
 Test(arbiter, who_restarts_goes_on_where_it_stopped)
 {
 	begin(TRADES, 0);
