@@ -474,6 +474,36 @@ BUS_TEST(what_one_line_lost_and_the_other_brings_is_no_loss)
 		     account.received + account.lost + account.conflated + account.redundant);
 }
 
+BUS_TEST(of_two_lines_the_fit_one_is_heard)
+{
+	const char *topic = "upbit.KRW-BTC.book";
+	bc_level levels[2];
+	begin_lines(topic, "KRW-BTC");
+	struct gateway *a = &gateways[0], *b = &gateways[1];
+	struct bc_envelope e = bus_envelope(a->epoch, 2, BC_STATE_STALE);
+	e.exchange_seq = 2;
+	e.reason = BC_REASON_GAP;
+	publish(a, topic, bus_book(e, 2, levels), TO_ALL);
+	int64_t end = test_in(PATIENCE);
+	while (count().arbitrated < 2 && test_now_ns() < end)
+		cr_assert(next(0.001) == NULL, "the other one is fit");
+	cr_expect_eq(count().arbitrated, 2);
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 1);
+	numbered(b, topic, 2, 2, TO_ALL);
+	EXPECT_NUMBER(2, 200);
+	/* Now that one, too: it is told, and once. */
+	e = bus_envelope(b->epoch, 3, BC_STATE_STALE);
+	e.exchange_seq = 3;
+	e.reason = BC_REASON_NO_DATA;
+	publish(b, topic, bus_book(e, 3, levels), TO_ALL);
+	const bookcast_message *m = next(PATIENCE);
+	cr_assert(m != NULL);
+	cr_expect_eq(m->state, BOOKCAST_STALE);
+	cr_expect_eq(m->epoch, 200);
+	cr_expect_eq(bookcast_fit(bus, "upbit", "KRW-BTC", "book", 0), 0);
+	cr_expect(next(0.05) == NULL);
+}
+
 BUS_TEST(a_book_does_not_go_back_when_the_line_ahead_dies)
 {
 	const char *topic = "upbit.KRW-BTC.book";
