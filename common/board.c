@@ -285,17 +285,22 @@ static void prove(struct board_line *line, bc_mono_time now)
 	line->was_proven = true;
 }
 
-static void note_state(struct board_line *line, const struct bc_envelope *env, bool new_epoch,
-		       bc_mono_time now)
+static void note_state(struct board_line *line, const struct bc_envelope *env, bc_mono_time now)
 {
 	if (bc_state_fit(line->word.state) && !bc_state_fit(env->state))
 		board_freeze(line, line->gateway->heard);
-	if (bc_state_fit(env->state) &&
-	    (!bc_state_fit(line->word.state) || line->doubted || new_epoch))
-		line->fit_since = now;
 	line->word = (struct bc_word){ env->state, env->reason, env->since };
 	line->doubted = false;
 	prove(line, now);
+}
+
+/* The message is its symbol's state, and not noted yet. */
+static void note_fitness(struct board_line *line, const struct bc_envelope *env, bool new_epoch,
+			 bc_mono_time now)
+{
+	if (bc_state_fit(env->state) &&
+	    (!bc_state_fit(line->word.state) || line->doubted || new_epoch))
+		line->fit_since = now;
 }
 
 static void note_data(struct board_line *line, const struct bc_message *m)
@@ -396,7 +401,9 @@ static bc_status take_line(struct bc_board *board, struct board_entry *e, struct
 	}
 	if (!history && (step.verdict != BC_SEQUENCE_NEXT || (env->flags & BC_FLAG_STATE) == 0))
 		line->changed = now;
-	note_state(line, env, step.verdict == BC_SEQUENCE_NEWER_EPOCH, now);
+	if (env->channel == BC_CHANNEL_STATE)
+		note_fitness(line, env, step.verdict == BC_SEQUENCE_NEWER_EPOCH, now);
+	note_state(line, env, now);
 	if (!history)
 		note_data(line, m);
 	if (env->state != BC_STATE_DOWN && env->state != BC_STATE_HALTED)

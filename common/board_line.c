@@ -52,8 +52,10 @@ static void let_other_vouch(struct board_view *view, const struct board_entry *s
 	}
 }
 
-static struct board_view look(const struct board_entry *e, struct board_line *line,
-			      const struct board_entry *states, bc_mono_time now)
+/* For every message that is handed out, so in place. */
+__attribute__((always_inline)) static inline struct board_view
+look(const struct board_entry *e, struct board_line *line, const struct board_entry *states,
+     bc_mono_time now)
 {
 	const struct board_line *symbol = line_of(states, line->gateway);
 	bool theirs = symbol != NULL && bc_symbol_has_word(e->channel, &line->word, &symbol->word);
@@ -65,8 +67,7 @@ static struct board_view look(const struct board_entry *e, struct board_line *li
 				   .reason = by->reason,
 				   .since = by->since,
 				   .published = by->state,
-				   .doubted = own ? line->doubted : symbol->doubted,
-				   .vouches = line->gateway };
+				   .doubted = own ? line->doubted : symbol->doubted };
 	if (line->is_unlisted && by->state != BC_STATE_DOWN)
 		override(&view, BC_STATE_DOWN, BC_REASON_DELISTED);
 	else if (by->state != BC_STATE_DOWN &&
@@ -116,8 +117,9 @@ bool board_proven(const struct board_view *view, bc_mono_time *when)
 	*when = line->proven;
 	if (view->doubted || line->is_unlisted || !bc_state_fit(view->published))
 		return line->was_proven;
-	if (!line->was_proven || view->vouches->heard.ns > when->ns)
-		*when = view->vouches->heard;
+	const struct bc_gateway *by = view->vouches != NULL ? view->vouches : line->gateway;
+	if (!line->was_proven || by->heard.ns > when->ns)
+		*when = by->heard;
 	return true;
 }
 

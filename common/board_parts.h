@@ -20,7 +20,7 @@ struct board_line {
 	struct bc_place_in_time at;
 	bc_wall_time ts_open;   /* of a candle */
 	bc_mono_time changed;   /* when its data last changed */
-	bc_mono_time fit_since; /* without a break, as its own word says; while it is fit */
+	bc_mono_time fit_since; /* of a state topic: without a break, while it is fit */
 	bc_mono_time proven;    /* when a message or a frozen heartbeat last said it was true */
 	bc_mono_time unlisted;  /* since when its gateway lists the symbol no more */
 	bool was_proven, is_unlisted;
@@ -79,7 +79,11 @@ struct board_entry *board_find(const struct bc_board *board, bc_str topic); /* o
 /* The entry of the symbol's state topic, or NULL. */
 struct board_entry *board_find_states(const struct bc_board *board, const struct bc_topic *topic);
 /* The same of a topic that is there, mostly without a search. */
-struct board_entry *board_states(const struct bc_board *board, struct board_entry *e);
+struct board_entry *board_search_states(const struct bc_board *board, struct board_entry *e);
+static inline struct board_entry *board_states(const struct bc_board *board, struct board_entry *e)
+{
+	return e->states_version == board->version ? e->states : board_search_states(board, e);
+}
 
 bc_str board_topic(const struct board_entry *e);
 bc_str board_exchange(const struct board_entry *e);
@@ -93,7 +97,7 @@ struct board_view {
 	bc_wall_time since;
 	enum bc_state published; /* by its gateway: of this topic, or newer of its symbol */
 	bool doubted;
-	const struct bc_gateway *vouches; /* whose heartbeats count */
+	const struct bc_gateway *vouches; /* whose heartbeats count; NULL: the line's own */
 };
 
 /* The line that answers for the entry; `states` is the entry of the symbol's state topic or NULL.

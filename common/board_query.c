@@ -12,14 +12,11 @@ struct board_entry *board_find_states(const struct bc_board *board, const struct
 	return board_find(board, (bc_str){ text, n });
 }
 
-struct board_entry *board_states(const struct bc_board *board, struct board_entry *e)
+struct board_entry *board_search_states(const struct bc_board *board, struct board_entry *e)
 {
-	if (e->states_version != board->version) {
-		const struct bc_topic topic = { .exchange = board_exchange(e),
-						.symbol = board_symbol(e) };
-		e->states = board_find_states(board, &topic);
-		e->states_version = board->version;
-	}
+	const struct bc_topic topic = { .exchange = board_exchange(e), .symbol = board_symbol(e) };
+	e->states = board_find_states(board, &topic);
+	e->states_version = board->version;
 	return e->states;
 }
 

@@ -399,11 +399,13 @@ static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board
 	if ((e->flags & BC_FLAG_WELCOME) == 0)
 		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
 	bc_board_get_taken(c->board, now, &answer);
-	bool first = is_first(c, t, taken, payload, answer.state, now, &n_lost);
-	if (t->gap_open && n_lost > 0)
-		follow_ask(&c->follow, t, now.ns);
-	if (!first)
-		return false;
+	if (n_lost > 0 || bc_lines_doubled(&t->lines, taken)) {
+		bool first = is_first(c, t, taken, payload, answer.state, now, &n_lost);
+		if (t->gap_open && n_lost > 0)
+			follow_ask(&c->follow, t, now.ns);
+		if (!first)
+			return false;
+	}
 	bc_lines_say(&t->lines, taken->message, answer.state);
 	if (c->latest) {
 		bc_conflate_put(c->waiting, &t->waiting, taken->message, payload, n_lost,
