@@ -28,6 +28,7 @@ static const char help[] =
 	"  --capture FILE     replay recorded frames (.jsonl or .jsonl.zst, .times beside it)\n"
 	"  --speed N|max      of a capture: as recorded (1), N times, or as fast as it is read\n"
 	"  --faults SCRIPT    lines \"at 5s drop n=3\"; the names are below\n"
+	"  --truth-log FILE   every change of the true books, a line each (see docs/SIMULATOR.md)\n"
 	"  --listen ADDR:PORT where to listen; port 0 finds a free one (127.0.0.1:0)\n"
 	"  --tls              TLS with a certificate made at start (the default)\n"
 	"  --plain            no TLS\n"
@@ -57,6 +58,7 @@ enum {
 	CAPTURE,
 	SPEED,
 	FAULTS,
+	TRUTH_LOG,
 	LISTEN,
 	TLS,
 	PLAIN,
@@ -79,6 +81,7 @@ static const struct option flags[] = {
 	{ "capture", required_argument, NULL, CAPTURE },
 	{ "speed", required_argument, NULL, SPEED },
 	{ "faults", required_argument, NULL, FAULTS },
+	{ "truth-log", required_argument, NULL, TRUTH_LOG },
 	{ "listen", required_argument, NULL, LISTEN },
 	{ "tls", no_argument, NULL, TLS },
 	{ "plain", no_argument, NULL, PLAIN },
@@ -179,6 +182,9 @@ static bool take_flag(int flag, const char *value, struct sim_options *o)
 		return number("speed", value, 0.001, 1e6, &o->speed);
 	case FAULTS:
 		o->faults = value;
+		return true;
+	case TRUTH_LOG:
+		o->truth_log = value;
 		return true;
 	case LISTEN:
 		o->listen = value;

@@ -213,6 +213,11 @@ void market_skip(struct market *m, bc_wall_time now)
 	m->now_ns = now.ns;
 }
 
+void market_listen(struct market *m, struct market_listener listener)
+{
+	m->listener = listener;
+}
+
 void market_set_rate(struct market *m, double rate)
 {
 	m->mean_gap_ns = rate > 0 ? (int64_t)((double)BC_NS_PER_S / rate) : BC_NS_PER_S;

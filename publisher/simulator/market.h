@@ -98,6 +98,8 @@ void market_free(struct market **market);
 void market_advance(struct market *market, bc_wall_time now);
 /* Goes to `now` without events: the market stood still. */
 void market_skip(struct market *market, bc_wall_time now);
+/* From now on, in the place of the one before. */
+void market_listen(struct market *market, struct market_listener listener);
 void market_set_rate(struct market *market, double rate);
 /* No event will touch it any more. */
 void market_delist(struct market *market, size_t symbol);

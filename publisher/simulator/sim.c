@@ -194,6 +194,7 @@ void sim_turn(struct sim *sim, bool flush)
 			market_skip(sim->market, (bc_wall_time){ world.now.ns - CATCH_UP_NS });
 		market_advance(sim->market, world.now);
 		sim->advanced_to = world.now;
+		sim_truth_log_turn(sim);
 	}
 	for (struct sim_session *s = sim->sessions; s != NULL; s = next) {
 		next = s->next; /* a slow reader may be gone after its turn */
@@ -348,6 +349,8 @@ bc_status sim_start(struct sim **out, uv_loop_t *loop, const struct sim_options 
 	if (sim->face_state != NULL)
 		rc = options->capture != NULL ? sim_player_open(sim, why, cap)
 					      : start_market(sim, why, cap);
+	if (rc == BC_OK && options->truth_log != NULL)
+		rc = sim_truth_log_open(sim, why, cap);
 	if (rc == BC_OK && options->faults != NULL)
 		rc = fault_script_open(&sim->script, options->faults, why, cap);
 	if (rc == BC_OK)
@@ -372,6 +375,7 @@ void sim_free(struct sim **sim_at)
 	if (sim == NULL)
 		return;
 	reap(sim);
+	sim_truth_log_close(sim);
 	sim_server_free(&sim->server);
 	sim_recording_free(&sim->recording);
 	sim_replay_free(&sim->replay);

@@ -8,6 +8,7 @@
 #include "publisher/simulator/sim.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* One WebSocket connection. */
 struct sim_session {
@@ -69,6 +70,7 @@ struct sim {
 	struct sim_recorded recorded;
 	struct sim_player player;
 	struct fault_script *script;
+	FILE *truth_log; /* NULL: none */
 	struct fault_armed armed[FAULTS_ARMED_MAX];
 	struct fault_door door;
 	struct sim_late *late;
@@ -104,6 +106,11 @@ struct sim_sink sim_session_sink(struct sim_session *session);
 
 /* truth.c: GET /truth and GET /truth/<symbol>. */
 void sim_truth(const struct sim *sim, bc_str symbol, struct sim_reply *reply);
+
+/* truth_log.c: of a model market. */
+bc_status sim_truth_log_open(struct sim *sim, char *why, size_t cap);
+void sim_truth_log_turn(struct sim *sim); /* what was written is in the file */
+void sim_truth_log_close(struct sim *sim);
 
 /* control.c: POST /control. */
 void sim_control(struct sim *sim, bc_str body, struct sim_reply *reply);

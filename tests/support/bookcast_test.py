@@ -184,27 +184,28 @@ class Case(unittest.TestCase):
 
     # -------------------------------------------------------------- starting programs
 
-    def start(self, program, *arguments, environment=None, wait=True):
-        process = Process([BIN / program, *arguments], self.directory,
+    def start(self, program, *arguments, environment=None, wait=True, prefix=()):
+        """`prefix`: a command that becomes the program, such as nsenter."""
+        process = Process([*prefix, BIN / program, *arguments], self.directory,
                           {**self.environment, **(environment or {})}, len(self.processes))
         self.processes.append(process)
         return process.wait_ready() if wait else process
 
     exchange = "upbit"  # unless a test says otherwise
 
-    def start_sim(self, *arguments, exchange=None):
-        return self.start("bookcast-sim", "--exchange", exchange or self.exchange, *arguments)
+    def start_sim(self, *arguments, exchange=None, **how):
+        return self.start("bookcast-sim", "--exchange", exchange or self.exchange, *arguments, **how)
 
-    def start_gateway(self, sim, *arguments, symbols="*", wait=True, exchange=None):
+    def start_gateway(self, sim, *arguments, symbols="*", wait=True, exchange=None, **how):
         feed = ["--ws-url", sim.ready["ws"], "--rest-url", sim.ready["rest"]]
         if sim.ready.get("ca_file"):
             feed += ["--ca-file", sim.ready["ca_file"]]
         return self.start("bookcast-gateway", "--exchange", exchange or self.exchange, "--symbols", symbols,
                           "--heartbeat", f"{HEARTBEAT * 1000:.0f}ms", "--backoff-max", "500ms",
-                          *feed, *arguments, wait=wait)
+                          *feed, *arguments, wait=wait, **how)
 
-    def start_cache(self, *arguments, wait=True):
-        return self.start("bookcast-cache", *arguments, wait=wait)
+    def start_cache(self, *arguments, wait=True, **how):
+        return self.start("bookcast-cache", *arguments, wait=wait, **how)
 
     def run_program(self, program, *arguments, stdin="", seconds=DEADLINE, environment=None):
         """Runs to the end; returns (exit status, stdout, stderr)."""
@@ -434,6 +435,11 @@ def main(together=1):
     if together == 1 or len(sys.argv) > 1:
         unittest.main(verbosity=2, module="__main__")
     tests = list(_each(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])))
+    sys.exit(bool(run_together(tests, together)))
+
+
+def run_together(tests, together):
+    """Those that failed."""
     begun, bad, waiting, running = time.monotonic(), [], list(tests), {}
     while waiting or running:
         while waiting and len(running) < together:
@@ -451,7 +457,7 @@ def main(together=1):
         print(f"{child.test.id()}: {text}", end="", file=sys.stderr, flush=True)
     print(f"Ran {len(tests)} tests in {time.monotonic() - begun:.1f} s, {together} at a time"
           + "".join(f"\nFAILED {name}" for name in bad), file=sys.stderr)
-    sys.exit(bool(bad))
+    return bad
 
 
 def _each(suite):
