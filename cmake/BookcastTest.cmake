@@ -91,11 +91,14 @@ endfunction()
 # Debian's own python3, which has the Debian packages zmq and msgpack. 77: skipped, and says why.
 find_program(BOOKCAST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
 function(bc_add_integration name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "COMMAND" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
-  add_test(NAME integration.${name} COMMAND ${BOOKCAST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${name}.py)
+  if(NOT arg_COMMAND)
+    set(arg_COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${name}.py)
+  endif()
+  add_test(NAME integration.${name} COMMAND ${BOOKCAST_PYTHON} -B ${arg_COMMAND})
   set_tests_properties(integration.${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS integration
     ENVIRONMENT "BOOKCAST_SOURCE=${PROJECT_SOURCE_DIR};BOOKCAST_BIN=${BOOKCAST_BIN};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support"
     SKIP_RETURN_CODE 77

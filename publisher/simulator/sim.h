@@ -19,7 +19,7 @@ struct sim_options {
 	double walk;     /* how much farther each move of the price goes; 0: 1 */
 	const char *capture, *faults, *listen;
 	const char *truth_log; /* every change of the market's books; NULL: none */
-	double speed; /* of a capture; 0: as fast as the reader takes it */
+	double speed;          /* of a capture; 0: as fast as the reader takes it */
 	bool plain;
 	enum ws_deflate_mode compression; /* of who offers it */
 	int64_t idle_close_ns;            /* 0: the face's own */

@@ -16,8 +16,8 @@ static void write_change(const struct sim *sim, size_t symbol, enum market_side 
 			 int64_t quantity)
 {
 	const struct market *m = sim->market;
-	uint64_t number = sim->face->book_id != NULL ? sim->face->book_id(m, symbol)
-						     : market_seq(m, symbol);
+	uint64_t number =
+		sim->face->book_id != NULL ? sim->face->book_id(m, symbol) : market_seq(m, symbol);
 
 	fprintf(sim->truth_log, "%zu %llu %lld %c %lld %lld\n", symbol, (unsigned long long)number,
 		(long long)market_changed(m, symbol).ns, side == MARKET_BID ? 'b' : 'a',

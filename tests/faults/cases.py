@@ -1,20 +1,21 @@
 """The faults: one row each. Numbers are those of the catalogue in docs/FAULTS.md.
 
-    affected   who must be marked: all, one (ETHUSDT, KRW-ETH), gone (the one, for good), none, some (who is concerned is
-               decided by chance, and nobody may be wrong)
+    affected   who must be marked: all, one (ETHUSDT, KRW-ETH), gone (the one, for good), theirs (whom inject() found
+               out), none, some (who is concerned is decided by chance, and nobody may be wrong)
     stale_h    heartbeats until all of them are, at most; None: nobody need be
     whole_h    heartbeats from the end of the fault until every book may be traded on again
     lag_s      how long after it has ceased to be true a book may come as live, where a line is slow
 """
 import collections
+import fcntl
 import os
+import resource
 import signal
-import struct
 import time
 
 import bookcast_test
 import places
-from bookcast_test import FIT, HEARTBEAT, control, wait_until
+from bookcast_test import HEARTBEAT, wait_until
 
 SPOT, USDM, UPBIT = "binance-spot", "binance-usdm", "upbit"
 BOTH = ("direct", "lws")
@@ -84,7 +85,7 @@ FEED = [
          "asked for again; no book goes back", affected="some", inject=resync_with("old-snapshot", n=5, changes=500), whole_h=10,
          reasons=("gap",)),
     Case("7", "snapshots fail", told("rest-fail", n=4, status=503) + " after a lost change",
-         "asked for again with growing waits", affected="one", stale_h=2, whole_h=20, reasons=("gap",),
+         "asked for again with growing waits", affected="one", stale_h=2, whole_h=60, reasons=("gap",),
          inject=lambda line: (line.fault("rest-fail", n=4, status=503),
                               line.fault("drop", n=1, symbol=line.one, match="depthUpdate"))),
     Case("7", "snapshots come late", told("rest-slow", n=1, ms=1500) + " after a lost change",
@@ -260,8 +261,8 @@ def v6_black_hole(line):
     places.leave(places.CLONE_NEWNET)
     places.run("ip", "link", "set", "lo", "up")
     places.run("ip", "addr", "add", "fd00::1/128", "dev", "lo")
-    places.run("nft", "-f", "-", stdin="table inet t { chain input { type filter hook input priority 0; "
-               "ip6 daddr fd00::1 drop\n } }\n")
+    places.run("nft", "-f", "-", stdin="table inet t {\n chain input {\n  type filter hook input priority 0;\n"
+               "  ip6 daddr fd00::1 drop\n }\n}\n")
     own_hosts("127.0.0.1 localhost\nfd00::1 exchange.test\n127.0.0.1 exchange.test\n")(line)
 
 
@@ -340,6 +341,31 @@ def held(seconds):
     return for_a_while(seconds, open_again)
 
 
+def several(*flags):
+    def before(line):
+        line.gateway_flags = [f.split() for f in flags]
+    return before
+
+
+def kill(number):
+    """One of several gateways; of shards, those are concerned whom nobody else has."""
+    def inject(line):
+        victim = line.gateways[number]
+        if "--shard" in line.gateway_flags[number]:
+            answer = bookcast_test.ask(line.context, victim.ready["ctl"], ("BC1", "LIST"))
+            line.theirs = {f.decode() for f in answer[2::3]}
+            line.assertTrue(line.theirs)
+        victim.kill()
+    return inject
+
+
+def again(number):
+    def heal(line):
+        line.gateways[number] = line.begin_gateway(*line.gateway_flags[number])
+        line.gateway = line.gateways[0]
+    return heal
+
+
 NET = dict(root=True, before=apart)
 
 BUS = [
@@ -355,6 +381,15 @@ BUS = [
          affected="some", whole_h=4, lag_s=8),
     Case("", "the exchange is killed", "kill -9 of bookcast-sim", "stale (disconnected) at once; live when it is back",
          inject=sim_killed, heal=lambda line: line.sim_again(), stale_h=2, whole_h=10, transports=BOTH),
+    Case("36", "of two lines one is killed", "two instances `a`, `b`; kill -9 of `a`",
+         "the cache answers from the other; nobody is stale", before=several("--instance a", "--instance b"), inject=kill(0),
+         heal=lambda line: (line.watch(lambda: False, 4 * HEARTBEAT), again(0)(line)), **NOBODY),
+    Case("17 36", "of two lines one stands still 4 s", "two instances; SIGSTOP of `a`",
+         "the cache answers from the other; nobody is stale", before=several("--instance a", "--instance b"),
+         inject=lambda line: line.stop_for(line.gateways[0], 4), affected="some", whole_h=8),
+    Case("36", "of two shards one is killed", "`--shard 0/2`, `1/2`; kill -9 of one", "its symbols stale (gateway), the others live",
+         before=several("--shard 0/2", "--shard 1/2"), inject=kill(1), heal=again(1), affected="theirs", stale_h=4, whole_h=8,
+         reasons=("gateway",)),
     Case("25 39", "partition from the exchange", "nft `drop`", "stale (no-data); whole when it heals",
          inject=rules(lambda line: to_sim(line, "drop")), heal=open_again, whole_h=12, **NET, **SILENT),
     Case("26", "the exchange resets every packet", "nft `reject with tcp reset`", "stale (disconnected)",
@@ -401,58 +436,36 @@ def starts_on_full_disk(line):
 def log_pipe(line):
     """Its stderr is a pipe that nobody reads."""
     line.gateway.stop()
-    line.pipe = os.pipe()
-    line.addCleanup(lambda: [os.close(fd) for fd in line.pipe])
-    line.begin_gateway("--log-level", "debug", prefix=("sh", "-c", f'exec 2>&{line.pipe[1]}; exec "$@"', "sh"))
+    path = line.directory / "log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    line.addCleanup(os.close, reader)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    line.begin_gateway("--log-level", "debug", prefix=("sh", "-c", f'exec 2>"{path}"; exec "$@"', "sh"))
 
 
 def shifted(line):
-    line.clock = bookcast_test_line().ShiftedClock(line.directory / "clock")
+    line.clock = line.shifted_clock()
     line.how_gateway = dict(environment=line.clock.environment)
-
-
-def bookcast_test_line():
-    import line as module
-    return module
 
 
 def clock(**ahead):
     return lambda line: line.clock.set(**ahead)
 
 
+def grouped(line):
+    line.group = places.MemoryGroup(line)
+    line.how_gateway = dict(prefix=("sh", "-c", f'echo $$ >{line.group.path}/cgroup.procs; exec "$@"', "sh"))
+
+
 def oom(line):
-    """The group of the gateway has no memory left, and the other one in it is protected."""
-    group = places.MemoryGroup(line)
-    group.write("cgroup.procs", line.gateway.pid)
-    hog = line.start("bookcast-bench", "--list", wait=False) if False else None
-    del hog
-    with open(f"/proc/{line.gateway.pid}/oom_score_adj", "w", encoding="ascii") as score:
-        score.write("1000")
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            bookcast_test._die_with_parent()
-            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
-                score.write("-1000")
-            group.write("cgroup.procs", os.getpid())
-            os.write(writer, b"x")
-            os.read(reader, 0)
-            group.write(group.limit, 300 << 20)
-            held = []
-            while True:
-                held.append(bytearray(b"x" * (1 << 20)))
-                time.sleep(0.001)
-        finally:
-            os._exit(1)
-    line.addCleanup(lambda: None)
+    """The limit falls to little more than it uses, and a message comes that takes more."""
+    line.group.write(line.group.limit, line.group.used() + (48 << 20))
+    line.fault("giant", bytes=200 << 20)
     wait_until(lambda: not line.gateway.running(), "the kernel ends the gateway")
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(reader)
-    os.close(writer)
     line.gateway.expected = {-signal.SIGKILL}
     line.assertEqual(line.gateway.process.returncode, -signal.SIGKILL)
+    line.group.write(line.group.limit, 4 << 30)
 
 
 def terminated(line):
@@ -462,7 +475,6 @@ def terminated(line):
 
 
 def few_descriptors(line):
-    import resource
     hard = resource.prlimit(line.gateway.pid, resource.RLIMIT_NOFILE)[1]
     line.hard = hard
     resource.prlimit(line.gateway.pid, resource.RLIMIT_NOFILE, (line.descriptors(line.gateway), hard))
@@ -470,7 +482,6 @@ def few_descriptors(line):
 
 
 def descriptors_again(line):
-    import resource
     line.watch(lambda: False, 2)
     resource.prlimit(line.gateway.pid, resource.RLIMIT_NOFILE, (line.hard, line.hard))
 
@@ -484,9 +495,9 @@ HOST = [
     Case("51", "no descriptor is left, and the connection is lost", "prlimit, then `reset`",
          "stale; connected when there are some again", inject=few_descriptors, heal=descriptors_again, stale_h=2, whole_h=20,
          affected="some"),
-    Case("52", "the kernel ends the gateway for want of memory", "cgroup, a protected neighbour",
-         "as kill -9; nobody else is touched", root=True, inject=oom, heal=gateway_again, stale_h=8, whole_h=8,
-         reasons=("gateway",)),
+    Case("52", "the kernel ends the gateway for want of memory", "cgroup limit, `giant bytes=209715200` with the cap at 256 MiB",
+         "as kill -9; nobody else is touched", root=True, before=grouped, inject=oom, heal=gateway_again, stale_h=4,
+         whole_h=8, reasons=("gateway", "disconnected"), gateway=("--max-message-bytes", str(256 << 20))),
     Case("53", "the gateway stands still 8 s (30 s in a long run)", "SIGSTOP",
          "stale (gateway), then (clock); nothing old comes as live", inject=lambda line: line.stop_for(
              line.gateway, 30 if bookcast_test.LONG else 8), stale_h=4, whole_h=10, reasons=("gateway", "clock", "disconnected"),

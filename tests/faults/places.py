@@ -1,5 +1,5 @@
-"""Where a fault happens: network namespaces, mounts, memory groups. All of them are anonymous or end with the process that
-made them: nothing is left, however a test ends."""
+"""Where a fault happens: network namespaces, mounts, memory groups. Namespaces and mounts have no name and end with the
+process that made them, however it ends; of a group an empty directory may be left by a test that was killed."""
 import ctypes
 import os
 import subprocess
@@ -82,7 +82,7 @@ def small_disk(path, size="1m"):
 
 
 class MemoryGroup:
-    """A cgroup (version 1 or 2) with a limit; in it the kernel ends who is not protected."""
+    """A cgroup (version 1 or 2) with a limit; the kernel ends who goes over it."""
 
     def __init__(self, case):
         self.path = next((p for p in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
@@ -98,6 +98,11 @@ class MemoryGroup:
     def write(self, name, value):
         with open(f"{self.path}/{name}", "w", encoding="ascii") as out:
             out.write(str(value))
+
+    def used(self):
+        name = "memory.usage_in_bytes" if self.limit.endswith("in_bytes") else "memory.current"
+        with open(f"{self.path}/{name}", encoding="ascii") as text:
+            return int(text.read())
 
     def end(self):
         bookcast_test.wait_until(lambda: not open(f"{self.path}/cgroup.procs").read(), "an empty cgroup")
