@@ -12,6 +12,7 @@
 
 #define RESOLVE_TIMEOUT_NS   (10 * BC_NS_PER_S)
 #define HANDSHAKE_TIMEOUT_NS (10 * BC_NS_PER_S)
+#define NEXT_ADDRESS_NS      (2 * BC_NS_PER_S) /* where another address is still to be tried */
 
 /* ------------------------------------------------------------------ what the transport tells */
 
@@ -26,6 +27,7 @@ static void on_opened(void *self, struct bc_ws *ws)
 {
 	struct link *link = self;
 	(void)ws;
+	link->unanswered = 0;
 	session_opened(link->gateway->session, gateway_now(link->gateway), link->id);
 }
 
@@ -70,6 +72,14 @@ static const struct bc_ws_events events = { on_opened, on_message, on_soon, on_p
 
 /* ------------------------------------------------------------------ connecting */
 
+/* An address that drops everything, such as IPv6 on many lines, must not cost ten seconds while
+ * there are others; when none has answered, the line may be slow, and all get their time. */
+static int64_t patience(const struct link *link, const struct bc_addresses *addresses)
+{
+	return link->unanswered < addresses->n && addresses->n > 1 ? NEXT_ADDRESS_NS
+								   : HANDSHAKE_TIMEOUT_NS;
+}
+
 static void on_resolved(void *self, bc_status status, const struct bc_addresses *addresses,
 			const char *why)
 {
@@ -90,9 +100,10 @@ static void on_resolved(void *self, bc_status status, const struct bc_addresses 
 				       .tls = url->tls,
 				       .compression = g->settings->compression,
 				       .max_message_bytes = g->settings->max_message_bytes,
-				       .handshake_timeout_ns = HANDSHAKE_TIMEOUT_NS };
+				       .handshake_timeout_ns = patience(link, addresses) };
 	if (target.max_message_bytes == 0)
 		target.max_message_bytes = line->max_message_bytes;
+	link->unanswered++;
 	bc_status rc = g->ws->connect(g->transport, &target, &events, link, &link->ws);
 	if (rc != BC_OK) {
 		link->ws = NULL;

@@ -23,6 +23,7 @@ struct link {
 	struct bc_resolve *question;
 	struct bc_ws *ws;
 	uint64_t attempts;
+	uint64_t unanswered; /* attempts in a row that did not open */
 	bool failed; /* the session is told in the next turn, not from inside its own action */
 	struct session_closed how;
 	char detail[160];

@@ -23,7 +23,7 @@ BOTH = ("direct", "lws")
 _fields = dict(
     numbers="", name="", how="", expected="", exchange=SPOT, affected="all", stale_h=None, whole_h=6.0, inject=None, heal=None,
     before=None, check=None, reasons=None, sim=(), gateway=(), tls=False, chaos=False, root=False, transports=("direct",),
-    paused=True, bus_loses=False, cache_counts=True, lag_s=4.0, holds_s=0.0, quick=False)
+    paused=True, bus_loses=False, cache_counts=True, lag_s=4.0, quick=False)
 Case = collections.namedtuple("Case", _fields, defaults=_fields.values())
 
 
@@ -67,6 +67,19 @@ def resync_with(name, **arguments):
 
 # ------------------------------------------------------------------ the exchange's feed
 
+def restarted_with(**snapshots):
+    """A gateway that knows nothing, and snapshots that come before or behind what its stream tells."""
+    def inject(line):
+        line.gateway.kill()
+        line.fault("old-snapshot", n=5, **snapshots)
+        line.fault("rest-slow", n=100, ms=400)  # so that there are changes it could be joined to
+        line.begin_gateway()
+    return inject
+
+
+FIRST = dict(how="kill -9 of the gateway, `old-snapshot n=5 changes=60` and `rest-slow ms=400` for the next one",
+             expected="a snapshot that its stream does not reach is asked for again", inject=restarted_with(changes=60),
+             stale_h=4, whole_h=20)
 ONE_GAP = dict(affected="one", stale_h=2, reasons=("gap",))
 CUT = dict(stale_h=1, reasons=("disconnected",), transports=BOTH)
 SILENT = dict(stale_h=6, reasons=("no-data", "disconnected"), transports=BOTH)
@@ -84,6 +97,8 @@ FEED = [
     Case("6", "snapshots of the past", told("old-snapshot", n=5, changes=500) + " and RESYNC",
          "asked for again; no book goes back", affected="some", inject=resync_with("old-snapshot", n=5, changes=500), whole_h=10,
          reasons=("gap",)),
+    Case("6", "first snapshots of the past, spot", **FIRST),
+    Case("6", "first snapshots of the past, USD-M", exchange=USDM, **FIRST),
     Case("7", "snapshots fail", told("rest-fail", n=4, status=503) + " after a lost change",
          "asked for again with growing waits", affected="one", stale_h=2, whole_h=60, reasons=("gap",),
          inject=lambda line: (line.fault("rest-fail", n=4, status=503),

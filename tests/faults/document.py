@@ -10,8 +10,8 @@ HEAD = """# Faults
 
 What can go wrong, how it is provoked, what must happen, and what was seen. Each row is a run of a simulated exchange, a gateway,
 the cache and a subscriber of everything: the fault is done, the time is taken until every symbol it concerns is marked (on the
-bus or by the cache, whoever says it first), and from the end of the fault until every book may be traded on again. The
-judge is the same for all: every message and every answer of the cache in a state that may be traded on (`live`, `quiet`)
+bus or by the cache, whoever says it first), and from the end of the fault (of one that ends by itself: from the mark)
+until every book may be traded on again. The judge is the same for all: every message and every answer of the cache in a state that may be traded on (`live`, `quiet`)
 is held against the true book at its number, which `bookcast-sim --truth-log` writes down; one that was never so, or comes
 long after it ceased to be so, fails the run. So does a hole in a sequence where the bus itself was not disturbed, and a
 symbol that was marked and not concerned. At the end every book is the true one.
@@ -35,7 +35,7 @@ def row(case, transport, seen):
     if "skipped" in seen:
         return None
     reasons = ", ".join(seen["reasons"]) or "nothing"
-    whole = heartbeats(seen, case.whole_h, "whole_h") if seen.get("whole_h") is not None else "always was"
+    whole = "always was" if seen.get("whole_h") is None else heartbeats(seen, case.whole_h, "whole_h")
     return (f"| {case.numbers} | {case.name} | {case.exchange}, {transport} | {case.how} | {case.expected} | "
             f"{reasons}; {seen['judged']} messages true | {heartbeats(seen, case.stale_h, 'stale_h')} | {whole} |")
 

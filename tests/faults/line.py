@@ -69,6 +69,7 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
         super().setUp()
         self.seen, self.lives, self.samples = {}, [], []
         self.unfit_at, self.reasons, self.now_fit = {}, set(), {}
+        self.whole_at = None  # since when all are fit
         self.chaos = self.far = self.clock = None
         self.how_gateway, self.feed, self.more_gateway, self.more_sim = {}, None, (), ()
         self.bus_endpoint, self.cache_flags = None, ()
@@ -181,6 +182,10 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
             if not fit and self.case.cache_counts:
                 self.unfit_at.setdefault(symbol, time.monotonic())
             self.now_fit[symbol, "cache"] = fit
+        if not self.all_fit():
+            self.whole_at = None
+        elif self.whole_at is None:
+            self.whole_at = time.monotonic()
 
     def watch(self, until, seconds):
         """Looks until it is so; how long it took, None if it never was."""
@@ -207,16 +212,12 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
         self.watch(self.all_fit, bookcast_test.DEADLINE)
         self.assertTrue(self.all_fit(), self.now_fit)
         self.unfit_at, self.reasons = {}, set()
-        began = time.monotonic()
+        self.began = time.monotonic()
         case.inject(self)
         if case.stale_h is not None:
             bound = case.stale_h * HEARTBEAT + SLACK
-            self.watch(lambda: self.affected() <= set(self.unfit_at), bound + case.holds_s)
+            self.watch(lambda: self.affected() <= set(self.unfit_at), bound)
             self.assertLessEqual(self.affected(), set(self.unfit_at), f"not marked within {bound:g} s; seen {self.reasons}")
-            late = max((self.unfit_at[s] - began for s in self.affected()), default=None)
-            if late is not None:
-                self.seen["stale_h"] = max(0.0, late) / HEARTBEAT
-                self.assertLess(late, bound)
         healed = time.monotonic()
         if case.heal is not None:
             case.heal(self)
@@ -232,7 +233,10 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
         bound = self.case.whole_h * HEARTBEAT + SLACK
         took = self.watch(self.all_fit, bound)
         self.assertIsNotNone(took, f"not whole within {bound:g} s; {self.now_fit} {self.reasons}")
-        self.seen["whole_h"] = (time.monotonic() - healed) / HEARTBEAT if self.unfit_at else None
+        if self.unfit_at:
+            last = max(at for symbol, at in self.unfit_at.items() if symbol in self.affected() or self.case.affected == "some")
+            self.seen["stale_h"] = max(0.0, last - self.began) / HEARTBEAT
+            self.seen["whole_h"] = max(0.0, self.whole_at - healed) / HEARTBEAT
 
     def judge(self, case):
         if case.check is not None:
@@ -274,6 +278,13 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
             if good:
                 return
         self.fail(f"not every cached book is true: {why}")
+
+    def difference(self, symbol, answer):
+        if self.exchange != "upbit":
+            return super().difference(symbol, answer)
+        true = bookcast_test.truth(self.sim, symbol)  # its books have no numbers: another one may just be older
+        levels = tuple(side[:binance_line.LEVELS] for side in true)
+        return None if answer.state in FIT and answer.message.body == levels else f"{answer.state} {answer.message.reason}"
 
     # -------------------------------------------------------------- what cases do
 
