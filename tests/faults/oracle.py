@@ -7,6 +7,7 @@ import decimal
 from bookcast_test import FIT
 
 MS = 10**6
+CLAIMED = FIT | {"rest"}  # what must be true; what was polled may be as old as it says
 
 
 class Symbol:
@@ -103,7 +104,7 @@ def judge(messages, references, max_lag_s):
     of their lives. No message may be fit `max_lag_s` after its book has ceased to be true."""
     fit = collections.defaultdict(dict)
     for m in messages:
-        if m.channel in ("book", "bbo") and m.state in FIT:
+        if m.channel in ("book", "bbo") and m.state in CLAIMED:
             life = max((i for i, r in enumerate(references) if r.started_ns <= m.ts_recv), default=0)
             fit[life, m.topic].setdefault((m.epoch, m.seq), m)
     lies, judged = [], 0
@@ -120,7 +121,7 @@ def judge(messages, references, max_lag_s):
             if not is_of(m, walk):
                 lies.append(f"{topic} seq {m.seq} number {order(m)} is {m.state}: {short(m.body)}, and was never so")
             next_ns = walk.next_time_ns()
-            if next_ns is not None and (m.ts_publish - next_ns) / 1e9 > max_lag_s:
+            if m.state in FIT and next_ns is not None and (m.ts_publish - next_ns) / 1e9 > max_lag_s:
                 lies.append(f"{topic} seq {m.seq} number {order(m)} is {m.state} {(m.ts_publish - next_ns) / 1e9:.1f} s "
                             "after it was true")
             if before is not None:  # another message may be of the same millisecond
