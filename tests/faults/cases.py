@@ -8,6 +8,7 @@
 """
 import collections
 import fcntl
+import json
 import os
 import resource
 import signal
@@ -91,7 +92,8 @@ FEED = [
     sim_row("1", "gap, USD-M", "drop", "the same, by `pu`", dict(n=1, symbol="ONE", match="depthUpdate"), exchange=USDM,
             **ONE_GAP),
     sim_row("2", "duplicates", "duplicate", "ignored", dict(n=60), **NOBODY),
-    sim_row("3", "out of order", "reorder", "never applied backwards", dict(n=20), affected="some", reasons=("gap",), whole_h=8),
+    sim_row("3", "out of order", "reorder", "never applied backwards", dict(n=200, symbol="ONE"), affected="some",
+            reasons=("gap",), whole_h=8),
     sim_row("5", "crossed books", "crossed", "stale (crossed), never live", dict(n=12), exchange=UPBIT, affected="some",
             reasons=("crossed",)),
     Case("6", "snapshots of the past", told("old-snapshot", n=5, changes=500) + " and RESYNC",
@@ -410,6 +412,19 @@ def again(number):
     return heal
 
 
+def storm(line):
+    """The exchange refuses everybody for a while, and ends what there is."""
+    line.fault("refuse", n=30, status=503)
+    line.fault("hang-up")
+
+
+def within_limits(line):
+    status, text = bookcast_test.http(line.sim, "GET", "/limits")
+    line.assertEqual(status, 200)
+    over = [rule for rule in json.loads(text)["rules"] if rule["violations"]]
+    line.assertEqual(over, [])
+
+
 NET = dict(root=True, before=apart)
 
 BUS = [
@@ -434,6 +449,9 @@ BUS = [
     Case("36", "of two shards one is killed", "`--shard 0/2`, `1/2`; kill -9 of one", "its symbols stale (gateway), the others live",
          before=several("--shard 0/2", "--shard 1/2"), inject=kill(1), heal=again(1), affected="theirs", stale_h=4, whole_h=8,
          reasons=("gateway",)),
+    Case("30", "six shards lose the exchange together", "`--shard 0/6` to `5/6`; `refuse n=30 status=503`, `hang-up`",
+         "attempts spread by jitter, no limit of the exchange is passed", exchange=UPBIT, inject=storm, check=within_limits,
+         before=several(*(f"--shard {i}/6" for i in range(6))), stale_h=2, whole_h=60, reasons=("disconnected",)),
     Case("25 39", "partition from the exchange", "nft `drop`", "stale (no-data); whole when it heals",
          inject=rules(lambda line: to_sim(line, "drop")), heal=open_again, whole_h=12, **NET, **SILENT),
     Case("26", "the exchange resets every packet", "nft `reject with tcp reset`", "stale (disconnected)",

@@ -126,7 +126,20 @@ def judge(messages, references, max_lag_s):
                             "after it was true")
             if before is not None:  # another message may be of the same millisecond
                 walk.at, walk.prices, walk.quantities = before
+        lies += backwards(topic, ours.values())
     return lies, judged
+
+
+def backwards(topic, messages):
+    """A gateway's own messages never go back in what they know."""
+    by_epoch = collections.defaultdict(list)
+    for m in messages:
+        by_epoch[m.epoch].append(m)
+    for ours in by_epoch.values():
+        ours.sort(key=lambda m: m.seq)
+        for one, two in zip(ours, ours[1:]):
+            if order(two) < order(one):
+                yield f"{topic} seq {two.seq} goes back from number {order(one)} to {order(two)}"
 
 
 def short(body):
