@@ -1,4 +1,6 @@
-/* watch: messages as they come from the gateways, which are found through the cache.
+/* watch: messages as they come from the gateways, which are found through the cache. Where two of
+ * them serve a symbol (A/B lines), the first good copy of each, as every subscriber hears it; with
+ * --all-lines both.
  *
  * What was lost on the way is told on stderr; a gateway that falls silent is shown as a line of its
  * topic <exchange>.@<instance>.state, since nothing else of it would come. */
@@ -9,7 +11,7 @@
 #include "subscribers/cli/watch_losses.h"
 
 #include "common/clock.h"
-#include "common/gateways.h"
+#include "common/lines.h"
 #include "proto/codec.h"
 
 #include <stdlib.h>
@@ -18,15 +20,26 @@
 #define MAX_GATEWAYS    256
 #define LOOK_AROUND_MS  250
 #define MESSAGES_A_TURN 1000
+#define MAX_TOPICS      200000
+#define MAX_BYTES       ((size_t)512 << 20)
+#define RETAIN          (600 * BC_NS_PER_S)
+
+struct watched { /* a topic; kept until the end */
+	struct watched *next;
+	struct bc_lines lines;
+	uint64_t told; /* round in which its losses were counted */
+};
 
 struct watch {
 	struct cli *cli;
 	struct watch_filter *filters;
 	size_t n_filters;
 	struct bc_sub *sub;
-	struct bc_gateways *gateways;
-	struct watch_losses *losses;
-	bc_level *levels;
+	struct bc_board *board;
+	struct watch_losses losses;
+	struct watched *topics;
+	bool all_lines;
+	bc_level *levels;                 /* of a message that the board had no room for */
 	uint64_t told_gone[MAX_GATEWAYS]; /* epochs whose silence has been shown */
 	size_t n_told_gone;
 	struct cli_sources sources;
@@ -92,8 +105,9 @@ static void show_gone(struct watch *w, const struct bc_gateway *g)
 
 static void look_for_silence(struct watch *w, bc_mono_time now)
 {
-	for (size_t i = 0; i < bc_gateways_count(w->gateways); i++) {
-		const struct bc_gateway *g = bc_gateways_at(w->gateways, i);
+	const struct bc_gateways *gateways = bc_board_gateways(w->board);
+	for (size_t i = 0; i < bc_gateways_count(gateways); i++) {
+		const struct bc_gateway *g = bc_gateways_at(gateways, i);
 		bool known = is_told(w, g->epoch);
 		bool gone = bc_gateway_gone(g, now) && !g->replaced && g->state != BC_STATE_DOWN;
 		if (known && !gone)
@@ -107,34 +121,91 @@ static void look_for_silence(struct watch *w, bc_mono_time now)
 
 /* ------------------------------------------------------------------ messages */
 
+/* What is kept with the topic of a message that was kept; NULL: out of memory. */
+static struct watched *watched_of(struct watch *w, struct bc_board_mark *mark)
+{
+	if (mark->of == NULL) {
+		struct watched *t = calloc(1, sizeof *t);
+		if (t == NULL)
+			return NULL;
+		t->next = w->topics;
+		w->topics = mark->of = t;
+	}
+	return mark->of;
+}
+
+/* Of two lines: is it the first good copy? */
+static bool is_first(struct watch *w, const struct bc_board_taken *taken, bc_str payload,
+		     bool shown, bc_mono_time now)
+{
+	struct bc_board_answer answer;
+	struct watched *t = watched_of(w, taken->mark);
+	/* What an old process said at its end nobody knows. */
+	uint64_t n_lost = taken->heir_of != 0 ? 0 : taken->n_lost;
+	bool first = true;
+	if (t == NULL)
+		return true;
+	bc_board_get_taken(w->board, now, &answer);
+	if (!w->all_lines && bc_lines_doubled(&t->lines, taken)) {
+		struct bc_board_taken known = *taken;
+		known.n_lost = n_lost;
+		const struct bc_ruling r =
+			bc_lines_take(&t->lines, w->board, &known, payload, answer.state, now);
+		n_lost = r.n_lost;
+		first = r.verdict == BC_VERDICT_TAKE;
+	}
+	if (first)
+		bc_lines_say(&t->lines, taken->message, answer.state);
+	watch_losses_add(&w->losses, shown ? n_lost : 0, &t->told);
+	return first;
+}
+
+static bool is_shown(const struct watch *w, bc_str topic, const struct bc_topic *parts)
+{
+	bool shown = false;
+	for (size_t i = 0; i < w->n_filters && !shown; i++)
+		shown = watch_filter_shows(&w->filters[i], topic, parts);
+	return shown;
+}
+
+/* A message that can be read; NULL where it is nothing new. */
+static const struct bc_message *hear(struct watch *w, bc_str topic, bc_str payload, bool shown,
+				     bc_mono_time now, struct bc_message *spare)
+{
+	struct bc_board_taken taken;
+	bc_status rc = bc_board_take(w->board, topic, payload, now, &taken);
+	if (rc == BC_OK)
+		return is_first(w, &taken, payload, shown, now) ? taken.message : NULL;
+	if (rc == BC_EDUPLICATE || rc == BC_EGAP)
+		return NULL; /* seen before; a straggler of a gateway that has been replaced */
+	if (rc == BC_ERANGE || rc == BC_ENOMEM) /* shown, though it is not kept */
+		rc = bc_message_decode(payload, spare, w->levels, ANSWER_MAX_LEVELS);
+	if (rc != BC_OK)
+		cli_complain(w->cli, CLI_ERROR, "a message cannot be read: %s", bc_status_text(rc));
+	return rc == BC_OK ? spare : NULL;
+}
+
 static void take(struct watch *w, bc_str topic, bc_str payload, bc_mono_time now)
 {
 	struct bc_topic parts;
-	struct bc_message m;
-	struct bc_gateway_news news;
-	bool shown = false;
-	bc_status rc = bc_topic_split(topic, &parts);
-	if (rc == BC_OK)
-		rc = bc_message_decode(payload, &m, w->levels, ANSWER_MAX_LEVELS);
-	if (rc != BC_OK) {
-		cli_complain(w->cli, CLI_ERROR, "a message cannot be read: %s", bc_status_text(rc));
-		return;
-	}
-	if (bc_gateways_hear(w->gateways, &parts, &m, now, &news) == BC_EGAP)
-		return; /* a straggler of a gateway that has been replaced */
-	for (size_t i = 0; i < w->n_filters && !shown; i++)
-		shown = watch_filter_shows(&w->filters[i], topic, &parts);
-	if (!shown || !watch_losses_take(w->losses, topic, m.envelope.epoch, m.envelope.seq))
+	struct bc_message spare;
+	bool good = bc_topic_split(topic, &parts) == BC_OK;
+	bool shown = good && is_shown(w, topic, &parts);
+	const struct bc_message *m = hear(w, topic, payload, shown, now, &spare);
+	if (m == NULL || !shown)
 		return;
 	const struct bc_message_view view = { .exchange = parts.exchange, .symbol = parts.symbol };
-	w->cli->output->heard(w->cli, &m, &view);
+	w->cli->output->heard(w->cli, m, &view);
 	w->n_shown++;
 }
 
 /* Takes what is there. */
 static void drain(struct watch *w)
 {
-	bc_mono_time now = bc_mono_now();
+	bc_mono_time now = bc_boot_now();
+	char prefix[BC_TOPIC_MAX + 1];
+	while (bc_board_wants(w->board, prefix)) /* what comes is shown, nothing is asked */
+		continue;
 	for (int i = 0; i < MESSAGES_A_TURN && !done(w); i++) {
 		bc_str topic, payload;
 		bc_status rc = bc_sub_receive(w->sub, &topic, &payload);
@@ -152,7 +223,7 @@ static void tell_losses(struct watch *w, bc_mono_time now)
 {
 	uint64_t n_lost;
 	size_t n_topics;
-	if (watch_losses_due(w->losses, now, &n_lost, &n_topics))
+	if (watch_losses_due(&w->losses, now, &n_lost, &n_topics))
 		cli_complain(w->cli, CLI_ERROR,
 			     "%llu message%s of %zu topic%s lost on the way: this program, or who "
 			     "reads its output, is too slow",
@@ -169,7 +240,7 @@ static enum cli_status follow(struct watch *w)
 		drain(w);
 		bc_mono_time now = bc_mono_now();
 		if (!done(w))
-			look_for_silence(w, now);
+			look_for_silence(w, bc_boot_now());
 		cli_sources_look(&w->sources, now, w->n_told_gone > 0);
 		tell_losses(w, now);
 	}
@@ -197,12 +268,13 @@ static bc_status subscribe(struct watch *w)
 static bool make_parts(struct watch *w)
 {
 	const struct bc_sub_options options = { 0, 0 };
+	const struct bc_board_limits limits = { MAX_TOPICS, MAX_BYTES, RETAIN };
 	w->filters = calloc((size_t)w->cli->n_args, sizeof *w->filters);
 	w->levels = malloc(ANSWER_MAX_LEVELS * sizeof *w->levels);
-	w->gateways = bc_gateways_new(MAX_GATEWAYS);
-	w->losses = watch_losses_new();
-	return w->filters != NULL && w->levels != NULL && w->gateways != NULL &&
-	       w->losses != NULL && bc_sub_new(&w->sub, w->cli->zmq, &options) == BC_OK;
+	w->board = bc_board_new(&limits);
+	w->losses.round = 1;
+	return w->filters != NULL && w->levels != NULL && w->board != NULL &&
+	       bc_sub_new(&w->sub, w->cli->zmq, &options) == BC_OK;
 }
 
 static enum cli_status start(struct watch *w)
@@ -213,6 +285,7 @@ static enum cli_status start(struct watch *w)
 		status = cli_connect(cli);
 	if (status != CLI_OK)
 		return status;
+	w->all_lines = cli_flag(cli, "all-lines") != NULL;
 	if (!make_parts(w))
 		return cli_complain(cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
 	for (int i = 0; i < cli->n_args && status == CLI_OK; i++, w->n_filters++)
@@ -221,6 +294,16 @@ static enum cli_status start(struct watch *w)
 		status = cli_complain(cli, CLI_ERROR, "cannot subscribe");
 	w->sources = (struct cli_sources){ cli, w->sub, of_interest, w, { 0 } };
 	return status == CLI_OK ? cli_sources_find(&w->sources) : status;
+}
+
+static void free_topics(struct watch *w)
+{
+	while (w->topics != NULL) {
+		struct watched *t = w->topics;
+		w->topics = t->next;
+		bc_lines_forget(&t->lines);
+		free(t);
+	}
 }
 
 static enum cli_status run_watch(struct cli *cli)
@@ -232,8 +315,8 @@ static enum cli_status run_watch(struct cli *cli)
 		status = follow(&w);
 	}
 	bc_sub_free(&w.sub);
-	watch_losses_free(&w.losses);
-	bc_gateways_free(&w.gateways);
+	bc_board_free(&w.board);
+	free_topics(&w);
 	free(w.levels);
 	free(w.filters);
 	return status;
@@ -241,6 +324,7 @@ static enum cli_status run_watch(struct cli *cli)
 
 static struct bc_verb_flag flags[] = {
 	{ "count", "N", "end after N messages", NULL },
+	{ "all-lines", NULL, "of A/B lines both, not the first good copy", NULL },
 };
 
 const struct cli_verb cli_verb_watch = {

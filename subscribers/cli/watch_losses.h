@@ -1,19 +1,19 @@
-/* watch_losses.h - the sequence of every topic that is watched: what was seen, what was lost.
+/* watch_losses.h - how many messages of how many topics were lost, to be told once a second.
  *
- * Keeps one tracker for each topic and epoch (A/B lines are two), at most 200,000; then it forgets
- * all and begins anew. Threads: one. */
+ * Memory  a small value, zeroed at first but for `round`, which is 1. Threads: one. */
 #ifndef CLI_WATCH_LOSSES_H
 #define CLI_WATCH_LOSSES_H
 
 #include "proto/value.h"
 
-struct watch_losses;
+struct watch_losses {
+	uint64_t n_lost, round;
+	size_t n_topics;
+	bc_mono_time next;
+};
 
-struct watch_losses *watch_losses_new(void); /* NULL: out of memory */
-void watch_losses_free(struct watch_losses **losses);
-
-/* Notes one message. False: it was seen before and should not be shown again. */
-bool watch_losses_take(struct watch_losses *losses, bc_str topic, uint64_t epoch, uint64_t seq);
+/* Of one topic; *told is kept with it, zeroed at first. */
+void watch_losses_add(struct watch_losses *losses, uint64_t n_lost, uint64_t *told);
 
 /* True at most once a second: what was lost since it last was. */
 bool watch_losses_due(struct watch_losses *losses, bc_mono_time now, uint64_t *n_messages,

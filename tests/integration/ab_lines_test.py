@@ -225,6 +225,19 @@ class AbLinesTest(bookcast_test.Case):
             self.assertEqual(len(ids), len(set(ids)), "the cache has each trade once")
             self.assertGreater(len(ids), 0)
 
+    def test_watch_shows_the_first_copies_or_both_lines(self):
+        def watched(*flags):
+            symbol = self.symbols[0]
+            _, lines, _ = self.cli_json("watch", f"upbit.{symbol}.book", "--count", 60, *flags)
+            return [(m["epoch"], m["ts_exchange"]) for m in lines if m["ts_exchange"] is not None]
+        once, both = watched(), watched("--all-lines")
+        times = [ts for _, ts in once]
+        self.assertEqual(times, sorted(times), "no book goes back")
+        epochs = {epoch for epoch, _ in both}
+        self.assertEqual(len(epochs), 2)
+        by_line = [{ts for e, ts in both if e == epoch} for epoch in epochs]
+        self.assertGreater(len(by_line[0] & by_line[1]), 10, "the same books from both")
+
     def test_both_dead_is_told_and_either_one_alone_makes_it_whole(self):
         readers = self.subscribers()
         probe = readers[0]
