@@ -59,6 +59,12 @@ static void put_age(struct bc_json_writer *w, const char *name, int64_t ns)
 		bc_json_int(w, ns);
 }
 
+static void put_count(struct bc_json_writer *w, const char *name, uint64_t n)
+{
+	key(w, name);
+	bc_json_uint(w, n);
+}
+
 static void put_iso(struct bc_json_writer *w, bc_wall_time t)
 {
 	char text[64], date[32];
@@ -346,6 +352,11 @@ bc_status bc_message_json_members(struct bc_json_writer *w, const struct bc_mess
 	if (view->with_ages) {
 		put_age(w, "age_ns", view->age_ns);
 		put_age(w, "proven_ns", view->proven_ns);
+	}
+	if (view->with_losses) {
+		put_count(w, "n_lost", view->n_lost);
+		put_count(w, "n_replaced", view->n_replaced);
+		put_count(w, "n_unfit", view->n_unfit);
 	}
 	body(w, m, view);
 	return w->status;

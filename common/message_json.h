@@ -29,6 +29,10 @@ struct bc_message_view {
 	bool with_ages;
 	int64_t age_ns, proven_ns; /* negative: null */
 
+	/* What a reader was told beside it: keys n_lost, n_replaced, n_unfit. */
+	bool with_losses;
+	uint64_t n_lost, n_replaced, n_unfit;
+
 	/* State of a cache answer or a rebuilt book: replaces the message's. Where it differs from
 	 * the message's, reason and since are null unless they are given too. */
 	bool with_state;

@@ -45,6 +45,8 @@ struct cli_output {
 	/* gateways: one object of GATEWAYS; health: the object of HEALTH */
 	void (*gateway)(struct cli *cli, const json_t *gateway);
 	void (*health)(struct cli *cli, const json_t *health);
+	/* top: accounts; NULL: people see them on the screen */
+	void (*account)(struct cli *cli, const json_t *account);
 	/* latency: one gateway of LATENCY, and one of its hops */
 	void (*latency)(struct cli *cli, const json_t *gateway, const json_t *hop);
 };

@@ -126,5 +126,6 @@ const struct cli_output cli_output_json = {
 	.listed = json_listed,
 	.gateway = json_report,
 	.health = json_report,
+	.account = json_report,
 	.latency = json_latency,
 };

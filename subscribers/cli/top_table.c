@@ -140,6 +140,17 @@ size_t top_table_n_filled(const struct top_table *table)
 	return n;
 }
 
+void top_table_gateways(const struct top_table *table, bc_mono_time now, size_t *known,
+			size_t *gone)
+{
+	*known = *gone = 0;
+	for (size_t i = 0; i < bc_gateways_count(table->gateways); i++) {
+		const struct bc_gateway *gateway = bc_gateways_at(table->gateways, i);
+		*known += !gateway->replaced;
+		*gone += !gateway->replaced && bc_gateway_gone(gateway, now);
+	}
+}
+
 size_t top_table_n_listed(const struct top_table *table, bc_mono_time now)
 {
 	size_t n = 0;
@@ -293,6 +304,8 @@ static void put_head(const struct top_table *table, const struct top_screen *scr
 		     paint->end, table->n_rows, top_table_n_fit(table, screen->now));
 	if (screen->live)
 		bc_text_addf(out, ", %.0f messages/s", table->per_s);
+	if (screen->lost > 0)
+		bc_text_addf(out, ", %" PRIu64 " lost on the way here", screen->lost);
 	bc_text_addf(out, "\n%s%-*s%*s%*s%*s%*s%*s  %s%s\n", paint->strong, (int)width, "symbol",
 		     TOP_QUANTITY, "quantity", TOP_PRICE, "bid", TOP_PRICE, "ask", TOP_QUANTITY,
 		     "quantity", TOP_SPREAD, "spread", "state", paint->end);

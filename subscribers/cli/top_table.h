@@ -29,6 +29,10 @@ size_t top_table_n_filled(const struct top_table *table);
 /* Symbols on the lists of the gateways that are there; 0: none has sent its list yet. */
 size_t top_table_n_listed(const struct top_table *table, bc_mono_time now);
 
+/* Gateways heard of and not replaced, and those of them that are gone. */
+void top_table_gateways(const struct top_table *table, bc_mono_time now, size_t *known,
+			size_t *gone);
+
 /* Symbols that may be traded on now. */
 size_t top_table_n_fit(const struct top_table *table, bc_mono_time now);
 
@@ -46,6 +50,7 @@ struct top_screen {
 	size_t lines, columns; /* of the terminal; 0: as many as it takes */
 	bool color;            /* may use escape sequences for colours */
 	bool live;             /* it is drawn again and again: with the rate, and how to leave */
+	uint64_t lost;         /* messages that never came here; shown if there are any */
 	bc_mono_time now;
 };
 

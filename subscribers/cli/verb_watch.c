@@ -2,6 +2,7 @@
  * them serve a symbol (A/B lines), the first good copy of each, as every subscriber hears it; with
  * --all-lines both.
  *
+ * With --policy latest what waits for a slow reader of our output is conflated (common/conflate.h).
  * What was lost on the way is told on stderr; a gateway that falls silent is shown as a line of its
  * topic <exchange>.@<instance>.state, since nothing else of it would come. */
 #include "subscribers/cli/output.h"
@@ -11,6 +12,7 @@
 #include "subscribers/cli/watch_losses.h"
 
 #include "common/clock.h"
+#include "common/conflate.h"
 #include "common/lines.h"
 #include "proto/codec.h"
 
@@ -20,14 +22,22 @@
 #define MAX_GATEWAYS    256
 #define LOOK_AROUND_MS  250
 #define MESSAGES_A_TURN 1000
+#define QUEUE           10000 /* what libzmq keeps for us; as much is read before one is shown */
+#define SHOWN_A_TURN    64
 #define MAX_TOPICS      200000
 #define MAX_BYTES       ((size_t)512 << 20)
 #define RETAIN          (600 * BC_NS_PER_S)
+
+/* What waits for the reader of our output, beside the newest of each topic. */
+static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
 
 struct watched { /* a topic; kept until the end */
 	struct watched *next;
 	struct bc_lines lines;
 	uint64_t told; /* round in which its losses were counted */
+	struct bc_conflate_topic waiting;
+	size_t n;
+	char topic[BC_TOPIC_MAX];
 };
 
 struct watch {
@@ -39,7 +49,9 @@ struct watch {
 	struct watch_losses losses;
 	struct watched *topics;
 	bool all_lines;
-	bc_level *levels;                 /* of a message that the board had no room for */
+	struct bc_conflate *waiting; /* policy latest; NULL: all */
+	bool told_policy;            /* it was asked for, so each message says what is missing */
+	bc_level *levels;            /* of a message that the board had no room for */
 	uint64_t told_gone[MAX_GATEWAYS]; /* epochs whose silence has been shown */
 	size_t n_told_gone;
 	struct cli_sources sources;
@@ -98,7 +110,8 @@ static void show_gone(struct watch *w, const struct bc_gateway *g)
 					      .state = BC_STATE_STALE,
 					      .with_reason = true,
 					      .reason = BC_REASON_GATEWAY,
-					      .since = bc_wall_now() };
+					      .since = bc_wall_now(),
+					      .with_losses = w->told_policy };
 	w->cli->output->heard(w->cli, &m, &view);
 	w->n_shown++;
 }
@@ -122,27 +135,78 @@ static void look_for_silence(struct watch *w, bc_mono_time now)
 /* ------------------------------------------------------------------ messages */
 
 /* What is kept with the topic of a message that was kept; NULL: out of memory. */
-static struct watched *watched_of(struct watch *w, struct bc_board_mark *mark)
+static struct watched *watched_of(struct watch *w, struct bc_board_mark *mark, bc_str topic)
 {
 	if (mark->of == NULL) {
 		struct watched *t = calloc(1, sizeof *t);
 		if (t == NULL)
 			return NULL;
+		memcpy(t->topic, topic.p, topic.n);
+		t->n = topic.n;
+		t->waiting.of = t;
 		t->next = w->topics;
 		w->topics = mark->of = t;
 	}
 	return mark->of;
 }
 
+static void show(struct watch *w, const struct bc_message *m, const struct bc_topic *topic,
+		 const struct bc_conflate_taken *missing)
+{
+	const struct bc_message_view view = { .exchange = topic->exchange,
+					      .symbol = topic->symbol,
+					      .with_losses = w->told_policy,
+					      .n_lost = missing->n_lost,
+					      .n_replaced = missing->n_replaced,
+					      .n_unfit = missing->n_unfit };
+	w->cli->output->heard(w->cli, m, &view);
+	w->n_shown++;
+}
+
+/* Shows some of what waits, in turn; false: nothing does. */
+static bool show_waiting(struct watch *w)
+{
+	struct bc_conflate_taken waited;
+	struct bc_topic parts;
+	struct bc_message m;
+	for (int i = 0; i < SHOWN_A_TURN && !done(w); i++) {
+		if (!bc_conflate_take(w->waiting, &waited))
+			return false;
+		const struct watched *t = waited.topic->of;
+		/* It could be read before. */
+		if (bc_topic_split((bc_str){ t->topic, t->n }, &parts) == BC_OK &&
+		    bc_message_decode(waited.payload, &m, w->levels, ANSWER_MAX_LEVELS) == BC_OK)
+			show(w, &m, &parts, &waited);
+	}
+	return true;
+}
+
+/* A message that came, and how much is known to be lost before it: into the row of those that wait,
+ * or at once. */
+static void hand(struct watch *w, struct watched *t, const struct bc_topic *parts,
+		 const struct bc_message *m, bc_str payload, uint64_t n_lost)
+{
+	struct bc_conflate_taken missing = { .n_lost = n_lost };
+	if (t != NULL && w->waiting != NULL) {
+		bc_conflate_put(w->waiting, &t->waiting, m, payload, n_lost, 0);
+		return;
+	}
+	if (t != NULL) {
+		missing.n_lost += t->waiting.untold;
+		t->waiting.untold = 0;
+	}
+	show(w, m, parts, &missing);
+}
+
 /* Of two lines: is it the first good copy? */
-static bool is_first(struct watch *w, const struct bc_board_taken *taken, bc_str payload,
-		     bool shown, bc_mono_time now)
+static bool is_first(struct watch *w, struct watched *t, const struct bc_board_taken *taken,
+		     bc_str payload, bc_mono_time now, uint64_t *lost)
 {
 	struct bc_board_answer answer;
-	struct watched *t = watched_of(w, taken->mark);
 	/* What an old process said at its end nobody knows. */
 	uint64_t n_lost = taken->heir_of != 0 ? 0 : taken->n_lost;
 	bool first = true;
+	*lost = n_lost;
 	if (t == NULL)
 		return true;
 	bc_board_get_taken(w->board, now, &answer);
@@ -156,7 +220,7 @@ static bool is_first(struct watch *w, const struct bc_board_taken *taken, bc_str
 	}
 	if (first)
 		bc_lines_say(&t->lines, taken->message, answer.state);
-	watch_losses_add(&w->losses, shown ? n_lost : 0, &t->told);
+	*lost = n_lost;
 	return first;
 }
 
@@ -168,35 +232,41 @@ static bool is_shown(const struct watch *w, bc_str topic, const struct bc_topic 
 	return shown;
 }
 
-/* A message that can be read; NULL where it is nothing new. */
-static const struct bc_message *hear(struct watch *w, bc_str topic, bc_str payload, bool shown,
-				     bc_mono_time now, struct bc_message *spare)
+/* A message that is to be shown, and that the board has kept. */
+static void take_kept(struct watch *w, bc_str topic, const struct bc_topic *parts,
+		      const struct bc_board_taken *taken, bc_str payload, bool shown,
+		      bc_mono_time now)
 {
-	struct bc_board_taken taken;
-	bc_status rc = bc_board_take(w->board, topic, payload, now, &taken);
-	if (rc == BC_OK)
-		return is_first(w, &taken, payload, shown, now) ? taken.message : NULL;
-	if (rc == BC_EDUPLICATE || rc == BC_EGAP)
-		return NULL; /* seen before; a straggler of a gateway that has been replaced */
-	if (rc == BC_ERANGE || rc == BC_ENOMEM) /* shown, though it is not kept */
-		rc = bc_message_decode(payload, spare, w->levels, ANSWER_MAX_LEVELS);
-	if (rc != BC_OK)
-		cli_complain(w->cli, CLI_ERROR, "a message cannot be read: %s", bc_status_text(rc));
-	return rc == BC_OK ? spare : NULL;
+	struct watched *t = watched_of(w, taken->mark, topic);
+	uint64_t n_lost;
+	bool first = is_first(w, t, taken, payload, now, &n_lost);
+	if (!shown)
+		return;
+	if (t != NULL)
+		watch_losses_add(&w->losses, n_lost, &t->told);
+	if (first)
+		hand(w, t, parts, taken->message, payload, n_lost);
+	else if (t != NULL)
+		t->waiting.untold += n_lost;
 }
 
 static void take(struct watch *w, bc_str topic, bc_str payload, bc_mono_time now)
 {
 	struct bc_topic parts;
 	struct bc_message spare;
-	bool good = bc_topic_split(topic, &parts) == BC_OK;
-	bool shown = good && is_shown(w, topic, &parts);
-	const struct bc_message *m = hear(w, topic, payload, shown, now, &spare);
-	if (m == NULL || !shown)
-		return;
-	const struct bc_message_view view = { .exchange = parts.exchange, .symbol = parts.symbol };
-	w->cli->output->heard(w->cli, m, &view);
-	w->n_shown++;
+	struct bc_board_taken taken;
+	bool shown = bc_topic_split(topic, &parts) == BC_OK && is_shown(w, topic, &parts);
+	bc_status rc = bc_board_take(w->board, topic, payload, now, &taken);
+	if (rc == BC_OK)
+		take_kept(w, topic, &parts, &taken, payload, shown, now);
+	if (rc == BC_OK || rc == BC_EDUPLICATE || rc == BC_EGAP)
+		return; /* or seen before; or a straggler of a gateway that has been replaced */
+	if (rc == BC_ERANGE || rc == BC_ENOMEM) /* shown, though it is not kept */
+		rc = bc_message_decode(payload, &spare, w->levels, ANSWER_MAX_LEVELS);
+	if (rc != BC_OK)
+		cli_complain(w->cli, CLI_ERROR, "a message cannot be read: %s", bc_status_text(rc));
+	else if (shown)
+		hand(w, NULL, &parts, &spare, payload, 0);
 }
 
 /* Takes what is there. */
@@ -206,7 +276,8 @@ static void drain(struct watch *w)
 	char prefix[BC_TOPIC_MAX + 1];
 	while (bc_board_wants(w->board, prefix)) /* what comes is shown, nothing is asked */
 		continue;
-	for (int i = 0; i < MESSAGES_A_TURN && !done(w); i++) {
+	const int most = w->waiting != NULL ? QUEUE : MESSAGES_A_TURN;
+	for (int i = 0; i < most && !done(w); i++) {
 		bc_str topic, payload;
 		bc_status rc = bc_sub_receive(w->sub, &topic, &payload);
 		if (rc == BC_EAGAIN)
@@ -215,8 +286,16 @@ static void drain(struct watch *w)
 			take(w, topic, payload, now);
 		w->failed = w->failed || rc == BC_EBUS;
 	}
+}
+
+/* Takes what is there and shows it; true: more waits to be shown. */
+static bool turn(struct watch *w)
+{
+	drain(w);
+	bool more = w->waiting != NULL && show_waiting(w);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		w->failed = true;
+	return more;
 }
 
 static void tell_losses(struct watch *w, bc_mono_time now)
@@ -233,14 +312,16 @@ static void tell_losses(struct watch *w, bc_mono_time now)
 
 static enum cli_status follow(struct watch *w)
 {
+	bool more = false;
 	while (!done(w)) {
-		enum cli_status status = cli_sources_wait(&w->sources, LOOK_AROUND_MS);
+		enum cli_status status = cli_sources_wait(&w->sources, more ? 0 : LOOK_AROUND_MS);
 		if (status != CLI_OK)
 			return status;
-		drain(w);
-		bc_mono_time now = bc_mono_now();
+		/* Who reads our output may hold us up, and nobody is heard meanwhile. */
+		const bc_mono_time now = bc_mono_now(), boot = bc_boot_now();
+		more = turn(w);
 		if (!done(w))
-			look_for_silence(w, bc_boot_now());
+			look_for_silence(w, boot);
 		cli_sources_look(&w->sources, now, w->n_told_gone > 0);
 		tell_losses(w, now);
 	}
@@ -267,7 +348,7 @@ static bc_status subscribe(struct watch *w)
 
 static bool make_parts(struct watch *w)
 {
-	const struct bc_sub_options options = { 0, 0 };
+	const struct bc_sub_options options = { QUEUE, 0 };
 	const struct bc_board_limits limits = { MAX_TOPICS, MAX_BYTES, RETAIN };
 	w->filters = calloc((size_t)w->cli->n_args, sizeof *w->filters);
 	w->levels = malloc(ANSWER_MAX_LEVELS * sizeof *w->levels);
@@ -277,10 +358,27 @@ static bool make_parts(struct watch *w)
 	       bc_sub_new(&w->sub, w->cli->zmq, &options) == BC_OK;
 }
 
+static enum cli_status read_policy(struct watch *w)
+{
+	const char *policy = cli_flag(w->cli, "policy");
+	w->told_policy = policy != NULL;
+	if (policy == NULL || strcmp(policy, "all") == 0)
+		return CLI_OK;
+	if (strcmp(policy, "latest") != 0)
+		return cli_complain(w->cli, CLI_ERROR, "--policy '%s': must be all or latest",
+				    policy);
+	w->waiting = bc_conflate_new(&waiting_limits);
+	return w->waiting != NULL
+		       ? CLI_OK
+		       : cli_complain(w->cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));
+}
+
 static enum cli_status start(struct watch *w)
 {
 	struct cli *cli = w->cli;
 	enum cli_status status = cli_flag_number(cli, "count", 1, INT64_MAX, &w->count);
+	if (status == CLI_OK)
+		status = read_policy(w);
 	if (status == CLI_OK)
 		status = cli_connect(cli);
 	if (status != CLI_OK)
@@ -315,6 +413,7 @@ static enum cli_status run_watch(struct cli *cli)
 		status = follow(&w);
 	}
 	bc_sub_free(&w.sub);
+	bc_conflate_free(&w.waiting);
 	bc_board_free(&w.board);
 	free_topics(&w);
 	free(w.levels);
@@ -324,6 +423,9 @@ static enum cli_status run_watch(struct cli *cli)
 
 static struct bc_verb_flag flags[] = {
 	{ "count", "N", "end after N messages", NULL },
+	{ "policy", "all|latest",
+	  "latest: who reads the output slowly gets the newest of each topic, and every trade",
+	  NULL },
 	{ "all-lines", NULL, "of A/B lines both, not the first good copy", NULL },
 };
 

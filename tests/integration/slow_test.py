@@ -1,6 +1,7 @@
 """Subscribers that are too slow, stopped, or greedy: the gateway's memory stays what it is, the others
 lose nothing, and who is slow is told of every message: published = received + lost + conflated, by the
 numbers the gateway gave."""
+import json
 import os
 import re
 import signal
@@ -122,9 +123,9 @@ class SlowTest(bookcast_test.Case):
         # What four subscribers make libzmq keep is there after the first thousands.
         for probe in stopped:
             probe.signal(signal.SIGSTOP)
-        self.wait_published(4000)
+        self.wait_published(1500)
         before = self.gateway.resident_kib()
-        self.wait_published(200000 if LONG else 8000)
+        self.wait_published(200000 if LONG else 3000)
         grown = self.gateway.resident_kib() - before
         self.assertLess(grown, GROWTH_KIB, "the gateway's memory, in KiB")
         for probe in stopped:
@@ -133,7 +134,8 @@ class SlowTest(bookcast_test.Case):
         marks = self.numbers()
         for probe in stopped:
             wait_until(lambda p=probe: all(h.last > marks[t] for t, h in p.audit().items() if t != "-"),
-                       "that it hears what is published now")
+                       lambda p=probe: f"that it hears what is published now: {marks} " + str(
+                           {t: (h.last, h.lost, h.waiting) for t, h in p.audit().items()}))
         slow.tell("pace 0")
         control(self.sim, "pause")
         sums = [self.assert_whole(probe, what) for probe, what in (
@@ -146,6 +148,55 @@ class SlowTest(bookcast_test.Case):
         self.assertGreater(sums[3].conflated, 0, "and does not get everything")
         print(f"gateway +{grown} KiB; lost, conflated: " +
               " ".join(f"{s.lost},{s.conflated}" for s in sums), file=sys.stderr)
+
+    def test_the_command_line(self):
+        self.start_all()
+        # Its reader takes nothing: the pipe is soon full, and the rest waits.
+        watch = subprocess.Popen([BIN / "bookcast", "watch", "upbit.", "--policy", "latest", "--json"],
+                                 stdout=subprocess.PIPE, text=True, env=self.environment)
+        try:
+            self.wait_published(3000)
+            status, lines, err = self.cli_json("top", "--once")
+            control(self.sim, "pause")
+            numbers, last = self.numbers(), {}
+            sums = {"n_lost": 0, "n_replaced": 0, "n_unfit": 0}
+            for line in watch.stdout:
+                m = json.loads(line)
+                topic = ".".join((m["exchange"], m["symbol"], m["channel"]))
+                if topic in last:
+                    self.assertEqual(m["seq"] - last[topic] - 1, m["n_lost"] + m["n_replaced"], topic)
+                if m["channel"] == "trade":
+                    self.assertEqual(m["n_replaced"], 0)
+                last[topic] = m["seq"]
+                sums = {key: n + m[key] for key, n in sums.items()}
+                if all(last.get(t, 0) >= n for t, n in numbers.items()):
+                    break
+            self.assertGreater(sums["n_replaced"], 0)
+            self.assertEqual(sums["n_lost"], 0)
+        finally:
+            watch.terminate()
+            watch.stdout.close()
+            watch.wait()
+        self.check_top(status, lines, err)
+        self.assertEqual(self.cli("watch", "upbit.", "--policy", "some")[0], 1)
+
+    def check_top(self, status, lines, err):
+        self.assertEqual(status, 0, err)
+        books = [line for line in lines if line["channel"] == "bbo"]
+        accounts = {line["topic"]: line for line in lines if line["channel"] == "account"}
+        whole, = (line for line in lines if line["channel"] == "accounts")
+        self.assertEqual(len(books), N)
+        self.assertLessEqual(set(self.topics), set(accounts))
+        for a in (*accounts.values(), whole):
+            self.assertEqual(a["published"], a["received"] + a["lost"] + a["conflated"] + a["waiting"], a)
+            self.assertEqual(a["waiting"], 0)
+        for key in ("published", "received", "lost", "conflated"):
+            self.assertEqual(whole[key], sum(a[key] for a in accounts.values()), key)
+        self.assertEqual((whole["exchange"], whole["gateways"], whole["gone"], whole["symbols"]), ("upbit", 1, 0, N))
+        self.assertEqual(sum(whole["states"][s] for s in bookcast_test.FIT), N)
+        self.assertGreater(whole["per_s"], 0)
+        self.assertGreater(accounts["upbit.KRW-BTC.trade"]["published"], 10)
+        self.assertEqual((whole["cache"]["lost"], whole["cache"]["gaps"]), (0, 0))
 
     FLOOD = """if True:
         import os, sys, time, zmq
