@@ -90,11 +90,11 @@ static void confirm(struct bc_client *c, struct followed *t)
 /* What the cache has brought was not handed out yet, and now something newer is here. */
 static bool pass_over(struct followed *t)
 {
-	const bool fresh = t->fresh;
-	t->waiting.account.waiting -= fresh;
-	t->waiting.account.conflated += fresh;
-	t->fresh = false;
-	return fresh;
+	const bool counted = t->fresh && !t->early;
+	t->waiting.account.waiting -= counted;
+	t->waiting.account.conflated += counted;
+	t->fresh = t->early = false;
+	return counted;
 }
 
 static void count_lost(struct followed *t, uint64_t n_lost)
@@ -150,10 +150,15 @@ static bool is_needed(struct bc_client *c, struct followed *t, bc_str topic,
 	return ours.status != BC_BOARD_OK || !bc_state_fit(ours.state);
 }
 
-/* The cache has brought it; it is handed out in its turn. */
+/* The cache has brought it; it is handed out in its turn. Before the stream has begun it is the
+ * past, and no part of the account. */
 static void keep_fresh(struct bc_client *c, struct followed *t, const struct bc_message *message,
 		       bc_str payload, uint64_t n_lost)
 {
+	if (!t->streamed) {
+		t->fresh = t->early = true;
+		return;
+	}
 	if (c->latest) {
 		bc_conflate_put(c->waiting, &t->waiting, message, payload, n_lost, BC_FROM_CACHE);
 		return;
@@ -296,18 +301,17 @@ bc_status bc_client_add(struct bc_client *c, bc_str topic)
 	return follow_add(&c->follow, topic);
 }
 
-/* Nobody wants what waits of it; returns what became of the rest. */
-static struct bc_account close_account(struct bc_client *c, struct followed *t)
+/* Nobody wants what waits of it. */
+static void close_account(struct bc_client *c, struct followed *t)
 {
 	struct bc_account *a = &t->waiting.account;
 	if (c->waiting != NULL)
 		bc_conflate_forget(c->waiting, &t->waiting);
 	a->published -= a->waiting;
 	a->waiting = t->waiting.untold = 0;
-	t->fresh = false;
-	const struct bc_account closed = *a;
+	t->fresh = t->early = false;
+	bc_account_add(&c->past, a);
 	*a = (struct bc_account){ 0 };
-	return closed;
 }
 
 bc_status bc_client_remove(struct bc_client *c, bc_str topic)
@@ -315,10 +319,8 @@ bc_status bc_client_remove(struct bc_client *c, bc_str topic)
 	struct followed *t = follow_wanted(&c->follow, topic);
 	c->dirty = c->dirty || c->scan != NULL; /* its record may be the next one */
 	c->scan = NULL;
-	if (t != NULL) {
-		const struct bc_account closed = close_account(c, t);
-		bc_account_add(&c->past, &closed);
-	}
+	if (t != NULL)
+		close_account(c, t);
 	return follow_remove(&c->follow, topic);
 }
 
@@ -392,9 +394,6 @@ static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board
 	const struct bc_envelope *e = &taken->message->envelope;
 	struct bc_board_answer answer;
 	uint64_t n_lost = t->streamed ? taken->n_lost : 0;
-	/* What the cache knew before the stream began is the past, and its account begins here. */
-	if (!t->streamed && taken->n_lost > 0)
-		close_account(c, t);
 	t->streamed = true;
 	if ((e->flags & BC_FLAG_WELCOME) == 0)
 		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
@@ -408,6 +407,7 @@ static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board
 	}
 	bc_lines_say(&t->lines, taken->message, answer.state);
 	if (c->latest) {
+		pass_over(t);
 		bc_conflate_put(c->waiting, &t->waiting, taken->message, payload, n_lost,
 				BC_FROM_GATEWAY);
 		return false;
@@ -497,12 +497,12 @@ static bool scan(struct bc_client *c, bc_mono_time now, struct bc_client_event *
 						  .topic = topic,
 						  .message = &c->message,
 						  .n_lost = t->fresh ? t->waiting.untold : 0 };
-		if (t->fresh) {
+		if (t->fresh && !t->early) {
 			t->waiting.untold = 0;
 			t->waiting.account.waiting--;
 			t->waiting.account.received++;
 		}
-		t->fresh = false;
+		t->fresh = t->early = false;
 		bc_lines_say(&t->lines, &c->message, answer.state);
 		describe(event, &answer, t);
 		return true;

@@ -36,7 +36,8 @@ struct followed {
 	bool gap_open;  /* a hole was seen; not yet confirmed that the newest is here */
 	uint64_t ahead_epoch, ahead_seq; /* the cache had this one, which was not here; 0: none */
 	int64_t ahead_since;
-	bool fresh; /* taken from the cache, not yet handed out */
+	bool fresh; /* taken from the cache, not yet handed out; */
+	bool early; /* and its gateway had sent nothing yet */
 };
 
 struct follow {

@@ -27,7 +27,6 @@ struct heard {
 	char text[NAME_MAX_BYTES];
 	const char *exchange, *symbol, *channel; /* in parts[] */
 	char parts[NAME_MAX_BYTES];
-	int first_source;
 	uint64_t first, last, epoch, n, n_lost, n_replaced, n_unfit, broken, behind;
 	int state;
 };
@@ -67,15 +66,12 @@ static void note(struct probe *p, const bookcast_message *m)
 	h->n_unfit += m->n_unfit;
 	if (m->source == BOOKCAST_FROM_HERE)
 		return;
-	const bool follows = seq == h->last + m->n_lost + m->n_replaced + 1;
-	if (h->n == 1 && h->first_source == BOOKCAST_FROM_CACHE && !follows)
-		h->n = 0; /* the stream begins here */
-	if (h->n++ == 0) {
+	if (h->n == 0 && m->source == BOOKCAST_FROM_CACHE)
+		return; /* from before the stream */
+	if (h->n++ == 0)
 		h->first = seq;
-		h->first_source = m->source;
-	} else if (m->epoch == h->epoch) {
-		h->broken += !follows;
-	}
+	else if (m->epoch == h->epoch)
+		h->broken += seq != h->last + m->n_lost + m->n_replaced + 1;
 	h->epoch = m->epoch;
 	h->last = seq;
 	h->n_lost += m->n_lost;

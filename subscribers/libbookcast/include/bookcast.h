@@ -199,8 +199,8 @@ typedef struct bookcast_counters {
 	uint64_t arbitrated, filled;
 } bookcast_counters;
 
-/* What became of every message of a topic since its first one here (the first that its gateway
- * sent, where the cache had an older one). Always
+/* What became of every message of a topic since its gateway's first one here; what the cache had
+ * before that is not counted. Always
  *   published = received + lost + conflated + redundant + waiting
  * and where one gateway serves the topic and all that waits was received,
  *   published = received + lost + conflated. */
@@ -256,9 +256,9 @@ BOOKCAST_API int bookcast_recv(bookcast *bus, int timeout_ms, const bookcast_mes
  * as many calls away as topics wait. state and reason are those of now.
  *
  * Of a topic the numbers between two messages are n_lost + n_replaced of the second one, but where
- * its gateway has restarted, there are two lines, or the first message ever was the cache's.
- * n_unfit of a trade, candle or instrument counts how often its symbol has become unfit since the
- * message before, whatever the policy; a message that is returned for nothing else has source
+ * its gateway has restarted, there are two lines, or the first one was the cache's. n_unfit of a
+ * trade, candle or instrument counts how often its symbol has become unfit since the message
+ * before, whatever the policy; a message that is returned for nothing else has source
  * BOOKCAST_FROM_HERE.
  *
  * May be changed at any time: what waits comes first. BOOKCAST_EINVAL, BOOKCAST_ENOMEM. */
