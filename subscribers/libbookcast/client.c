@@ -19,14 +19,15 @@ enum {
 	SPINS = 64, /* looks at the stream alone, between two at everything */
 };
 
-#define SCAN_EVERY (20 * BC_NS_PER_MS)
-#define SCAN_SOON  10000 /* topics; so many are looked at without a pause after an answer */
-#define ASK_AGAIN  BC_NS_PER_S
-#define AWAY       (2 * BC_NS_PER_S)    /* who did not look for so long reads of the past first */
-#define LOOK_EVERY BC_NS_PER_S          /* so a longer time between two looks was no waiting */
-#define PAUSE_MS   30                   /* without a message: all that was on its way is in */
-#define CATCH_UP   (200 * BC_NS_PER_MS) /* the stream may bring what the cache has already */
-#define RECV_HWM   100000               /* what libzmq keeps of the bus before it drops */
+#define SCAN_EVERY  (20 * BC_NS_PER_MS)
+#define SCAN_SOON   10000 /* topics; so many are looked at without a pause after an answer */
+#define ASK_AGAIN   BC_NS_PER_S
+#define AWAY        (2 * BC_NS_PER_S)    /* who did not look for so long reads of the past first */
+#define LOOK_EVERY  BC_NS_PER_S          /* so a longer time between two looks was no waiting */
+#define PAUSE_MS    30                   /* without a message: all that was on its way is in */
+#define CATCH_UP    (200 * BC_NS_PER_MS) /* the stream may bring what the cache has already */
+#define HALF_MINUTE (30 * BC_NS_PER_S)
+#define RECV_HWM    100000 /* what libzmq keeps of the bus before it drops */
 
 /* What waits under the policy `latest`, beside the newest of each topic. */
 static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
@@ -47,7 +48,11 @@ struct bc_client {
 	bc_mono_time scanned, gone_due, looked, settled;
 	bc_mono_time patient; /* until then: a line may catch up; 0: none has to */
 	bool behind;          /* was away, and what came meanwhile is not read yet */
-	uint64_t gone;        /* which gateways were gone, mixed */
+	int64_t delay;      /* of the message read last, from its publication; INT64_MAX: none since
+			       behind */
+	int64_t fastest[2]; /* the smallest of the current half minute, and of the one before */
+	bc_mono_time timed; /* when the current one began */
+	uint64_t gone;      /* which gateways were gone, mixed */
 	struct waker waker;
 	bool spins;
 	struct bc_latency latency; /* from publication to handing out */
@@ -259,6 +264,7 @@ bc_status bc_client_new(struct bc_client **out, const char *cache)
 		return BC_ENOMEM;
 	bc_status rc = BC_ENOMEM;
 	c->waker.epoll = c->waker.timer = -1;
+	c->delay = c->fastest[0] = c->fastest[1] = INT64_MAX;
 	if ((c->context = bc_bus_context_new()) == NULL ||
 	    (c->board = bc_board_new(&limits)) == NULL ||
 	    (rc = bc_sub_new(&c->sub, c->context, &sub)) != BC_OK ||
@@ -334,6 +340,8 @@ bool bc_client_follows(const struct bc_client *c, bc_str topic)
 static void describe(struct bc_client_event *event, const struct bc_board_answer *answer,
 		     struct followed *t)
 {
+	event->exchange = t->exchange;
+	event->symbol = t->symbol;
 	event->state = answer->state;
 	event->reason = answer->reason;
 	event->since = answer->since;
@@ -387,6 +395,14 @@ static void note_unfit(struct bc_client *c, bc_str topic, const struct bc_envelo
 		states->n_unfit++;
 }
 
+static void note_delay(struct bc_client *c, int64_t ns)
+{
+	bc_latency_record(&c->latency, ns);
+	c->delay = ns;
+	if (ns < c->fastest[0])
+		c->fastest[0] = ns;
+}
+
 /* Of a topic that is followed; true: there is something to hand out. */
 static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board_taken *taken,
 			bc_str payload, bc_mono_time now, struct bc_client_event *event)
@@ -396,7 +412,7 @@ static bool take_wanted(struct bc_client *c, struct followed *t, struct bc_board
 	uint64_t n_lost = t->streamed ? taken->n_lost : 0;
 	t->streamed = true;
 	if ((e->flags & BC_FLAG_WELCOME) == 0)
-		bc_latency_record(&c->latency, bc_wall_now().ns - e->ts_publish.ns);
+		note_delay(c, bc_wall_now().ns - e->ts_publish.ns);
 	bc_board_get_taken(c->board, now, &answer);
 	if (n_lost > 0 || bc_lines_doubled(&t->lines, taken)) {
 		bool first = is_first(c, t, taken, payload, answer.state, now, &n_lost);
@@ -577,6 +593,7 @@ static bool settle(struct bc_client *c, bc_mono_time now)
 static void set_behind(struct bc_client *c, bool behind)
 {
 	c->behind = behind;
+	c->delay = INT64_MAX;
 	bc_board_set_behind(c->board, behind);
 	c->dirty = true;
 }
@@ -589,11 +606,26 @@ static void look(struct bc_client *c, bc_mono_time now)
 		set_behind(c, true);
 	c->looked = now;
 	bc_latency_turn(&c->latency, now);
+	if (now.ns - c->timed.ns >= HALF_MINUTE && !c->behind) {
+		c->timed = now;
+		c->fastest[1] = c->fastest[0];
+		c->fastest[0] = INT64_MAX;
+	}
+}
+
+/* What was read last is of the present, by how long the fastest of late took: two hosts have two
+ * clocks. On a stream that never pauses nothing else can tell. */
+static bool is_recent(const struct bc_client *c)
+{
+	int64_t fastest = c->fastest[0] < c->fastest[1] ? c->fastest[0] : c->fastest[1];
+	return c->delay != INT64_MAX && c->delay - fastest < AWAY;
 }
 
 /* Everything has been read; more may be on its way, libzmq's own thread was stopped, too. */
 static bool caught_up(struct bc_client *c)
 {
+	if (is_recent(c))
+		return true;
 	void *socket = bc_sub_socket(c->sub);
 	return bc_bus_wait(&socket, 1, PAUSE_MS) != BC_OK || !bc_bus_has_input(socket);
 }

@@ -25,6 +25,7 @@ enum bc_client_source {
 struct bc_client_event {
 	enum bc_client_source source;
 	bc_str topic;
+	const char *exchange, *symbol; /* of it; NULL: not split yet. Else the topic has its NUL */
 	const struct bc_message *message; /* as published */
 	enum bc_state state;              /* now, why, and since when if anybody said */
 	enum bc_reason reason;

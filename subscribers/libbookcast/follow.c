@@ -12,6 +12,18 @@ struct followed *follow_find(const struct follow *f, bc_str topic)
 	return t;
 }
 
+/* A topic splits at its first and at its last dot; it has been checked. */
+static void split(struct followed *t)
+{
+	memcpy(t->parts, t->text, t->n);
+	char *first = memchr(t->parts, '.', t->n), *last = memrchr(t->parts, '.', t->n);
+	t->exchange = t->symbol = t->parts;
+	if (first == NULL || first == last)
+		return;
+	*first = *last = '\0';
+	t->symbol = first + 1;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): uthash is macros */
 static struct followed *need(struct follow *f, bc_str topic)
 {
@@ -23,6 +35,7 @@ static struct followed *need(struct follow *f, bc_str topic)
 	memcpy(t->text, topic.p, topic.n);
 	t->n = topic.n;
 	t->waiting.of = t;
+	split(t);
 	HASH_ADD_KEYPTR(hh, f->topics, t->text, t->n, t);
 	if (t->hh.tbl == NULL) { /* no memory for the table */
 		free(t);

@@ -18,6 +18,8 @@ struct followed {
 	UT_hash_handle hh;
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
+	const char *exchange, *symbol; /* in parts, each with its NUL */
+	char parts[BC_TOPIC_MAX + 1];
 	bool wanted;             /* to be handed out */
 	uint32_t n_uses;         /* as the state topic of wanted ones */
 	struct followed *states; /* of its symbol, while it is wanted; perhaps itself */

@@ -148,22 +148,32 @@ static bool split(bc_str text, struct bc_topic *out)
 	return true;
 }
 
+static bc_status copy_names(struct presentation *p, bc_str text)
+{
+	struct bc_topic topic;
+	if (!split(text, &topic))
+		return BC_ENOTFOUND;
+	p->message.topic = copy(p, text);
+	p->message.exchange = copy(p, topic.exchange);
+	p->message.symbol = copy(p, topic.symbol);
+	return BC_OK;
+}
+
 bc_status present(struct presentation *p, const struct bc_client_event *event)
 {
 	const struct bc_message *m = event->message;
 	const struct bc_envelope *e = &m->envelope;
-	struct bc_topic topic;
-	if ((unsigned)e->channel >= BC_N_CHANNELS || bodies[e->channel] == NULL ||
-	    !split(event->topic, &topic))
+	if ((unsigned)e->channel >= BC_N_CHANNELS || bodies[e->channel] == NULL)
 		return BC_ENOTFOUND;
-	if (!make_room(p, 2 * event->topic.n + 3 + string_bytes(m)))
+	const size_t names = event->exchange != NULL ? 0 : 2 * event->topic.n + 3;
+	if (!make_room(p, names + string_bytes(m)))
 		return BC_ENOMEM;
 	p->message = (bookcast_message){
 		.channel = (int)e->channel,
 		.source = (int)event->source,
-		.topic = copy(p, event->topic),
-		.exchange = copy(p, topic.exchange),
-		.symbol = copy(p, topic.symbol),
+		.topic = event->topic.p,
+		.exchange = event->exchange,
+		.symbol = event->symbol,
 		.state = (int)event->state,
 		.reason = (int)event->reason,
 		.since = event->since.ns,
@@ -180,5 +190,5 @@ bc_status present(struct presentation *p, const struct bc_client_event *event)
 		.flags = e->flags,
 	};
 	bodies[e->channel](p, m);
-	return BC_OK;
+	return event->exchange != NULL ? BC_OK : copy_names(p, event->topic);
 }

@@ -130,12 +130,14 @@ class SlowTest(bookcast_test.Case):
         self.assertLess(grown, GROWTH_KIB, "the gateway's memory, in KiB")
         for probe in stopped:
             probe.signal(signal.SIGCONT)
-        # They have caught up when something comes that was published after they could listen again.
+        # They have caught up when they hear what was published after they could listen again, and, though the
+        # stream never pauses, are told that it is fit.
         marks = self.numbers()
         for probe in stopped:
-            wait_until(lambda p=probe: all(h.last > marks[t] for t, h in p.audit().items() if t != "-"),
+            wait_until(lambda p=probe: all(h.last > marks[t] and h.state in bookcast_test.FIT
+                                           for t, h in p.audit().items() if t != "-"),
                        lambda p=probe: f"that it hears what is published now: {marks} " + str(
-                           {t: (h.last, h.lost, h.waiting) for t, h in p.audit().items()}))
+                           {t: (h.last, h.state, h.lost, h.waiting) for t, h in p.audit().items()}))
         slow.tell("pace 0")
         control(self.sim, "pause")
         sums = [self.assert_whole(probe, what) for probe, what in (
