@@ -299,6 +299,19 @@ static bc_status follow_matches(struct session *s, const char *key)
 	return rc;
 }
 
+/* The one symbol that a key means; NULL: it may mean several, or none that is known yet. */
+static const char *single_of(const struct session *s, const char *key)
+{
+	enum spec_kind kind = spec_kind_of(key);
+	if (kind != SPEC_UNIFIED)
+		return kind == SPEC_NATIVE ? key : NULL;
+	for (uint32_t i = 0; i < s->directory.n; i++) {
+		if (spec_matches(key, kind, &s->directory.entries[i]))
+			return s->directory.entries[i].name.p;
+	}
+	return NULL;
+}
+
 static bc_status refuse_foreign(const struct session *s, const char *name, char *why, size_t cap)
 {
 	const struct bc_division *d = s->o.division;
@@ -327,11 +340,11 @@ bc_status directory_follow(struct session *s, const char *spec, enum foreign for
 	bc_status rc = session_check_symbol(s->x, spec, why, cap);
 	if (rc != BC_OK)
 		return rc;
-	const char *key = key_of(s, spec, native);
+	const char *key = key_of(s, spec, native), *single = single_of(s, key);
 	bool name = spec_kind_of(key) == SPEC_NATIVE;
-	bool ours = !name || shard_owns(s, bc_str_of(key));
+	bool ours = single == NULL || shard_owns(s, bc_str_of(single));
 	if (!ours && foreign == FOREIGN_REFUSE)
-		return refuse_foreign(s, key, why, cap);
+		return refuse_foreign(s, single, why, cap);
 	rc = wanted_add(&s->wanted, spec, key);
 	if (rc == BC_OK && !name)
 		rc = follow_matches(s, key);
@@ -367,10 +380,10 @@ struct wanted_rule *directory_rule(const struct session *s, bc_str name)
 bool session_owner(const struct session *s, const char *spec, uint32_t *shard)
 {
 	char native[BC_TOPIC_MAX + 1];
-	const char *key = key_of(s, spec, native);
-	if (spec_kind_of(key) != SPEC_NATIVE)
+	const char *single = single_of(s, key_of(s, spec, native));
+	if (single == NULL)
 		return false;
-	*shard = s->o.division == NULL ? 0 : bc_division_owner(s->o.division, bc_str_of(key));
+	*shard = s->o.division == NULL ? 0 : bc_division_owner(s->o.division, bc_str_of(single));
 	return true;
 }
 

@@ -293,6 +293,12 @@ void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc
 	bc_json_object_end(w);
 }
 
+bool cache_somebody_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now)
+{
+	const struct ownership o = look(set, exchange, now);
+	return o.n_missing > 0 || o.orphans > 0;
+}
+
 void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *g, bc_mono_time now,
 		     struct bc_json_writer *w)
 {

@@ -281,7 +281,7 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 			continue;
 		const char *exchange = bc_gateways_at(set, i)->exchange;
 		struct census c = count_exchange(board, exchange, now);
-		fit = fit && all_fit(&c);
+		fit = fit && all_fit(&c) && !cache_somebody_missing(set, exchange, now);
 		n_exchanges++;
 		put_exchange(w, &c, exchange);
 	}

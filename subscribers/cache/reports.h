@@ -36,6 +36,8 @@ cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats,
  * the other instances of its shard. */
 void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
 			 struct bc_json_writer *w);
+/* Do those that are alive miss a shard, or want symbols that nobody has? */
+bool cache_somebody_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now);
 void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *gateway,
 		     bc_mono_time now, struct bc_json_writer *w);
 

@@ -1,9 +1,12 @@
 """Several gateways divide the symbols of an exchange. Changing their number moves what must move, and
 nobody who listens is without a fit owner of any symbol meanwhile."""
 import json
+import sys
 import time
 
 import bookcast_test
+sys.path.insert(0, str(bookcast_test.SOURCE / "subscribers" / "python"))
+import bookcast  # noqa: E402, the module itself as it is installed
 from bookcast_test import FIT, ask, control, wait_until
 
 SYMBOLS = 24
@@ -86,6 +89,27 @@ class Watcher:
         return True
 
 
+class Reader:
+    """bookcast.py as a strategy uses it. `unfit` are symbols that were fit once and then were not."""
+
+    def __init__(self, case, symbols):
+        self.bus = bookcast.connect(f"ipc://{case.run_dir}/cache.rpc")
+        self.symbols, self.had, self.unfit, self.epochs = symbols, set(), [], {}
+        for symbol in symbols:
+            self.bus.subscribe("upbit", symbol, "book")
+        case.addCleanup(self.bus.close)
+
+    def look(self):
+        while (m := self.bus.recv(timeout=0)) is not None:
+            self.epochs.setdefault(m.symbol, set()).add(m.epoch)
+        for symbol in self.symbols:
+            if self.bus.fit("upbit", symbol):
+                self.had.add(symbol)
+            elif symbol in self.had:
+                self.unfit.append((symbol, self.bus.state("upbit", symbol)))
+        return len(self.had) == len(self.symbols)
+
+
 class ShardTest(bookcast_test.Case):
     def start_shard(self, sim, index, count, *arguments, **options):
         return self.start_gateway(sim, "--shard", f"{index}/{count}", "--shard-linger", f"{LINGER:g}s",
@@ -108,6 +132,8 @@ class ShardTest(bookcast_test.Case):
         for i in range(2):
             watcher.follow(i)
         watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2")
+        reader = Reader(self, symbols)
+        watcher.wait(reader.look, "every symbol at a reader of ours")
         moving = {s for s in symbols if owner("upbit", s, 3) == 2}
         self.assertTrue(moving and moving != set(symbols), "the market has been chosen so")
         epochs = set(watcher.lists)
@@ -118,7 +144,7 @@ class ShardTest(bookcast_test.Case):
         status, out, err = self.cli("reshard", "upbit", "3")
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(out, "".join(f"upbit.{i} was shard {i}/{n} and is {i}/3\n" for i, n in enumerate((2, 2, 3))))
-        watcher.wait(lambda: watcher.divided(symbols, 3), "every symbol with its shard of 3")
+        watcher.wait(lambda: reader.look() and watcher.divided(symbols, 3), "every symbol with its shard of 3")
         self.assertEqual(watcher.bare, [])
         self.wait_fit(SYMBOLS)
         self.check_untouched(watcher, set(symbols) - moving, epochs)
@@ -127,10 +153,13 @@ class ShardTest(bookcast_test.Case):
         status, out, err = self.cli("reshard", "upbit", "2")
         self.assertEqual((status, err), (0, ""))
         self.assertIn("upbit.2 hands over what it has, and ends\n", out)
+        watcher.wait(lambda: reader.look() and not gateways[2].running(), "the end of the third")
         self.assertEqual(gateways[2].wait_exit(), 0)
         self.assertIn("retired", gateways[2].err)
-        watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2 again")
+        watcher.wait(lambda: reader.look() and watcher.divided(symbols, 2), "every symbol with its shard of 2 again")
         self.assertEqual(watcher.bare, [])
+        self.assertEqual(reader.unfit, [])
+        self.assertEqual({len(reader.epochs[s]) for s in set(symbols) - moving}, {1})
         self.wait_fit(SYMBOLS)
         self.check_untouched(watcher, set(symbols) - moving, epochs)
         for gateway in gateways[:2]:
@@ -191,6 +220,7 @@ class ShardTest(bookcast_test.Case):
         self.assertEqual(status, 3)
         self.assertRegex(err, rf"upbit: shard 1/2 is missing \(last heard \S+ ago as upbit\.1\): {len(parts[1])} symbols "
                               r"have no owner, such as \S+")
+        self.assertEqual(self.cli("health")[0], 3)
         status, _, err = self.cli("reshard", "upbit", "2")
         self.assertEqual(status, 2)
         self.assertIn("shard 1/2 of upbit does not run here; start bookcast-gateway --shard 1/2 first", err)

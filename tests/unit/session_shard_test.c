@@ -128,6 +128,25 @@ Test(session_shard, what_belongs_to_another_shard_is_refused_by_name)
 	bc_division_free(&d);
 }
 
+Test(session_shard, a_unified_name_of_another_shard_is_refused_once_it_is_known)
+{
+	struct bc_division *d = divided(2);
+	struct rig *r = shard_rig(d, 0, "*");
+	char why[200], spec[16];
+	uint32_t shard;
+	for (int i = 0; i < N; i++) {
+		bool ours = owner(names[i], 2) == 0;
+		snprintf(spec, sizeof spec, "%s/FAKE", names[i]);
+		cr_expect(session_owner(r->session, spec, &shard) && shard == owner(names[i], 2));
+		cr_expect_eq(session_add(r->session, r->now, spec, why, sizeof why),
+			     ours ? BC_OK : BC_EBUSY, "%s", spec);
+		cr_expect(ours || strstr(why, names[i]) == why, "%s", why);
+	}
+	cr_expect(!session_owner(r->session, "A*", &shard));
+	done(r);
+	bc_division_free(&d);
+}
+
 /* From 2 shards to 3 as shard 0 sees it. */
 Test(session_shard, what_is_ours_no_more_stays_until_it_is_served_elsewhere)
 {
