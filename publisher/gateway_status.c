@@ -146,6 +146,8 @@ void gateway_status_update(struct gateway *g)
 	for (unsigned i = 0; i < BC_N_STATES; i++)
 		bc_metric_set(m, (enum bc_metric)(BC_METRIC_SYMBOLS_CONNECTING + i),
 			      session_symbols_in(g->session, (enum bc_state)i));
+	bc_metric_set(m, BC_METRIC_SYMBOLS_WANTED, session_wanted(g->session));
+	bc_metric_set(m, BC_METRIC_SYMBOLS_LEAVING, session_leaving(g->session));
 	const struct session_rest_view rest = session_rest_view(g->session);
 	bc_metric_set(m, BC_METRIC_REST_WEIGHT, rest.weight);
 	bc_metric_set(m, BC_METRIC_REST_WEIGHT_LIMIT, rest.weight_limit);

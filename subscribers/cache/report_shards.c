@@ -23,6 +23,7 @@ struct ownership {
 	bool weights_mixed;
 	uint64_t wanted, leaving, listed, doubles, orphans;
 	uint32_t n_missing, first_missing;
+	bool look_for_doubles; /* half of the work, and not for every second */
 };
 
 static bool counter(const struct bc_gateway *g, const char *name, uint64_t *value)
@@ -124,9 +125,10 @@ static void each_listed(struct ownership *o, each_fn *fn, struct bc_json_writer 
 	for (size_t i = 0; i < bc_gateways_count(o->set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(o->set, i);
 		for (uint32_t k = 0; alive(o, g) && k < g->n_symbols; k++) {
-			if (!listed(o, i, g->symbols[k]))
-				fn(o, g->symbols[k], listed_by_another_shard(o, i, g->symbols[k]),
-				   w);
+			bc_str symbol = g->symbols[k];
+			if (!listed(o, i, symbol))
+				fn(o, symbol,
+				   o->look_for_doubles && listed_by_another_shard(o, i, symbol), w);
 		}
 	}
 }
@@ -139,9 +141,12 @@ static void count_listed(struct ownership *o, bc_str symbol, bool twice, struct 
 	o->doubles += twice;
 }
 
-static struct ownership look(const struct bc_gateways *set, const char *exchange, bc_mono_time now)
+static struct ownership look(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
+			     bool doubles)
 {
-	struct ownership o = { .set = set, .exchange = exchange, .now = now };
+	struct ownership o = {
+		.set = set, .exchange = exchange, .now = now, .look_for_doubles = doubles
+	};
 	look_at_gateways(&o);
 	look_at_shards(&o);
 	each_listed(&o, count_listed, NULL);
@@ -272,7 +277,7 @@ void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc
 {
 	char text[512];
 	struct bc_text t = bc_text_on(text, sizeof text);
-	struct ownership o = look(set, exchange, now);
+	struct ownership o = look(set, exchange, now, true);
 	say(&o, &t);
 	bc_json_object(w);
 	bc_json_key(w, BC_STR("exchange"));
@@ -293,10 +298,12 @@ void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc
 	bc_json_object_end(w);
 }
 
-bool cache_somebody_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now)
+void cache_count_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
+			 uint64_t *missing, uint64_t *orphans)
 {
-	const struct ownership o = look(set, exchange, now);
-	return o.n_missing > 0 || o.orphans > 0;
+	const struct ownership o = look(set, exchange, now, false);
+	*missing = o.n_missing;
+	*orphans = o.orphans;
 }
 
 void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *g, bc_mono_time now,

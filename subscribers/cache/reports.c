@@ -235,6 +235,10 @@ struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
 		tally.gone += c.gone;
 		tally.fit += fit;
 		tally.unfit += c.symbols - fit - c.states[BC_STATE_HALTED];
+		uint64_t missing, orphans;
+		cache_count_missing(set, bc_gateways_at(set, i)->exchange, now, &missing, &orphans);
+		tally.missing += missing;
+		tally.orphans += orphans;
 	}
 	return tally;
 }
@@ -281,7 +285,9 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 			continue;
 		const char *exchange = bc_gateways_at(set, i)->exchange;
 		struct census c = count_exchange(board, exchange, now);
-		fit = fit && all_fit(&c) && !cache_somebody_missing(set, exchange, now);
+		uint64_t missing, orphans;
+		cache_count_missing(set, exchange, now, &missing, &orphans);
+		fit = fit && all_fit(&c) && missing == 0 && orphans == 0;
 		n_exchanges++;
 		put_exchange(w, &c, exchange);
 	}

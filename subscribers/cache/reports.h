@@ -19,8 +19,9 @@ struct cache_about {
 };
 
 struct cache_tally {
-	size_t gateways, gone; /* replaced ones are neither */
-	size_t fit, unfit;     /* symbols on their lists; halted ones are neither */
+	size_t gateways, gone;     /* replaced ones are neither */
+	size_t fit, unfit;         /* symbols on their lists; halted ones are neither */
+	uint64_t missing, orphans; /* shards that nobody is; symbols that nobody lists */
 };
 
 /* Looks at every symbol. */
@@ -36,8 +37,9 @@ cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats,
  * the other instances of its shard. */
 void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
 			 struct bc_json_writer *w);
-/* Do those that are alive miss a shard, or want symbols that nobody has? */
-bool cache_somebody_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now);
+/* How many shards those that are alive miss, and how many symbols they want that nobody has. */
+void cache_count_missing(const struct bc_gateways *set, const char *exchange, bc_mono_time now,
+			 uint64_t *missing, uint64_t *orphans);
 void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *gateway,
 		     bc_mono_time now, struct bc_json_writer *w);
 

@@ -115,6 +115,8 @@ static void count(struct cache_service *s, bc_mono_time now)
 		{ BC_METRIC_CACHE_GATEWAYS_GONE, tally.gone },
 		{ BC_METRIC_CACHE_SYMBOLS_FIT, tally.fit },
 		{ BC_METRIC_CACHE_SYMBOLS_UNFIT, tally.unfit },
+		{ BC_METRIC_CACHE_SHARDS_MISSING, tally.missing },
+		{ BC_METRIC_CACHE_ORPHANS, tally.orphans },
 		{ BC_METRIC_CACHE_REQUESTS, about->requests - about->bad_requests },
 		{ BC_METRIC_CACHE_BAD_REQUESTS, about->bad_requests },
 		{ BC_METRIC_HEARD_EARLY, bc_histogram_negative(cache_delays_all(s->delays)) },

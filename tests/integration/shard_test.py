@@ -3,6 +3,7 @@ nobody who listens is without a fit owner of any symbol meanwhile."""
 import json
 import sys
 import time
+import urllib.request
 
 import bookcast_test
 sys.path.insert(0, str(bookcast_test.SOURCE / "subscribers" / "python"))
@@ -194,7 +195,7 @@ class ShardTest(bookcast_test.Case):
         sim = self.start_sim("--symbols", "12", "--rate", "100", "--plain")
         symbols = self.symbols_of(sim)
         parts = [{s for s in symbols if owner("upbit", s, 2) == i} for i in range(2)]
-        self.start_cache()
+        cache = self.start_cache("--metrics", "127.0.0.1:0")
         gateways = [self.start_shard(sim, i, 2) for i in range(2)]
         self.wait_fit(12)
         status, _, _, err = self.wait_ownership({"owned": True, "alive": 2, "shards": 2, "problem": None})
@@ -221,6 +222,11 @@ class ShardTest(bookcast_test.Case):
         self.assertRegex(err, rf"upbit: shard 1/2 is missing \(last heard \S+ ago as upbit\.1\): {len(parts[1])} symbols "
                               r"have no owner, such as \S+")
         self.assertEqual(self.cli("health")[0], 3)
+
+        def metrics():
+            return urllib.request.urlopen(f"http://{cache.ready['metrics']}/metrics", timeout=30).read().decode()
+        wait_until(lambda: f"bookcast_cache_orphans {len(parts[1])}\n" in metrics() and
+                   "bookcast_cache_shards_missing 1\n" in metrics(), "both in the metrics")
         status, _, err = self.cli("reshard", "upbit", "2")
         self.assertEqual(status, 2)
         self.assertIn("shard 1/2 of upbit does not run here; start bookcast-gateway --shard 1/2 first", err)
