@@ -549,8 +549,8 @@ bool directory_match(const struct session *s, const char *spec, enum spec_kind k
 
 /* session_shard.c */
 bool shard_owns(const struct session *s, bc_str name);
-void shard_settle(struct session *s, uint32_t symbol); /* is it leaving, or not any more? */
-void shard_symbol_gone(struct session *s, uint32_t symbol);
+void shard_settle(struct session *s, uint32_t id); /* is it leaving, or not any more? */
+void shard_symbol_gone(struct session *s, uint32_t id);
 void shard_tick(struct session *s);
 bc_mono_time shard_deadline(const struct session *s);
 

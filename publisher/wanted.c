@@ -32,7 +32,7 @@ struct wanted_rule *wanted_find(const struct wanted *w, const char *key)
 
 static bc_status room_for_one(struct wanted *w)
 {
-	if (w->n < w->room)
+	if (w->rules != NULL && w->n < w->room)
 		return BC_OK;
 	if (w->n >= WANTED_MAX)
 		return BC_ERANGE;
@@ -76,24 +76,23 @@ static bc_status rule_for(struct wanted *w, const char *text, const char *key,
 	return *out != NULL ? BC_OK : rule_new(w, text, key, out);
 }
 
-/* The last one takes its place. */
+/* The last one takes its place, and the index hears of it; it has just had room for both. */
 static void rule_drop(struct wanted *w, struct wanted_rule *rule)
 {
-	struct wanted_rule *last = &w->rules[--w->n];
-	if (rule->kind == SPEC_GLOB)
+	struct wanted_rule gone = *rule, last = w->rules[--w->n];
+	if (gone.kind == SPEC_GLOB)
 		w->n_globs--;
 	else
-		bc_name_remove(&w->by_key, bc_str_of(rule->key));
-	free(rule->text);
-	free(rule->key);
-	if (rule == last)
-		return;
-	*rule = *last;
-	if (rule->kind == SPEC_GLOB)
-		return;
-	bc_name_remove(&w->by_key, bc_str_of(rule->key));
-	/* A place has just become free, so this takes no memory. */
-	bc_name_put(&w->by_key, bc_str_of(rule->key), (uint32_t)(rule - w->rules));
+		bc_name_remove(&w->by_key, bc_str_of(gone.key));
+	if (rule != &w->rules[w->n]) {
+		*rule = last;
+		if (last.kind != SPEC_GLOB) {
+			bc_name_remove(&w->by_key, bc_str_of(last.key));
+			bc_name_put(&w->by_key, bc_str_of(last.key), (uint32_t)(rule - w->rules));
+		}
+	}
+	free(gone.text);
+	free(gone.key);
 }
 
 void wanted_free(struct wanted *w)
