@@ -84,7 +84,7 @@ void cli_control_reason(const struct bc_rpc_reply *reply, char *out, size_t cap)
 
 static enum cli_status ask_shard(struct cli_controls *c, size_t i)
 {
-	struct bc_rpc_reply reply;
+	struct bc_rpc_reply reply = { 0 };
 	enum cli_status status = cli_control_ask(c, i, "HEALTH", NULL, &reply);
 	if (status != CLI_OK)
 		return status;

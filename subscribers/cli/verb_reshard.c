@@ -51,7 +51,7 @@ static void tell(const struct cli_controls *c, const struct cli_control *one, co
 
 static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
 {
-	struct bc_rpc_reply reply;
+	struct bc_rpc_reply reply = { 0 };
 	char argument[32], reason[512];
 	long index = index_of(&c->all[i]);
 	bool stays = index >= 0 && index < n;

@@ -95,7 +95,7 @@ static void added(const struct cli_controls *c, size_t i, const char *spec,
 static enum cli_status add(struct cli_controls *c, const char *spec)
 {
 	struct adding a = { 0 };
-	struct bc_rpc_reply reply;
+	struct bc_rpc_reply reply = { 0 };
 	enum cli_status status = CLI_OK;
 	for (size_t i = 0; i < c->n; i++) {
 		bool good;
@@ -118,7 +118,7 @@ static enum cli_status add(struct cli_controls *c, const char *spec)
 
 static enum cli_status remove_one(struct cli_controls *c, const char *spec)
 {
-	struct bc_rpc_reply reply;
+	struct bc_rpc_reply reply = { 0 };
 	enum cli_status status = CLI_OK, found = CLI_NOT_FOUND;
 	long long total = 0;
 	char text[400];
@@ -194,7 +194,7 @@ static int by_symbol(const void *a, const void *b)
 
 static enum cli_status take_rows(struct cli_controls *c, size_t i, struct rows *rows)
 {
-	struct bc_rpc_reply reply;
+	struct bc_rpc_reply reply = { 0 };
 	enum cli_status status = cli_control_ask(c, i, "SYMBOLS", NULL, &reply);
 	if (status != CLI_OK || reply.status != BC_RPC_OK)
 		return status != CLI_OK ? status : refused(c, &reply, "SYMBOLS");
