@@ -3,6 +3,7 @@ nobody who listens is without a fit owner of any symbol meanwhile."""
 import json
 import sys
 import time
+import unittest
 import urllib.request
 
 import bookcast_test
@@ -46,7 +47,7 @@ class Watcher:
     def follow(self, instance):
         if instance not in self.heard:
             self.heard[instance] = self.case.subscribe(
-                "upbit.", endpoint=f"ipc://{self.case.run_dir}/upbit.{instance}.pub")
+                f"{self.case.exchange}.", endpoint=f"ipc://{self.case.run_dir}/{self.case.exchange}.{instance}.pub")
 
     def drain(self):
         new = [m for heard in self.heard.values() for m in heard.drain()]
@@ -85,7 +86,7 @@ class Watcher:
         """Has each symbol one owner, the one it should have of n shards?"""
         for symbol in symbols:
             owners = self.owners(symbol)
-            if len(owners) != 1 or self.shards.get(owners[0]) != (owner("upbit", symbol, n), n):
+            if len(owners) != 1 or self.shards.get(owners[0]) != (owner(self.case.exchange, symbol, n), n):
                 return False
         return True
 
@@ -95,23 +96,24 @@ class Reader:
 
     def __init__(self, case, symbols):
         self.bus = bookcast.connect(f"ipc://{case.run_dir}/cache.rpc")
+        self.exchange = case.exchange
         self.symbols, self.had, self.unfit, self.epochs = symbols, set(), [], {}
         for symbol in symbols:
-            self.bus.subscribe("upbit", symbol, "book")
+            self.bus.subscribe(self.exchange, symbol, "book")
         case.addCleanup(self.bus.close)
 
     def look(self):
         while (m := self.bus.recv(timeout=0)) is not None:
             self.epochs.setdefault(m.symbol, set()).add(m.epoch)
         for symbol in self.symbols:
-            if self.bus.fit("upbit", symbol):
+            if self.bus.fit(self.exchange, symbol):
                 self.had.add(symbol)
             elif symbol in self.had:
-                self.unfit.append((symbol, self.bus.state("upbit", symbol)))
+                self.unfit.append((symbol, self.bus.state(self.exchange, symbol)))
         return len(self.had) == len(self.symbols)
 
 
-class ShardTest(bookcast_test.Case):
+class Divided(bookcast_test.Case):
     def start_shard(self, sim, index, count, *arguments, **options):
         return self.start_gateway(sim, "--shard", f"{index}/{count}", "--shard-linger", f"{LINGER:g}s",
                                   "--channels", "book", *arguments, **options)
@@ -123,8 +125,10 @@ class ShardTest(bookcast_test.Case):
     def symbols_of(self, sim):
         return sorted(t["symbol"] for t in bookcast_test.true_states(sim))
 
+
+class ReshardTest(Divided):
     def test_two_become_three_and_two_again(self):
-        sim = self.start_sim("--symbols", str(SYMBOLS), "--rate", "400", "--plain")
+        sim = self.start_sim("--symbols", str(SYMBOLS), "--rate", "200", "--plain")
         symbols = self.symbols_of(sim)
         gateways = [self.start_shard(sim, i, 2) for i in range(2)]
         self.assertEqual([g.ready["instance"] for g in gateways], ["0", "1"])
@@ -135,25 +139,29 @@ class ShardTest(bookcast_test.Case):
         watcher.wait(lambda: watcher.divided(symbols, 2), "every symbol with its shard of 2")
         reader = Reader(self, symbols)
         watcher.wait(reader.look, "every symbol at a reader of ours")
-        moving = {s for s in symbols if owner("upbit", s, 3) == 2}
+        moving = {s for s in symbols if owner(self.exchange, s, 3) == 2}
         self.assertTrue(moving and moving != set(symbols), "the market has been chosen so")
         epochs = set(watcher.lists)
 
         # The new one comes; the old ones are told.
         gateways.append(self.start_shard(sim, 2, 3))
         watcher.follow(2)
-        status, out, err = self.cli("reshard", "upbit", "3")
+        status, out, err = self.cli("reshard", self.exchange, "3")
         self.assertEqual((status, err), (0, ""))
-        self.assertEqual(out, "".join(f"upbit.{i} was shard {i}/{n} and is {i}/3\n" for i, n in enumerate((2, 2, 3))))
+        self.assertEqual(out, "".join(f"{self.exchange}.{i} was shard {i}/{n} and is {i}/3\n" for i, n in enumerate((2, 2, 3))))
         watcher.wait(lambda: reader.look() and watcher.divided(symbols, 3), "every symbol with its shard of 3")
         self.assertEqual(watcher.bare, [])
-        self.wait_fit(SYMBOLS)
+        self.wait_fit(SYMBOLS, f"{self.exchange}.")
         self.check_untouched(watcher, set(symbols) - moving, epochs)
+        self.assertEqual(reader.unfit, [])
+        third = next(iter(set(watcher.lists) - epochs))
+        watcher.wait(lambda: reader.look() and all(third in reader.epochs[s] for s in moving),
+                     "the third gateway at our reader, which looks for it every 10 s")
 
         # And back: the third one hands over, and ends.
-        status, out, err = self.cli("reshard", "upbit", "2")
+        status, out, err = self.cli("reshard", self.exchange, "2")
         self.assertEqual((status, err), (0, ""))
-        self.assertIn("upbit.2 hands over what it has, and ends\n", out)
+        self.assertIn(f"{self.exchange}.2 hands over what it has, and ends\n", out)
         watcher.wait(lambda: reader.look() and not gateways[2].running(), "the end of the third")
         self.assertEqual(gateways[2].wait_exit(), 0)
         self.assertIn("retired", gateways[2].err)
@@ -161,7 +169,7 @@ class ShardTest(bookcast_test.Case):
         self.assertEqual(watcher.bare, [])
         self.assertEqual(reader.unfit, [])
         self.assertEqual({len(reader.epochs[s]) for s in set(symbols) - moving}, {1})
-        self.wait_fit(SYMBOLS)
+        self.wait_fit(SYMBOLS, f"{self.exchange}.")
         self.check_untouched(watcher, set(symbols) - moving, epochs)
         for gateway in gateways[:2]:
             self.assertNotIn("ws.closed", gateway.err)
@@ -178,6 +186,14 @@ class ShardTest(bookcast_test.Case):
         self.assertEqual([m for m in heard if m.topic in first and m.seq > first[m.topic].seq and
                           m.state not in FIT], [])
 
+
+@unittest.skipUnless(bookcast_test.LONG, "BOOKCAST_LONG is not set")
+class ReshardChangesTest(ReshardTest):
+    """Books out of snapshots and changes take longer to be fit; frames add instead of replacing."""
+    exchange = "binance-spot"
+
+
+class ShardTest(Divided):
     def ownership(self):
         status, gateways, err = self.cli_json("gateways")
         return status, gateways[0]["ownership"] if gateways else None, {g["instance"]: g for g in gateways}, err
