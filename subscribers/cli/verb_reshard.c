@@ -72,6 +72,25 @@ static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
 	return CLI_OK;
 }
 
+/* What was added to gateway i at run time, told to all the others: one of them may be its owner
+ * soon, and one that was started since has never heard of it. */
+static enum cli_status pass_on(struct cli_controls *c, size_t i)
+{
+	struct bc_rpc_reply symbols = { 0 }, reply = { 0 };
+	enum cli_status status = cli_control_ask(c, i, "SYMBOLS", NULL, &symbols);
+	for (size_t k = 0; status == CLI_OK && k < symbols.n_answers; k++) {
+		json_t *o = json_loadb(symbols.answers[k].p, symbols.answers[k].n, 0, NULL);
+		const char *name = json_string_value(json_object_get(o, "symbol"));
+		bool was_added = json_is_false(json_object_get(o, "configured"));
+		for (size_t other = 0; other < c->n && name != NULL && was_added; other++) {
+			if (other != i && status == CLI_OK)
+				status = cli_control_ask(c, other, "WANT", name, &reply);
+		}
+		json_decref(o);
+	}
+	return status;
+}
+
 static enum cli_status run_reshard(struct cli *cli)
 {
 	struct cli_controls controls;
@@ -83,6 +102,8 @@ static enum cli_status run_reshard(struct cli *cli)
 	enum cli_status status = cli_controls_open(&controls, cli, cli->args[0]);
 	if (status == CLI_OK)
 		status = check_all_there(&controls, n);
+	for (size_t i = 0; i < controls.n && status == CLI_OK; i++)
+		status = pass_on(&controls, i);
 	for (size_t i = 0; i < controls.n && status == CLI_OK; i++)
 		status = tell_one(&controls, i, n);
 	cli_controls_close(&controls);

@@ -127,6 +127,22 @@ class SymbolsTest(bookcast_test.Case):
         self.assertEqual((status, [r["done"] for r in rows]), (0, ["added", "added"]))
         wait_until(lambda: len(self.states(first)) + len(self.states(second)) == len(names), "all of them again")
 
+    def test_what_was_added_moves_too(self):
+        sim = self.start_sim("--symbols", "12", "--rate", "200", "--plain")
+        names = sorted(t["symbol"] for t in bookcast_test.true_states(sim))
+
+        def start(shard):
+            return self.start_gateway(sim, "--shard", shard, "--shard-linger", "100ms", symbols=names[0])
+        gateways = [start("0/2"), start("1/2")]
+        self.assertEqual(self.cli("symbols", "add", "upbit", *names[1:])[0], 0)
+        gateways.append(start("2/3"))  # has heard of none of them
+        self.assertEqual(self.cli("reshard", "upbit", "3")[0], 0)
+
+        def parts():
+            return [set(self.states(g)) for g in gateways]
+        wait_until(lambda: sorted(s for part in parts() for s in part) == names, "each of them once")
+        self.assertTrue(parts()[2] - {names[0]}, "the market has been chosen so")
+
     # -------------------------------------------------------------- the configuration
 
     def test_by_the_configuration(self):
