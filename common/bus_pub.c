@@ -32,6 +32,9 @@ struct bc_pub {
 	int locks[BC_PUB_MAX_BINDS]; /* -1: none */
 	size_t n_endpoints;
 	bool overflow_told;
+	unsigned int n_held;
+	uint64_t refused;
+	zmq_msg_t held[BC_PUB_MAX_HELD]; /* in the order in which they were said */
 };
 
 bc_status bc_pub_new(struct bc_pub **out, void *context, const struct bc_pub_options *o)
@@ -65,6 +68,7 @@ void bc_pub_free(struct bc_pub **pub)
 {
 	if (*pub == NULL)
 		return;
+	bc_pub_flush(*pub);
 	bc_bus_socket_free(&(*pub)->socket);
 	for (size_t i = 0; i < (*pub)->n_endpoints; i++) {
 		if ((*pub)->locks[i] < 0)
@@ -276,15 +280,49 @@ bc_status bc_pub_read(struct bc_pub *pub, unsigned max, bc_topic_match_fn *match
 
 /* ------------------------------------------------------------------ sending */
 
-bc_status bc_pub_send(struct bc_pub *pub, uint32_t topic, bc_str payload)
+void bc_pub_flush(struct bc_pub *pub)
 {
-	bc_str head = bc_filters_topic(pub->filters, topic);
-	zmq_msg_t m;
-	if (zmq_msg_init_size(&m, head.n + payload.n) != 0)
-		return BC_EBUS;
-	char *p = zmq_msg_data(&m);
+	const unsigned int n = pub->n_held;
+	pub->n_held = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		if (zmq_msg_send(&pub->held[i], pub->socket, ZMQ_DONTWAIT) >= 0)
+			continue;
+		zmq_msg_close(&pub->held[i]);
+		pub->refused++;
+	}
+}
+
+uint64_t bc_pub_refused(const struct bc_pub *pub)
+{
+	return pub->refused;
+}
+
+static bool make(const struct bc_pub *pub, zmq_msg_t *m, uint32_t topic, bc_str payload)
+{
+	const bc_str head = bc_filters_topic(pub->filters, topic);
+	if (zmq_msg_init_size(m, head.n + payload.n) != 0)
+		return false;
+	char *p = zmq_msg_data(m);
 	memcpy(p, head.p, head.n);
 	memcpy(p + head.n, payload.p, payload.n);
+	return true;
+}
+
+bc_status bc_pub_hold(struct bc_pub *pub, uint32_t topic, bc_str payload)
+{
+	if (!make(pub, &pub->held[pub->n_held], topic, payload))
+		return BC_EBUS;
+	if (++pub->n_held == BC_PUB_MAX_HELD)
+		bc_pub_flush(pub);
+	return BC_OK;
+}
+
+bc_status bc_pub_send(struct bc_pub *pub, uint32_t topic, bc_str payload)
+{
+	zmq_msg_t m;
+	bc_pub_flush(pub);
+	if (!make(pub, &m, topic, payload))
+		return BC_EBUS;
 	if (zmq_msg_send(&m, pub->socket, ZMQ_DONTWAIT) < 0) {
 		int why = errno;
 		zmq_msg_close(&m);

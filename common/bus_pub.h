@@ -60,7 +60,18 @@ struct bc_pub_flood {
 };
 const struct bc_pub_flood *bc_pub_flood(const struct bc_pub *pub);
 
-/* BC_EBUS: libzmq refused; errno says why. */
+/* After all that is held. BC_EBUS: libzmq refused; errno says why. */
 bc_status bc_pub_send(struct bc_pub *pub, uint32_t topic, bc_str payload);
+
+/* Says it a little later, with what follows: libzmq's thread is woken once for all of it, and
+ * writes it in one piece, instead of for each message where it has nothing else to do. For what
+ * came in one go: whoever holds must flush before it waits for anything. The order is that of the
+ * calls, the payload is copied, and BC_PUB_MAX_HELD messages go out by themselves. BC_EBUS: no
+ * memory. */
+#define BC_PUB_MAX_HELD 16 /* some 20 us of reading; a thread that sleeps takes as long to wake */
+bc_status bc_pub_hold(struct bc_pub *pub, uint32_t topic, bc_str payload);
+void bc_pub_flush(struct bc_pub *pub);
+/* Held ones that libzmq refused: they are lost. */
+uint64_t bc_pub_refused(const struct bc_pub *pub);
 
 #endif

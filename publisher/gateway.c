@@ -74,6 +74,7 @@ static void on_turn(uv_prepare_t *prepare)
 		uv_idle_stop(&g->again);
 	bc_mono_time session = session_next_deadline(g->session);
 	bc_mono_time outlet = outlet_next_deadline(g->outlet);
+	bc_pub_flush(g->pub); /* nothing waits while the loop does, whatever a transport says */
 	arm(g, now, session.ns < outlet.ns ? session : outlet);
 }
 

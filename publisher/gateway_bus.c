@@ -45,7 +45,8 @@ static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
 {
 	struct gateway *g = self;
 	bc_bus_watch_used(g->pub_watch);
-	return bc_pub_send(g->pub, topic, payload);
+	return g->reading ? bc_pub_hold(g->pub, topic, payload)
+			  : bc_pub_send(g->pub, topic, payload);
 }
 
 static bc_wall_time wall_now(void *self)

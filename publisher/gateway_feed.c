@@ -35,9 +35,18 @@ static void on_message(void *self, struct bc_ws *ws, const char *bytes, size_t n
 		       bc_wall_time received)
 {
 	struct link *link = self;
+	struct gateway *g = link->gateway;
 	(void)ws;
-	session_message(link->gateway->session, gateway_now_of(link->gateway, received), link->id,
-			(bc_str){ bytes, n }, binary, received);
+	g->reading = true;
+	session_message(g->session, gateway_now_of(g, received), link->id, (bc_str){ bytes, n },
+			binary, received);
+	g->reading = false;
+}
+
+static void on_drained(void *self)
+{
+	const struct link *link = self;
+	bc_pub_flush(link->gateway->pub);
 }
 
 static void on_soon(void *self, const char *bytes, size_t n)
@@ -68,7 +77,12 @@ static void on_closed(void *self, struct bc_ws *ws, const struct bc_ws_closed *h
 	session_closed(link->gateway->session, gateway_now(link->gateway), link->id, &closed);
 }
 
-static const struct bc_ws_events events = { on_opened, on_message, on_soon, on_pong, on_closed };
+static const struct bc_ws_events events = { .opened = on_opened,
+					    .message = on_message,
+					    .soon = on_soon,
+					    .drained = on_drained,
+					    .pong = on_pong,
+					    .closed = on_closed };
 
 /* ------------------------------------------------------------------ connecting */
 

@@ -49,6 +49,7 @@ struct gateway {
 	struct session_now now; /* of the input that is being served */
 	bc_wall_time read_at;   /* of the messages that `now` is of; BC_TIME_UNKNOWN: of none */
 	bool loop_open, stopping;
+	bool reading; /* a message: others may have come with it, so what is said is held */
 	bool something_failed; /* a link or a request, see `failed` there */
 
 	struct session *session;

@@ -157,7 +157,8 @@ void gateway_status_update(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_LAST_MESSAGE, (uint64_t)in->last_message.ns);
 	bc_metric_set(m, BC_METRIC_PUBLISH_SKIPPED,
 		      out->published + out->welcomes - out->encoded - out->encode_failures);
-	bc_metric_set(m, BC_METRIC_PUBLISH_FAILURES, out->encode_failures + out->send_failures);
+	bc_metric_set(m, BC_METRIC_PUBLISH_FAILURES,
+		      out->encode_failures + out->send_failures + bc_pub_refused(g->pub));
 	bc_metric_set(m, BC_METRIC_SUBSCRIPTIONS, bc_filters_count(bc_pub_filters(g->pub)));
 	bc_metric_set(m, BC_METRIC_SUBSCRIBERS_CUT, bc_pub_flood(g->pub)->n_cut);
 	bc_metric_set(m, BC_METRIC_SUBSCRIPTIONS_REFUSED, bc_pub_flood(g->pub)->n_refused);

@@ -68,6 +68,9 @@ struct bc_ws_events {
 	/* Before a message is told: the next one begins with these bytes, as far as they are there.
 	 * A hint, unchecked; what is behind the message may be in them, too. NULL: not wanted. */
 	void (*soon)(void *self, const char *bytes, size_t n);
+	/* After one message or several that were read at once: nothing follows until the socket
+	 * was asked again. Not after `closed`. NULL: the caller need not know. */
+	void (*drained)(void *self);
 	void (*pong)(void *self, struct bc_ws *ws);
 	void (*closed)(void *self, struct bc_ws *ws, const struct bc_ws_closed *how);
 };

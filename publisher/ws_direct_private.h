@@ -37,6 +37,7 @@ struct bc_ws {
 	int watching; /* UV_READABLE, UV_WRITABLE */
 	enum ws_state state;
 	bool over; /* `how` is known, `closed` is due */
+	bool told; /* messages, and not yet that these were all */
 	const struct bc_ws_events *events;
 	void *self;
 	char host[WS_HOST_MAX + 1];

@@ -266,8 +266,16 @@ static void message_tell(struct bc_ws *ws, const struct ws_frame *frame)
 	const bc_str next = ws_frames_peek(&ws->frames);
 	if (next.n > 0 && ws->events->soon != NULL)
 		ws->events->soon(ws->self, next.p, next.n);
+	ws->told = true;
 	ws->events->message(ws->self, ws, frame->payload.p, frame->payload.n, frame->binary,
 			    frame->received);
+}
+
+static void drained_tell(struct bc_ws *ws)
+{
+	if (ws->told && ws->events->drained != NULL)
+		ws->events->drained(ws->self);
+	ws->told = false;
 }
 
 /* Only an open connection tells: the caller may close it from inside any callback. */
@@ -342,6 +350,7 @@ bool direct_step(struct bc_ws *ws)
 		flush(ws);
 		while (!ws->over && ws->state != WS_PEER_CLOSING && receive(ws))
 			read = true;
+		drained_tell(ws);
 		if (!ws->over)
 			flush(ws); /* pongs */
 	}

@@ -339,6 +339,8 @@ static int on_receive(struct bc_ws *ws, struct lws *wsi, const char *bytes, size
 		return -1;
 	}
 	ws->events->message(ws->self, ws, message.p, message.n, binary, ws->incoming.received);
+	if (ws->events->drained != NULL)
+		ws->events->drained(ws->self); /* lws does not say what else it has */
 	return 0;
 }
 

@@ -99,7 +99,7 @@ static bool topic_wanted(void *self, uint32_t topic)
 
 static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
 {
-	return bc_pub_send(((struct rig *)self)->pub, topic, payload);
+	return bc_pub_hold(((struct rig *)self)->pub, topic, payload);
 }
 
 static bc_wall_time wall_now(void *self)
@@ -315,6 +315,7 @@ static uint64_t say_three(struct rig *r, int i)
 	}
 	session_tick(r->session, r->now);
 	outlet_turn(r->outlet, r->now.mono);
+	bc_pub_flush(r->pub);
 	return outlet_counters(r->outlet)->published - before;
 }
 
@@ -394,6 +395,7 @@ static uint64_t say_change(struct rig *r, int i)
 	hears(r, text, n);
 	session_tick(r->session, r->now);
 	outlet_turn(r->outlet, r->now.mono);
+	bc_pub_flush(r->pub);
 	return outlet_counters(r->outlet)->published - before;
 }
 

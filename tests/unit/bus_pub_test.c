@@ -185,15 +185,20 @@ struct rig {
 	char why[320];
 };
 
-static struct rig rig_with(uint32_t max_filters)
+static struct rig rig_of(uint32_t max_filters, int linger_ms)
 {
 	struct rig r = { .context = bc_bus_context_new() };
 	struct bc_pub_options o = { .send_hwm_msgs = 1000,
-				    .linger_ms = 0,
+				    .linger_ms = linger_ms,
 				    .max_filters = max_filters };
 	cr_assert(temp_dir_new(&r.dir));
 	cr_assert_eq(bc_pub_new(&r.pub, r.context, &o), BC_OK);
 	return r;
+}
+
+static struct rig rig_with(uint32_t max_filters)
+{
+	return rig_of(max_filters, 0);
 }
 
 static struct rig rig_open(void)
@@ -256,6 +261,93 @@ Test(bus_pub, one_frame_over_ipc_and_tcp)
 		cr_expect_arr_eq(frame, "x.A.book\0payload", 16);
 		zmq_close(sub);
 	}
+	rig_close(&r);
+}
+
+static void *follow(struct rig *r, uint32_t *topic)
+{
+	struct matches m = { 0 };
+	cr_assert_eq(bc_pub_bind(r->pub, "tcp://127.0.0.1:0", false, r->why, sizeof r->why), BC_OK);
+	cr_assert_eq(bc_filters_topic_open(bc_pub_filters(r->pub), BC_STR("x.A.book"), topic),
+		     BC_OK);
+	void *sub = subscriber(r, bc_pub_endpoint(r->pub, 0), BC_STR(""));
+	wait_match(r, &m);
+	return sub;
+}
+
+/* The payloads that come, each of one letter. */
+static void expect_letters(void *sub, const char *letters)
+{
+	char frame[64];
+	for (size_t i = 0; letters[i] != '\0'; i++) {
+		cr_assert_eq(zmq_recv(sub, frame, sizeof frame, 0), 10, "%s, after %zu", letters,
+			     i);
+		cr_expect_eq(frame[9], letters[i], "%s, after %zu: %c", letters, i, frame[9]);
+	}
+}
+
+Test(bus_pub, what_is_held_waits_and_keeps_its_place)
+{
+	struct rig r = rig_open();
+	uint32_t topic;
+	void *sub = follow(&r, &topic);
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("a")), BC_OK);
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("b")), BC_OK);
+	cr_assert_eq(zmq_send(bc_pub_socket(r.pub), "x.A.book\0-", 10, 0), 10); /* past it all */
+	bc_pub_flush(r.pub);
+	bc_pub_flush(r.pub); /* nothing left */
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("c")), BC_OK);
+	cr_assert_eq(bc_pub_send(r.pub, topic, BC_STR("d")), BC_OK);
+	expect_letters(sub, "-abcd");
+	cr_expect_eq(bc_pub_refused(r.pub), 0);
+	zmq_close(sub);
+	rig_close(&r);
+}
+
+Test(bus_pub, no_more_than_the_bound_is_held)
+{
+	struct rig r = rig_open();
+	uint32_t topic;
+	char all[BC_PUB_MAX_HELD + 3];
+	void *sub = follow(&r, &topic);
+	for (int i = 0; i <= BC_PUB_MAX_HELD; i++) {
+		all[i] = (char)('0' + i);
+		cr_assert_eq(bc_pub_hold(r.pub, topic, (bc_str){ &all[i], 1 }), BC_OK);
+	}
+	char last = all[BC_PUB_MAX_HELD];
+	cr_assert_eq(zmq_send(bc_pub_socket(r.pub), "x.A.book\0-", 10, 0), 10);
+	all[BC_PUB_MAX_HELD] = '-';
+	all[BC_PUB_MAX_HELD + 1] = last;
+	all[BC_PUB_MAX_HELD + 2] = '\0';
+	bc_pub_flush(r.pub);
+	expect_letters(sub, all);
+	zmq_close(sub);
+	rig_close(&r);
+}
+
+Test(bus_pub, what_is_held_at_the_end_is_sent)
+{
+	struct rig r = rig_of(0, 1000);
+	uint32_t topic;
+	void *sub = follow(&r, &topic);
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("a")), BC_OK);
+	bc_pub_free(&r.pub);
+	expect_letters(sub, "a");
+	zmq_close(sub);
+	rig_close(&r);
+}
+
+Test(bus_pub, what_libzmq_refuses_of_it_is_counted)
+{
+	struct rig r = rig_open();
+	uint32_t topic;
+	void *sub = follow(&r, &topic);
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("a")), BC_OK);
+	cr_assert_eq(bc_pub_hold(r.pub, topic, BC_STR("b")), BC_OK);
+	zmq_ctx_shutdown(r.context);
+	bc_pub_flush(r.pub);
+	cr_expect_eq(bc_pub_refused(r.pub), 2);
+	zmq_close(sub);
 	rig_close(&r);
 }
 

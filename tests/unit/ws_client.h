@@ -37,6 +37,7 @@ struct client {
 	unsigned int n_opened, n_messages, n_pongs, n_closed;
 	const char *soon[2];     /* where this message was said to be, and the next one is */
 	unsigned int n_foreseen; /* and were there */
+	bool undrained;          /* a message came, and not yet that it was the last of a read */
 	size_t last_size;
 	uint64_t sum; /* over the bytes of the last message */
 	size_t n_told;
@@ -84,6 +85,7 @@ static void client_message(void *self, struct bc_ws *ws, const char *bytes, size
 	c->n_foreseen += bytes == c->soon[0];
 	c->soon[0] = c->soon[1];
 	c->soon[1] = NULL;
+	c->undrained = true;
 	c->received = received;
 	c->last_size = n;
 	c->sum = sum_of(bytes, n);
@@ -102,6 +104,13 @@ static void client_soon(void *self, const char *bytes, size_t n)
 	c->soon[1] = bytes;
 }
 
+static void client_drained(void *self)
+{
+	struct client *c = self;
+	cr_expect(c->undrained, "there was a message");
+	c->undrained = false;
+}
+
 static void client_pong(void *self, struct bc_ws *ws)
 {
 	struct client *c = self;
@@ -115,6 +124,7 @@ static void client_closed(void *self, struct bc_ws *ws, const struct bc_ws_close
 	struct client *c = self;
 	cr_assert_eq(ws, c->ws);
 	c->n_closed++;
+	cr_expect_not(c->undrained, "before the end, too");
 	c->how = *how;
 	snprintf(c->detail, sizeof c->detail, "%s", how->detail);
 	c->how.detail = c->detail;
@@ -126,6 +136,7 @@ static const struct bc_ws_events client_events = {
 	.opened = client_opened,
 	.message = client_message,
 	.soon = client_soon,
+	.drained = client_drained,
 	.pong = client_pong,
 	.closed = client_closed,
 };
@@ -154,8 +165,10 @@ static inline bool client_within(struct client *c, const unsigned int *counter, 
 {
 	const uint64_t limit = uv_hrtime() + (uint64_t)limit_ns;
 	uv_timer_start(&c->tick, client_tick, 5, 5);
-	while (*counter < n && uv_hrtime() < limit)
+	while (*counter < n && uv_hrtime() < limit) {
 		uv_run(&c->loop, UV_RUN_ONCE);
+		cr_assert_not(c->undrained, "the loop waits, and nobody was told");
+	}
 	uv_timer_stop(&c->tick);
 	return *counter >= n;
 }
