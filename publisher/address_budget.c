@@ -45,14 +45,28 @@ static int64_t newest(const struct address_budget *b, const struct address_windo
 	return b->times_ns[w->first + (w->oldest + w->ours - k) % w->ours];
 }
 
-/* When so many more are allowed at once. */
+/* When the k-th newest is out of the window. */
+static bc_mono_time out_of_window(const struct address_budget *b, const struct address_window *w,
+				  uint32_t k)
+{
+	int64_t at = newest(b, w, k);
+	return at == NEVER ? BUDGET_NOW : (bc_mono_time){ at + w->window_ns };
+}
+
+/* When so many more are allowed at once. Of a rate that gave way, what is used up already does not
+ * block for the rest of a long window: from then on they go one by one, at that rate. */
 static bc_mono_time window_next(const struct address_budget *b, const struct address_window *w,
 				bc_mono_time now, uint32_t more)
 {
 	uint32_t allowed = aimd_part(&w->rate, now, w->ours);
 	more = more < allowed ? more : allowed;
-	int64_t at = newest(b, w, allowed - more + 1);
-	return at == NEVER ? BUDGET_NOW : (bc_mono_time){ at + w->window_ns };
+	bc_mono_time most = out_of_window(b, w, w->ours - more + 1);
+	bc_mono_time part = out_of_window(b, w, allowed - more + 1);
+	bc_mono_time pace = { newest(b, w, 1) == NEVER ? NEVER
+						       : newest(b, w, 1) + w->window_ns / allowed };
+	if (pace.ns < part.ns)
+		part = pace;
+	return most.ns > part.ns ? most : part;
 }
 
 static uint32_t window_used(const struct address_budget *b, const struct address_window *w,

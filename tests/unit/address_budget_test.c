@@ -237,6 +237,27 @@ Test(address_budget, a_refusal_lowers_the_rate_and_time_brings_it_back)
 	cr_expect_eq(view.limits[SLOW].now, 20, "the others are as they were");
 }
 
+Test(address_budget, a_rate_that_gave_way_in_a_long_window_is_a_pace_and_no_wall)
+{
+	struct address_budget b = fresh();
+	const struct budget_ask slow = { .door = BUDGET_CONNECT, .limits = 1u << SLOW };
+	int64_t t = T0, from;
+	cr_expect_eq(gone(&b, t, &slow), 20);
+	t += 61 * S;
+	cr_expect_eq(gone(&b, t, &slow), 20);
+	for (int i = 0; i < 10; i++)
+		address_budget_refused(&b, AT(t + i + 1), AT(t + i + 1), &slow, AT(t));
+	cr_expect_not(take(&b, 1, t + 59 * S, &slow, &from), "all of the window is used");
+	t += 61 * S;
+	cr_expect_eq(gone(&b, t, &slow), 10, "half of it after four steps");
+	cr_expect_not(take(&b, 1, t, &slow, &from));
+	cr_expect_eq(from, t + 6 * S, "then one by one");
+	cr_expect_not(take(&b, 1, t + 6 * S - 1, &slow, &from));
+	cr_expect(take(&b, 1, t + 6 * S, &slow, &from));
+	cr_expect_not(take(&b, 1, t + 6 * S, &slow, &from));
+	cr_expect_eq(from, t + 12 * S);
+}
+
 Test(address_budget, weight_gives_way_too_and_still_lets_the_heaviest_through)
 {
 	struct address_budget b = fresh();
