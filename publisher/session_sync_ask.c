@@ -131,8 +131,9 @@ void sync_need_no_more(struct session *s, uint32_t id)
 		rest_snapshot_cancel(s, id);
 	if (y->phase == SYNC_IN_FLIGHT)
 		return;
+	if (y->phase != SYNC_IDLE) /* as a rule it is: with each message of a book */
+		due_drop(&s->sync.due, id);
 	y->phase = SYNC_IDLE;
-	due_drop(&s->sync.due, id);
 	if (join_expecting(y->join))
 		sync_buffer_release(s, id);
 }
