@@ -132,7 +132,7 @@ void bus_mishap(struct trial *t)
 	struct mishaps *m = &t->mishaps;
 	struct dice *d = &m->dice;
 	struct gateway *g = t->gateways[dice_between(d, 0, t->n_gateways - 1)];
-	m->next_ns = t->now_ns + dice_between(d, 1, 8000) * MS;
+	m->next_ns = t->now_ns + dice_between(d, 1, 8000) * (m->rarely > 0 ? m->rarely : 1) * MS;
 	if (g->dead || !stormy(t))
 		return;
 	if (m->kills && (!m->parts || dice_hits(d, 500000))) {

@@ -171,11 +171,12 @@ struct gateway *gateway_of(const struct trial *t, uint64_t epoch)
 	return t->gateways[(epoch - EPOCH_FIRST) / EPOCHS_APART % MAX_GATEWAYS];
 }
 
-/* False: it was for a connection that is gone. */
+/* False: the session was told nothing: it was for a connection that is gone, or a ping, which the
+ * transport answers. */
 static bool take_input(struct gateway *g)
 {
 	struct event *e = events_take(&g->client);
-	bool delivered = client_deliver(g, e);
+	bool delivered = client_deliver(g, e) && e->kind != EVENT_PING;
 	if (delivered && e->damaged_book)
 		judge_damaged(g, e);
 	else if (delivered && e->book)

@@ -49,6 +49,7 @@ const struct model models[] = {
 	{ .exchange = "upbit",
 	  .is_book = upbit_is_book,
 	  .trade_of = upbit_trade_of,
+	  .trade_wraps = 10000,
 	  .too_many = "Too Many Requests",
 	  .gets = 40,
 	  .gets_a_second = 1 },

@@ -13,6 +13,7 @@ struct model {
 	bool (*is_book)(bc_str frame); /* is this data frame about a book? */
 	/* The number of the trade in the market that has this id; 0: cannot be. */
 	uint64_t (*trade_of)(bc_str id);
+	uint64_t trade_wraps; /* so many ids, then they come again; 0: they do not */
 	/* Snapshots that are asked of the face instead of what the adapter names, so that the price
 	 * walks out of them within seconds; NULL: as the adapter says. */
 	const struct bc_snapshot_limit *limits;

@@ -184,8 +184,7 @@ static const char *some_name(struct gateway *g)
 	return market_spec(g->t->market, i)->name;
 }
 
-/* "resync KRW-BTC" to our side, which may be frozen. */
-static bool command(struct gateway *g, const char *verb, const char *name)
+bool plan_command(struct gateway *g, const char *verb, const char *name)
 {
 	char text[96];
 	int n = snprintf(text, sizeof text, "%s %s", verb, name);
@@ -197,22 +196,22 @@ static bool command(struct gateway *g, const char *verb, const char *name)
 
 static bool do_resync(struct gateway *g)
 {
-	return command(g, "resync", some_name(g));
+	return plan_command(g, "resync", some_name(g));
 }
 
 static bool do_reconnect(struct gateway *g)
 {
-	return command(g, "reconnect", "");
+	return plan_command(g, "reconnect", "");
 }
 
 static bool do_remove(struct gateway *g)
 {
-	return command(g, "remove", some_name(g));
+	return plan_command(g, "remove", some_name(g));
 }
 
 static bool do_add(struct gateway *g)
 {
-	return command(g, "add", some_name(g));
+	return plan_command(g, "add", some_name(g));
 }
 
 static bool (*const acts[N_FAULTS])(struct gateway *g) = {

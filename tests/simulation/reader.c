@@ -48,6 +48,18 @@ void reader_free(struct trial *t)
 	free(t->reader);
 }
 
+size_t reader_bytes(const struct trial *t, size_t (*of)(const void *block),
+		    size_t (*of_replica)(const struct replica *r))
+{
+	size_t n = 0;
+	for (const struct track *at = t->reader->tracks; at != NULL; at = at->next)
+		n += of(at);
+	for (size_t i = 0; i < (size_t)MAX_GATEWAYS * MAX_SYMBOLS * 2; i++)
+		n += of_replica(
+			&t->reader->replicas[i / 2 / MAX_SYMBOLS][i / 2 % MAX_SYMBOLS][i % 2]);
+	return n;
+}
+
 /* ------------------------------------------------------------------ what it answers */
 
 static void judge_fit(struct gateway *g, size_t symbol, const struct bc_message *m)

@@ -80,17 +80,35 @@ static void begin(struct replica *r, const struct replica_log *log)
 			s->levels[s->n++] = log->first[side].levels[i];
 		}
 	}
-	r->at = 0;
+	r->at = log->dropped;
 	r->begun = true;
+}
+
+void replica_log_trim(struct replica_log *log, size_t keep)
+{
+	size_t n = log->n - keep;
+	if (log->n <= keep)
+		return;
+	for (size_t i = 0; i < n; i++)
+		apply(&log->first[log->changes[i].side], &log->changes[i]);
+	log->first_id = log->changes[n - 1].id;
+	log->dropped += n;
+	log->n = keep;
+	memmove(log->changes, log->changes + n, keep * sizeof *log->changes);
 }
 
 bool replica_seek(struct replica *r, const struct replica_log *log, uint64_t id)
 {
-	if (!r->begun || (r->at > 0 && log->changes[r->at - 1].id > id))
+	size_t end = log->dropped + log->n;
+	const struct replica_change *changes = log->changes;
+	if (r->begun && r->at > log->dropped && changes[r->at - log->dropped - 1].id > id)
+		r->begun = false;
+	if (!r->begun || r->at < log->dropped)
 		begin(r, log);
-	for (; r->at < log->n && log->changes[r->at].id <= id; r->at++)
-		apply(&r->sides[log->changes[r->at].side], &log->changes[r->at]);
-	return id == (r->at == 0 ? log->first_id : log->changes[r->at - 1].id);
+	for (; r->at < end && changes[r->at - log->dropped].id <= id; r->at++)
+		apply(&r->sides[changes[r->at - log->dropped].side],
+		      &changes[r->at - log->dropped]);
+	return id == (r->at == log->dropped ? log->first_id : changes[r->at - log->dropped - 1].id);
 }
 
 uint32_t replica_top(const struct replica *r, const struct market_spec *spec, enum market_side side,

@@ -23,21 +23,23 @@ struct replica_side { /* best last */
 };
 
 struct replica_log {
-	struct replica_side first[2]; /* before any change */
+	struct replica_side first[2]; /* before the changes that are kept */
 	uint64_t first_id;
+	size_t dropped; /* older changes */
 	struct replica_change *changes;
 	size_t n, cap;
 };
 
 struct replica {
 	struct replica_side sides[2];
-	size_t at; /* changes that are in it */
+	size_t at; /* changes that are in it, dropped ones included */
 	bool begun;
 };
 
 void replica_log_begin(struct replica_log *log, const struct market *market, size_t symbol,
 		       uint64_t id);
 void replica_log_add(struct replica_log *log, const struct replica_change *change);
+void replica_log_trim(struct replica_log *log, size_t keep); /* the oldest are forgotten */
 void replica_log_free(struct replica_log *log);
 
 /* Makes it the book that has this very number; false: no book ever had it. */

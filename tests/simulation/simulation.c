@@ -1,10 +1,12 @@
 /* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
  *
  *   simulation --exchange upbit [--seeds 400] [--first 1] [--seed N] [--verbose]
- *              [--steps N] [--storm SECONDS] [--gateways N] [--twice] [--lies]
+ *              [--steps N] [--storm SECONDS] [--gateways N] [--soak HOURS] [--twice]
+ *              [--lies]
  *
  * --gateways: so many follow the same symbols, each over a network and with faults of its own, and
- * a reader hears them all;
+ * a reader hears them all; --soak: so many hours of rare faults, all connections made anew every
+ * hour, and the memory in use may not grow;
  * --steps goes on until so many inputs were given; --twice runs each seed twice and compares;
  * --lies publishes something false in each trial, and expects to see it caught.
  *
@@ -35,7 +37,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: simulation --exchange ID [--seeds N] [--first N] [--seed N] "
 			"[--verbose] [--steps N] [--storm SECONDS] "
-			"[--gateways N] [--twice] [--lies]\n");
+			"[--gateways N] [--soak HOURS] [--twice] [--lies]\n");
 	return 2;
 }
 
@@ -156,7 +158,7 @@ static void print(const struct model *model, const struct totals *all, double se
 struct arguments {
 	const struct model *model;
 	uint64_t first, seeds, steps;
-	uint32_t gateways;
+	uint32_t gateways, soak_hours;
 	int64_t storm_ns;
 	bool verbose, twice, lies;
 };
@@ -167,6 +169,7 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 	struct trial_options o = { .model = a->model,
 				   .seed = seed,
 				   .gateways = a->gateways,
+				   .soak_hours = a->soak_hours,
 				   .verbose = a->verbose,
 				   .storm_ns = a->storm_ns,
 				   .replay = replay };
@@ -177,7 +180,9 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 		n += snprintf(replay + n, sizeof replay - (size_t)n, " --storm %lld",
 			      (long long)(a->storm_ns / BC_NS_PER_S));
 	if (a->gateways != 0)
-		snprintf(replay + n, sizeof replay - (size_t)n, " --gateways %u", a->gateways);
+		n += snprintf(replay + n, sizeof replay - (size_t)n, " --gateways %u", a->gateways);
+	if (a->soak_hours != 0)
+		snprintf(replay + n, sizeof replay - (size_t)n, " --soak %u", a->soak_hours);
 	trial_run(&o, &r);
 	if (a->twice && !r.failed) {
 		trial_run(&o, &again);
@@ -256,6 +261,7 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "storm", required_argument, NULL, 't' },
 		{ "gateways", required_argument, NULL, 'g' },
+		{ "soak", required_argument, NULL, 'h' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "twice", no_argument, NULL, '2' },
 		{ "lies", no_argument, NULL, 'l' },
@@ -276,6 +282,8 @@ int main(int argc, char **argv)
 			a.storm_ns = strtoll(optarg, NULL, 10) * BC_NS_PER_S;
 		else if (c == 'g')
 			a.gateways = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (c == 'h')
+			a.soak_hours = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'v')
 			a.verbose = true;
 		else if (c == '2')

@@ -162,7 +162,7 @@ static void next_phase(struct trial *t)
 		end(t);
 }
 
-enum place { THERE, HERE, ON_THE_BUS, AT_THE_READER };
+enum place { THERE, HERE, ON_THE_BUS, AT_THE_READER, AT_THE_HOUR };
 
 struct next {
 	int64_t at_ns;
@@ -189,6 +189,8 @@ static void step(struct trial *t)
 		consider(&next, reader_next(t), AT_THE_READER, NULL);
 	if (t->reader != NULL && t->phase == PHASE_STORM)
 		consider(&next, t->mishaps.next_ns, ON_THE_BUS, NULL);
+	if (t->soak.next_ns != 0)
+		consider(&next, t->soak.next_ns, AT_THE_HOUR, NULL);
 	if (next.at_ns > t->now_ns)
 		t->now_ns = next.at_ns;
 	if (next.place == THERE)
@@ -197,6 +199,8 @@ static void step(struct trial *t)
 		gateway_step_here(next.g);
 	else if (next.place == ON_THE_BUS)
 		bus_mishap(t);
+	else if (next.place == AT_THE_HOUR)
+		soak_hour(t);
 	else
 		reader_step(t);
 }
@@ -229,6 +233,8 @@ static bool open_all(struct trial *t)
 		bus_plan(t);
 		reader_open(t);
 	}
+	if (t->o.soak_hours > 0)
+		soak_begin(t);
 	for (uint32_t i = 0; i < n && ok; i++)
 		ok = gateway_start(t->gateways[i]);
 	return ok;

@@ -36,6 +36,8 @@ struct trial_options {
 	const struct model *model;
 	uint64_t seed;
 	uint32_t gateways;     /* 0: one, and nobody reads it; else a reader hears them all */
+	uint32_t soak_hours;   /* 0: not one; else the storm is so long, and the result has a row an
+				  hour */
 	bool verbose;          /* print every action */
 	int64_t storm_ns;      /* 0: as the seed says */
 	const struct lie *lie; /* NULL: none; else one is published, and failures are not printed */

@@ -13,7 +13,8 @@
  *   truth.c   what the exchange really had
  *   judge.c   what must hold, after every step
  *   bus.c     from the gateways to the reader; gateways killed and started anew
- *   reader.c  who hears all gateways, and what it may say */
+ *   reader.c  who hears all gateways, and what it may say
+ *   soak.c    a day of it */
 #ifndef BC_SIMULATION_TRIAL_PRIVATE_H
 #define BC_SIMULATION_TRIAL_PRIVATE_H
 
@@ -141,7 +142,7 @@ struct truth_book {       /* a whole book that was sent */
 	int64_t shown_ms; /* its time as the exchange writes it */
 	uint64_t seq;     /* the market's */
 	uint32_t n_bids, n_asks;
-	size_t levels; /* index into the truth's; bids first */
+	bc_level *bids; /* owned; the asks follow them */
 };
 
 struct truth_trade {
@@ -154,14 +155,12 @@ struct truth_symbol {
 	struct replica_log log; /* where books have numbers */
 	struct truth_book *books;
 	size_t n_books, cap_books;
-	struct truth_trade *trades; /* by number, from 1 */
-	size_t n_trades, cap_trades;
+	struct truth_trade *trades; /* by number, from old_trades + 1 */
+	size_t n_trades, cap_trades, old_trades;
 };
 
 struct truth {
 	struct truth_symbol symbols[MAX_SYMBOLS];
-	bc_level *levels;
-	size_t n_levels, cap_levels;
 };
 
 /* ------------------------------------------------------------------ judge.c */
@@ -219,6 +218,15 @@ struct mishaps { /* between the gateways and the reader */
 	uint32_t lost; /* per million */
 	bool parts, kills;
 	int64_t delay_ns, next_ns;
+	uint32_t rarely; /* times as long from one to the next */
+};
+
+/* ------------------------------------------------------------------ soak.c */
+
+struct soak {
+	int64_t next_ns; /* 0: it is not one */
+	unsigned hours;
+	size_t least[2]; /* bytes in use in an hour of the first half, of the second */
 };
 
 /* ------------------------------------------------------------------ a gateway */
@@ -300,6 +308,7 @@ struct trial {
 					    * ended */
 	struct truth truth;
 
+	struct soak soak;
 	struct reader *reader; /* NULL: there is none */
 	struct mishaps mishaps;
 	struct gateway *gateways[MAX_GATEWAYS];
@@ -343,6 +352,8 @@ void client_after(struct gateway *g); /* the end of a turn */
 void plan_make(struct gateway *g);
 bool fault_hits(struct gateway *g, enum fault fault); /* and is counted */
 void fault_timed(struct gateway *g);
+/* "resync KRW-BTC" to our side, which may be frozen. True. */
+bool plan_command(struct gateway *g, const char *verb, const char *name);
 
 /* net.c */
 struct event *event_new(struct gateway *g, enum event_kind kind, int64_t at_ns, bc_str bytes);
@@ -408,11 +419,17 @@ void bus_deliver(struct gateway *g);
 void bus_join(struct gateway *g);
 void bus_free(struct gateway *g);
 
+/* soak.c */
+void soak_begin(struct trial *t);
+void soak_hour(struct trial *t);
+
 /* reader.c */
 void reader_open(struct trial *t);
 void reader_free(struct trial *t);
 void reader_take(struct gateway *g, struct track *track, bc_str topic, bc_str payload);
 struct track *reader_track(struct trial *t);
+size_t reader_bytes(const struct trial *t, size_t (*of)(const void *block),
+		    size_t (*of_replica)(const struct replica *r)); /* of what it judges by */
 int64_t reader_next(const struct trial *t);
 void reader_step(struct trial *t);
 void reader_end(struct trial *t);

@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is older is in no message that may be fit. */
+#define KEPT_CHANGES 20000
+#define KEPT_BOOKS   5000
+#define KEPT_TRADES  5000
+
 /* ------------------------------------------------------------------ written down */
 
 void truth_listen(void *self, size_t symbol)
@@ -21,9 +26,14 @@ void truth_listen(void *self, size_t symbol)
 		.quantity = market_quantity(spec, trade->quantity),
 		.side = trade->maker == MARKET_ASK ? BC_SIDE_BUY : BC_SIDE_SELL,
 	};
-	if (trade->id != s->n_trades)
+	if (trade->id != s->old_trades + s->n_trades)
 		trial_fail(t->gateways[0], "truth", "trade %llu of symbol %zu comes as number %zu",
-			   (unsigned long long)trade->id, symbol, s->n_trades);
+			   (unsigned long long)trade->id, symbol, s->old_trades + s->n_trades);
+	if (s->n_trades >= 2 * KEPT_TRADES) {
+		s->old_trades += KEPT_TRADES;
+		s->n_trades -= KEPT_TRADES;
+		memmove(s->trades, s->trades + KEPT_TRADES, s->n_trades * sizeof *s->trades);
+	}
 }
 
 /* Everybody has one trade from the start. */
@@ -38,23 +48,30 @@ void truth_begin(struct trial *t, size_t symbol)
 void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_t price,
 		   int64_t quantity)
 {
-	replica_log_add(&t->truth.symbols[symbol].log,
-			&(struct replica_change){ .id = t->face->book_id(t->market, symbol),
-						  .side = side,
-						  .price = price,
-						  .quantity = quantity });
+	struct replica_log *log = &t->truth.symbols[symbol].log;
+	replica_log_add(log, &(struct replica_change){ .id = t->face->book_id(t->market, symbol),
+						       .side = side,
+						       .price = price,
+						       .quantity = quantity });
+	if (log->n >= 2 * KEPT_CHANGES)
+		replica_log_trim(log, KEPT_CHANGES);
 }
 
-static uint32_t keep_side(struct trial *t, size_t symbol, enum market_side side)
+static uint32_t side_of(const struct trial *t, size_t symbol, enum market_side side, bc_level *out)
 {
 	size_t depth = market_depth(t->market, symbol, side);
 	uint32_t n = depth < MAX_SHOWN ? (uint32_t)depth : MAX_SHOWN;
-	for (uint32_t k = 0; k < n; k++) {
-		t->truth.levels = room_for_one(t->truth.levels, t->truth.n_levels,
-					       &t->truth.cap_levels, sizeof *t->truth.levels);
-		t->truth.levels[t->truth.n_levels++] = market_level(t->market, symbol, side, k);
-	}
+	for (uint32_t k = 0; k < n; k++)
+		out[k] = market_level(t->market, symbol, side, k);
 	return n;
+}
+
+static void forget_books(struct truth_symbol *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(s->books[i].bids);
+	s->n_books -= n;
+	memmove(s->books, s->books + n, s->n_books * sizeof *s->books);
 }
 
 /* The same book is often sent again, to another connection or as a snapshot. A book that the face
@@ -63,25 +80,31 @@ void truth_sent(struct trial *t, size_t symbol)
 {
 	struct truth_symbol *s = &t->truth.symbols[symbol];
 	uint64_t seq = market_seq(t->market, symbol);
+	bc_level levels[2 * MAX_SHOWN];
 	if (s->n_books > 0 && s->books[s->n_books - 1].seq == seq)
 		return;
+	if (s->n_books >= 2 * KEPT_BOOKS)
+		forget_books(s, KEPT_BOOKS);
 	s->books = room_for_one(s->books, s->n_books, &s->cap_books, sizeof *s->books);
 	struct truth_book *b = &s->books[s->n_books++];
 	*b = (struct truth_book){ .shown_ms = market_changed(t->market, symbol).ns / MS,
-				  .seq = seq,
-				  .levels = t->truth.n_levels };
-	b->n_bids = keep_side(t, symbol, MARKET_BID);
-	b->n_asks = keep_side(t, symbol, MARKET_ASK);
+				  .seq = seq };
+	b->n_bids = side_of(t, symbol, MARKET_BID, levels);
+	b->n_asks = side_of(t, symbol, MARKET_ASK, levels + b->n_bids);
+	size_t bytes = (b->n_bids + b->n_asks) * sizeof *levels;
+	if ((b->bids = malloc(bytes + 1)) == NULL)
+		abort();
+	memcpy(b->bids, levels, bytes);
 }
 
 void truth_free(struct trial *t)
 {
 	for (size_t i = 0; i < MAX_SYMBOLS; i++) {
 		replica_log_free(&t->truth.symbols[i].log);
+		forget_books(&t->truth.symbols[i], t->truth.symbols[i].n_books);
 		free(t->truth.symbols[i].books);
 		free(t->truth.symbols[i].trades);
 	}
-	free(t->truth.levels);
 }
 
 /* ------------------------------------------------------------------ compared */
@@ -142,10 +165,9 @@ static void compare_whole(struct gateway *g, size_t symbol, const char *what,
 	char difference[1024] = "no such book was sent";
 	for (size_t i = s->n_books; i-- > 0 && s->books[i].shown_ms >= ms;) {
 		const struct truth_book *b = &s->books[i];
-		const bc_level *bids = g->t->truth.levels + b->levels;
 		if (b->shown_ms == ms &&
-		    same_book(&m->body.book, m->envelope.flags, bids, b->n_bids, bids + b->n_bids,
-			      b->n_asks, max, difference, sizeof difference))
+		    same_book(&m->body.book, m->envelope.flags, b->bids, b->n_bids,
+			      b->bids + b->n_bids, b->n_asks, max, difference, sizeof difference))
 			return;
 	}
 	trial_fail(g, "wrong book", "%s of %s, %s, exchange time %lld ms: %s", what,
@@ -182,18 +204,29 @@ void truth_compare(struct gateway *g, struct replica *replica, size_t symbol, co
 		compare_numbered(g, replica, symbol, what, m, max);
 }
 
+/* The newest one of that id, where ids come again. */
+static uint64_t number_of(const struct trial *t, const struct truth_symbol *s, bc_str id)
+{
+	uint64_t number = t->model->trade_of(id), newest = s->old_trades + s->n_trades;
+	uint64_t wraps = t->model->trade_wraps;
+	if (wraps == 0 || number > newest)
+		return number;
+	number = number == 0 ? wraps : number;
+	return number > newest ? 0 : number + (newest - number) / wraps * wraps;
+}
+
 void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m)
 {
 	const struct bc_trade *trade = &m->body.trade;
 	struct truth_symbol *s = &g->t->truth.symbols[j->symbol];
-	uint64_t number = g->t->model->trade_of(trade->trade_id);
+	uint64_t number = number_of(g->t, s, trade->trade_id);
 	g->t->result->trades++;
-	if (number == 0 || number > s->n_trades) {
+	if (number <= s->old_trades || number > s->old_trades + s->n_trades) {
 		trial_fail(g, "invented trade", "%s %.*s", j->name, (int)trade->trade_id.n,
 			   trade->trade_id.p);
 		return;
 	}
-	struct truth_trade *true_one = &s->trades[number - 1];
+	struct truth_trade *true_one = &s->trades[number - 1 - s->old_trades];
 	if (bc_decimal_compare(true_one->price, trade->price) != 0 ||
 	    bc_decimal_compare(true_one->quantity, trade->quantity) != 0 ||
 	    true_one->side != trade->side)
