@@ -28,6 +28,9 @@ static const struct bench_scenario scenarios[] = {
 	  "a ROUTER that answers from memory: with the payload alone (the target's), and with the "
 	  "frames of the cache's protocol",
 	  "finding a topic, its state, ages, checking the request", line_run_cache },
+	{ "line.cache-latest", "the same with LATEST, whose answer is one frame a topic",
+	  "a ROUTER that answers from memory with the payload alone",
+	  "finding a topic, its state, ages, checking the request", line_run_cache_latest },
 	{ "line.late-join", "from connecting until all books are held, while nothing is published",
 	  NULL, NULL, line_run_join },
 	{ "line.ccxt", "CPU of the whole gateway a message, beside ccxt pro on the same frames",

@@ -15,35 +15,42 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define TOPIC         "upbit.KRW-BTC.book"
-#define N_WARM        200
-#define OUTSTANDING   32
-#define N_ALONE       20000  /* questions a second of the run, one at a time */
-#define N_TOGETHER    100000 /* OUTSTANDING at a time */
-#define N_LEAST       500
-#define QUICKER       20
-#define ANSWER_MS     5000
-#define ANSWER_FRAMES 7 /* BC1, status, and five of the topic */
+#define TOPIC       "upbit.KRW-BTC.book"
+#define N_WARM      200
+#define OUTSTANDING 32
+#define N_ALONE     20000  /* questions a second of the run, one at a time */
+#define N_TOGETHER  100000 /* OUTSTANDING at a time */
+#define N_LEAST     500
+#define QUICKER     20
+#define ANSWER_MS   5000
+
+/* How many frames an answer has, behind the empty one. */
+static const struct way {
+	const char *name, *verb;
+	size_t n_frames;
+} get = { NULL, "GET", 7 },             /* BC1, status, and five of the topic */
+	latest = { NULL, "LATEST", 3 }, /* BC1, status, and one of the topic */
+	bare = { "bare ROUTER", "GET", 1 }, same = { "ROUTER, same frames", "GET", 7 };
 
 struct question {
 	const char *endpoint;
-	bool one_frame; /* only the payload comes back */
+	const struct way *way;
 	size_t n_alone, n_together;
 	struct line_shared *shared;
 };
 
 /* ------------------------------------------------------------------ who asks */
 
-static void ask(void *socket)
+static void ask(void *socket, const struct way *way)
 {
 	zmq_send(socket, "", 0, ZMQ_SNDMORE);
 	zmq_send(socket, "BC1", 3, ZMQ_SNDMORE);
-	zmq_send(socket, "GET", 3, ZMQ_SNDMORE);
+	zmq_send(socket, way->verb, strlen(way->verb), ZMQ_SNDMORE);
 	zmq_send(socket, TOPIC, sizeof TOPIC - 1, 0);
 }
 
 /* Takes an answer; its last frame goes to payload. false: none, or another one than expected. */
-static bool take(void *socket, bool one_frame, char *payload, size_t *n_payload)
+static bool take(void *socket, const struct way *way, char *payload, size_t *n_payload)
 {
 	size_t n_frames = 0;
 	int more = 1;
@@ -53,7 +60,7 @@ static bool take(void *socket, bool one_frame, char *payload, size_t *n_payload)
 	while (more) {
 		if (zmq_msg_recv(&m, socket, 0) < 0)
 			return false;
-		if (n_frames == 2 && !one_frame) /* after the empty one */
+		if (n_frames == 2) /* after the empty one and BC1 */
 			good = zmq_msg_size(&m) == 3 && memcmp(zmq_msg_data(&m), "200", 3) == 0;
 		more = zmq_msg_more(&m);
 		n_frames++;
@@ -62,20 +69,21 @@ static bool take(void *socket, bool one_frame, char *payload, size_t *n_payload)
 	if (*n_payload <= sizeof((struct line_asked *)0)->payload)
 		memcpy(payload, zmq_msg_data(&m), *n_payload);
 	zmq_msg_close(&m);
-	return good && *n_payload > 0 && n_frames == (one_frame ? 2 : ANSWER_FRAMES + 1);
+	return good && *n_payload > 0 && n_frames == way->n_frames + 1;
 }
 
 /* n questions with `most` of them on their way; times in us, if wanted, to v[n]. */
 static double ask_many(const struct question *q, void *socket, size_t n, size_t most, double *v)
 {
 	int64_t asked_at[OUTSTANDING], began = line_now();
-	char *payload = q->shared->asked.payload;
+	char payload[sizeof q->shared->asked.payload];
+	size_t n_payload;
 	for (size_t sent = 0, got = 0; got < n; got++) {
 		for (; sent < n && sent - got < most; sent++) {
 			asked_at[sent % OUTSTANDING] = line_now();
-			ask(socket);
+			ask(socket, q->way);
 		}
-		if (!take(socket, q->one_frame, payload, &q->shared->asked.n_payload))
+		if (!take(socket, q->way, payload, &n_payload))
 			line_die(q->shared, "question %zu of %zu got no good answer from %s", got,
 				 n, q->endpoint);
 		if (v != NULL)
@@ -107,14 +115,14 @@ static void asker_main(const struct line_child *c, const struct question *q)
 
 /* ------------------------------------------------------------------ who answers from memory */
 
-static void send_parts(void *socket, bool one_frame, const struct line_asked *a)
+static void send_parts(void *socket, const struct way *way, const struct line_asked *a)
 {
 	static const struct {
 		const char *bytes;
 		size_t n;
 	} parts[] = { { "BC1", 3 },  { "200", 3 },         { "200", 3 },
 		      { "live", 4 }, { "1234567890", 10 }, { "123456789", 9 } };
-	for (size_t i = 0; !one_frame && i < sizeof parts / sizeof *parts; i++)
+	for (size_t i = 0; i + 1 < way->n_frames; i++)
 		zmq_send(socket, parts[i].bytes, parts[i].n, ZMQ_SNDMORE);
 	zmq_send(socket, a->payload, a->n_payload, 0);
 }
@@ -137,7 +145,7 @@ static void router_main(const struct line_child *c, const struct question *q)
 		while (zmq_msg_more(&rest));
 		zmq_msg_send(&id, socket, ZMQ_SNDMORE);
 		zmq_send(socket, "", 0, ZMQ_SNDMORE);
-		send_parts(socket, q->one_frame, &c->shared->asked);
+		send_parts(socket, q->way, &c->shared->asked);
 	}
 }
 
@@ -164,17 +172,18 @@ enum who { THE_CACHE, ONE_FRAME, SAME_FRAMES, N_WHO };
 struct contest {
 	struct line_rig rig;
 	char endpoints[N_WHO][LINE_PATH_MAX];
+	const struct way *ways[N_WHO];
 	pid_t pids[N_WHO];
 	struct {
 		double p50, p99, per_s, cpu_us;
 	} v[N_WHO][LINE_MAX_ROUNDS];
-	size_t n_rounds, n_alone, n_together;
+	size_t n_who, n_rounds, n_alone, n_together;
 };
 
 static bool ask_one(struct contest *c, enum who who, size_t round)
 {
 	struct line_asked *found = &c->rig.shared->asked;
-	struct question q = { c->endpoints[who], who == ONE_FRAME, c->n_alone, c->n_together,
+	struct question q = { c->endpoints[who], c->ways[who], c->n_alone, c->n_together,
 			      c->rig.shared };
 	struct with_question child = { c->rig.child, &q };
 	double cpu = line_cpu_ns(c->pids[who]);
@@ -208,7 +217,7 @@ static bool open_all(struct contest *c, const struct line_plan *plan, char *why)
 static bool open_floor(struct contest *c, enum who who)
 {
 	struct line_rig *r = &c->rig;
-	struct question q = { c->endpoints[who], who == ONE_FRAME, 0, 0, r->shared };
+	struct question q = { c->endpoints[who], c->ways[who], 0, 0, r->shared };
 	struct with_question child = { r->child, &q };
 	snprintf(c->endpoints[who], LINE_PATH_MAX, "ipc://%s/floor-%d.rpc", r->dir, (int)who);
 	r->shared->bound = false;
@@ -227,8 +236,8 @@ static bool wait_for_book(struct contest *c)
 	zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
 	zmq_connect(socket, c->endpoints[THE_CACHE]);
 	for (int64_t end = line_now() + INT64_C(10000000000); !there && line_now() < end;) {
-		ask(socket);
-		there = take(socket, false, s->asked.payload, &s->asked.n_payload);
+		ask(socket, &get);
+		there = take(socket, &get, s->asked.payload, &s->asked.n_payload);
 	}
 	zmq_close(socket);
 	zmq_ctx_term(context);
@@ -254,7 +263,7 @@ static void tell(struct bench *b, const struct contest *c)
 		{ "CPU of who answers", "us", false, BENCH_TARGET_NONE },
 	};
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-		for (enum who f = ONE_FRAME; f < N_WHO; f++) {
+		for (enum who f = ONE_FRAME; f < c->n_who; f++) {
 			double ours[LINE_MAX_ROUNDS], floor[LINE_MAX_ROUNDS];
 			for (size_t r = 0; r < c->n_rounds; r++) {
 				ours[r] = figure(c, THE_CACHE, r, i);
@@ -263,7 +272,7 @@ static void tell(struct bench *b, const struct contest *c)
 			struct bench_row row = { .variant = figures[i].words,
 						 .unit = figures[i].unit,
 						 .more_is_better = figures[i].more };
-			row.floor_name = f == ONE_FRAME ? "bare ROUTER" : "ROUTER, same frames";
+			row.floor_name = c->ways[f]->name;
 			row.target = f == ONE_FRAME ? figures[i].target : BENCH_TARGET_NONE;
 			row.ratio = figures[i].more
 					    ? bench_spread_of_ratios(floor, ours, c->n_rounds)
@@ -278,8 +287,8 @@ static void tell(struct bench *b, const struct contest *c)
 static bool measure(struct contest *c)
 {
 	for (size_t r = 0; r < c->n_rounds; r++)
-		for (size_t i = 0; i < N_WHO; i++)
-			if (!ask_one(c, (enum who)((r + i) % N_WHO), r))
+		for (size_t i = 0; i < c->n_who; i++)
+			if (!ask_one(c, (enum who)((r + i) % c->n_who), r))
 				return false;
 	return true;
 }
@@ -290,7 +299,9 @@ static size_t questions(const struct bench *b, double per_s)
 	return n < N_LEAST ? N_LEAST : (size_t)n;
 }
 
-void line_run_cache(struct bench *b)
+/* Beside a ROUTER of one frame, and, where that is not what the verb answers with, one of as many.
+ */
+static void run(struct bench *b, const struct way *way, size_t n_who)
 {
 	static struct contest contest;
 	struct contest *c = &contest;
@@ -302,15 +313,29 @@ void line_run_cache(struct bench *b)
 					.ear = LINE_EAR_BARE,
 					.n_ears = 1 };
 	char why[LINE_WHY_MAX];
-	*c = (struct contest){ .n_rounds = line_rounds(b, false),
+	*c = (struct contest){ .ways = { way, &bare, &same },
+			       .n_who = n_who,
+			       .n_rounds = line_rounds(b, false),
 			       .n_alone = questions(b, N_ALONE),
 			       .n_together = questions(b, N_TOGETHER) };
-	if (open_all(c, &plan, why) && wait_for_book(c) && open_floor(c, ONE_FRAME) &&
-	    open_floor(c, SAME_FRAMES) && measure(c))
+	bool open = open_all(c, &plan, why) && wait_for_book(c);
+	for (enum who f = ONE_FRAME; open && f < n_who; f++)
+		open = open_floor(c, f);
+	if (open && measure(c))
 		tell(b, c);
 	else
 		bench_fail(b, "%s", why);
 	for (size_t i = 0; i < N_WHO; i++)
 		line_stop(&c->pids[i]);
 	line_rig_close(&c->rig);
+}
+
+void line_run_cache(struct bench *b)
+{
+	run(b, &get, N_WHO);
+}
+
+void line_run_cache_latest(struct bench *b)
+{
+	run(b, &latest, SAME_FRAMES);
 }

@@ -43,6 +43,7 @@ void line_run_symbols(struct bench *b);
 void line_run_latency(struct bench *b);
 void line_run_fanout(struct bench *b);
 void line_run_cache(struct bench *b);
+void line_run_cache_latest(struct bench *b);
 void line_run_join(struct bench *b);
 void line_run_ccxt(struct bench *b);
 

@@ -16,6 +16,7 @@ struct bc_bus_watch {
 	uint64_t looked_ms; /* the loop's time */
 	bool every_turn;    /* nobody says when the socket is used */
 	bool used;          /* since the last look */
+	bool drained;       /* as the callback says */
 	bool stopped;
 };
 
@@ -32,10 +33,11 @@ static bool serve(struct bc_bus_watch *w)
 	const bool readable = bc_bus_has_input(w->socket);
 	bool input = readable;
 	if (readable) {
+		w->drained = false;
 		w->readable(w->self);
 		if (w->stopped)
 			return false;
-		input = bc_bus_has_input(w->socket);
+		input = !w->drained && bc_bus_has_input(w->socket);
 	}
 	if (input)
 		uv_idle_start(&w->idle, on_idle);
@@ -117,6 +119,16 @@ void bc_bus_watch_used(struct bc_bus_watch *w)
 {
 	if (w != NULL)
 		w->used = true;
+}
+
+void bc_bus_watch_drained(struct bc_bus_watch *w)
+{
+	w->drained = true;
+}
+
+void bc_bus_watch_look(struct bc_bus_watch *w)
+{
+	uv_idle_start(&w->idle, on_idle);
 }
 
 void bc_bus_watch_stop(struct bc_bus_watch **watch)

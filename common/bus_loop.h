@@ -39,6 +39,13 @@ void bc_bus_watch_when_used(struct bc_bus_watch *watch);
  * for every message; NULL: nothing. */
 void bc_bus_watch_used(struct bc_bus_watch *watch);
 
+/* From within the callback: the last receive found nothing, and the socket was not used since. Then
+ * there is nothing to be asked when it returns, and the loop may sleep. */
+void bc_bus_watch_drained(struct bc_bus_watch *watch);
+/* Somebody has seen that there is something to read, which may have swallowed the edge: the loop
+ * reads it before it sleeps. */
+void bc_bus_watch_look(struct bc_bus_watch *watch);
+
 /* May be called from within the callback. The socket may be closed at once afterwards; the
  * memory goes in a later turn of the loop, so run it until its handles are closed. Sets *watch to
  * NULL; safe on NULL. */

@@ -45,10 +45,11 @@ static void on_readable(void *self)
 	bc_str topic, payload;
 	struct bc_board_taken taken;
 	char prefix[BC_TOPIC_MAX + 1];
-	for (int i = 0; i < MAX_A_TURN; i++) {
+	bool drained = false;
+	for (int i = 0; i < MAX_A_TURN && !drained; i++) {
 		bc_status rc = bc_sub_receive(f->sub, &topic, &payload);
-		if (rc == BC_EAGAIN || rc == BC_EBUS)
-			break;
+		if ((drained = rc == BC_EAGAIN || rc == BC_EBUS))
+			continue;
 		if (rc != BC_OK) {
 			bc_board_bad_frame(f->board);
 			bc_log_event(f->log, BC_LOG_WARN, "feed.bad_frame",
@@ -65,8 +66,10 @@ static void on_readable(void *self)
 			bc_log_event(f->log, BC_LOG_WARN, "feed.refused",
 				     BC_LOG_S("why", bc_status_text(rc)), BC_LOG_B("topic", topic));
 	}
-	while (bc_board_wants(f->board, prefix))
+	for (; bc_board_wants(f->board, prefix); drained = false)
 		bc_sub_prefix_renew(f->sub, bc_str_of(prefix));
+	if (drained)
+		bc_bus_watch_drained(f->watch);
 }
 
 static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
@@ -84,6 +87,7 @@ static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
 		return;
 	}
 	bc_status rc = bc_sub_connect(f->sub, endpoint);
+	bc_bus_watch_used(f->watch);
 	if (rc != BC_OK) {
 		bc_log_event(f->log, BC_LOG_ERROR, "feed.unusable", BC_LOG_S("endpoint", endpoint),
 			     BC_LOG_S("why", bc_status_text(rc)));
@@ -138,6 +142,7 @@ void cache_feeds_rescan(struct cache_feeds *f)
 			continue;
 		}
 		bc_sub_disconnect(f->sub, feed->endpoint);
+		bc_bus_watch_used(f->watch);
 		bc_log_event(f->log, BC_LOG_INFO, "feed.removed",
 			     BC_LOG_S("endpoint", feed->endpoint));
 		*feed = f->feeds[--f->n_feeds];
@@ -167,6 +172,7 @@ static bc_status subscribe(struct cache_feeds *f, void *zmq, const struct cache_
 		rc = bc_bus_watch_start(&f->watch, f->loop, bc_sub_socket(f->sub), on_readable, f);
 	if (rc != BC_OK)
 		return rc;
+	bc_bus_watch_when_used(f->watch);
 	for (size_t i = 0; i < o->n_remote; i++)
 		add_feed(f, o->remote[i], true);
 	return BC_OK;
@@ -206,7 +212,10 @@ bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq
 
 bool cache_feeds_behind(const struct cache_feeds *f)
 {
-	return bc_sub_has_input(f->sub);
+	bool behind = bc_sub_has_input(f->sub);
+	if (behind)
+		bc_bus_watch_look(f->watch);
+	return behind;
 }
 
 void cache_feeds_stop(struct cache_feeds **feeds)

@@ -198,7 +198,8 @@ static void on_request(void *self)
 	if (patience_waits(&s->patience, cache_feeds_behind(s->feeds), now))
 		return;
 	bc_board_set_behind(s->board, s->patience.behind);
-	cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
+	if (cache_desk_serve(s->desk, now, REQUESTS_A_TURN) < REQUESTS_A_TURN)
+		bc_bus_watch_drained(s->watch);
 }
 
 static void change_level(struct cache_service *s, int by)
@@ -410,6 +411,7 @@ bc_status cache_service_new(struct cache_service **out, const struct bc_config *
 		cache_service_free(&s);
 		return rc;
 	}
+	bc_bus_watch_when_used(s->watch); /* only here, where requests are answered */
 	*out = s;
 	return BC_OK;
 }
