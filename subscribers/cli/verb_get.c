@@ -103,13 +103,14 @@ static enum cli_status get_symbol(struct get *g, bc_str exchange, bc_str name)
 	if (status != CLI_OK)
 		return status;
 	got.topic = bc_str_of(topic);
-	status = cli_ask(g->cli, "GET", &got.topic, 1, &reply);
+	status = cli_ask(g->cli, "LATEST", &got.topic, 1, &reply);
 	if (status != CLI_OK)
 		return status;
-	if (reply.n_answers != BC_GET_FRAMES || bc_board_read_get(reply.answers, &got.get) != BC_OK)
+	if (reply.n_answers != 1 || bc_board_read_latest(reply.answers[0], &got.get) != BC_OK)
 		return cli_not_the_protocol(g->cli);
+	got.state = got.get;
 	if (got.get.status == BC_BOARD_OK)
-		return show_all(g, &got, 1);
+		return show(g, &got);
 	if (got.get.status == BC_BOARD_NO_DATA)
 		return cli_complain(g->cli, CLI_NOT_FOUND, "%s: no data yet (%s)", topic,
 				    bc_state_word(got.get.state));

@@ -1230,17 +1230,13 @@ class Bus:
             return line.message._with(
                 state=state.state, reason=state.reason, since=state.since,
                 age_ns=int((now - line.arrived) * 1e9), proven_ns=state.proven_ns)
-        answer = _Answer.of(topic, self._asker.ask(self.timeout, "GET", topic))
-        if answer.status == 404:
+        (frame,) = self._asker.ask(self.timeout, "LATEST", topic)
+        line, payload = frame.split(b"\n", 1)
+        status, state = self._standing(line.split(b" "))
+        if status == 404:
             raise NotFound(f"nobody serves {topic}")
-        if answer.message is None:
-            return None
-        _, why = self._ask_state(topic)
-        if why.state != answer.state:
-            why = answer.message  # it changed between the two questions; the message may know
-        reason, since = (why.reason, why.since) if why.state == answer.state else (None, None)
-        return answer.message._with(state=answer.state, reason=reason, since=since,
-                                    age_ns=answer.age_ns, proven_ns=answer.proven_ns)
+        message = _decode(topic, payload) if payload else None
+        return message and message._with(**state._asdict())
 
     def trades(self, exchange: str, symbol: str, n: int = 100) -> List[Message]:
         """The newest trades the cache has kept of a symbol, at most n (10000), the oldest first.
@@ -1268,7 +1264,7 @@ class Bus:
 
     @staticmethod
     def _standing(frames):
-        """The status of a topic and its state now, from the six frames of STATE."""
+        """The status of a topic and its state now, from the six frames of STATE or their words."""
         status, state, reason, since, age, proven = (f.decode() for f in frames)
         began = int(since) if since else None
         return int(status), State(state, reason, began, int(age), int(proven))

@@ -133,6 +133,12 @@ class FakeCache:
             answer += [status, state, *self.reasons.get(topic, (b"none", b"")), age, proven]
         return answer
 
+    def answer_latest(self, topics):
+        if "refuse.this.book" in topics:
+            return [b"400", b"because"]
+        return [b"200", *(b" ".join(self.answer_state([t])[1:]) + b"\n" +
+                          self.topics.get(t, self.NOBODY)[4] for t in topics)]
+
     def answer_trades(self, args):
         topic, n = args
         if not 1 <= int(n) <= 10000:

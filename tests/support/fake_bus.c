@@ -1,5 +1,6 @@
 #include "tests/support/fake_bus.h"
 
+#include "common/board_frames.h"
 #include "common/bus_rpc.h"
 #include "common/bus_socket.h"
 #include "common/text.h"
@@ -265,17 +266,45 @@ static void answer_get(struct bc_rpc_server *s, const struct bc_rpc_request *q)
 	bc_rpc_reply_end(s);
 }
 
+static bc_wall_time since_of(const struct held *h, enum bc_reason reason)
+{
+	const bc_wall_time since = AT(500), nobody_said = { BC_TIME_UNKNOWN };
+	return h->status == 200 && reason != BC_REASON_GATEWAY ? since : nobody_said;
+}
+
+static void answer_latest(struct bc_rpc_server *s, const struct bc_rpc_request *q)
+{
+	bc_rpc_reply_begin(s, 200);
+	for (size_t i = 0; i < q->n_args; i++) {
+		const struct held *h = find(q->args[i]);
+		const enum bc_reason reason = reason_of(h, q->args[i]);
+		struct bc_board_answer a = { .status = h->status,
+					     .state = h->state,
+					     .reason = reason,
+					     .since = since_of(h, reason),
+					     .age_ns = h->age_ns,
+					     .proven_ns = h->proven_ns };
+		uint8_t payload[4096];
+		char head[BC_LATEST_HEAD_MAX];
+		const bc_str line = { head, bc_board_write_latest(&a, head) };
+		bc_rpc_reply_joined(s, line,
+				    (bc_str){ (char *)payload,
+					      payload_of(h, payload, sizeof payload) });
+	}
+	bc_rpc_reply_end(s);
+}
+
 static void answer_state(struct bc_rpc_server *s, const struct bc_rpc_request *q)
 {
 	bc_rpc_reply_begin(s, 200);
 	for (size_t i = 0; i < q->n_args; i++) {
 		const struct held *h = find(q->args[i]);
 		const enum bc_reason reason = reason_of(h, q->args[i]);
-		const bc_wall_time since = AT(500);
+		const bc_wall_time since = since_of(h, reason);
 		bc_rpc_reply_number(s, h->status);
 		bc_rpc_reply_frame(s, bc_str_of(bc_state_word(h->state)));
 		bc_rpc_reply_frame(s, bc_str_of(bc_reason_word(reason)));
-		if (h->status == 200 && reason != BC_REASON_GATEWAY)
+		if (bc_wall_known(since))
 			bc_rpc_reply_number(s, since.ns);
 		else
 			bc_rpc_reply_frame(s, BC_STR(""));
@@ -381,6 +410,8 @@ static void answer(struct bc_rpc_server *s, const struct bc_rpc_request *q, cons
 	char text[2048];
 	if (bc_str_is(q->verb, "GET"))
 		answer_get(s, q);
+	else if (bc_str_is(q->verb, "LATEST"))
+		answer_latest(s, q);
 	else if (bc_str_is(q->verb, "STATE"))
 		answer_state(s, q);
 	else if (bc_str_is(q->verb, "TRADES") || bc_str_is(q->verb, "CANDLES"))

@@ -440,3 +440,85 @@ Test(bus_loop, what_is_read_before_the_loop_sleeps_brings_one_more_turn)
 	cr_expect_eq(uv_loop_close(&loop), 0);
 	bc_bus_context_free(&ctx);
 }
+
+/* Somebody else asks whether there is something to read, and swallows the edge by it; then says so.
+ * Reads all there is, and says that, too. */
+struct looked {
+	struct bc_bus_watch *watch;
+	uv_timer_t ask, end;
+	void *pair[2];
+	int n_heard, n_asked;
+	bool tell;
+};
+
+enum { N_LOOKS = 20 };
+
+static void looked_close(struct looked *l)
+{
+	bc_bus_watch_stop(&l->watch);
+	uv_close((uv_handle_t *)&l->ask, NULL);
+	uv_close((uv_handle_t *)&l->end, NULL);
+}
+
+static void on_looked(void *self)
+{
+	struct looked *l = self;
+	char byte;
+	while (zmq_recv(l->pair[0], &byte, 1, ZMQ_DONTWAIT) == 1)
+		l->n_heard++;
+	bc_bus_watch_drained(l->watch);
+}
+
+static void on_ask(uv_timer_t *timer)
+{
+	struct looked *l = timer->data;
+	if (l->n_heard == N_LOOKS) {
+		looked_close(l);
+		return;
+	}
+	if (l->n_heard < l->n_asked)
+		return;
+	l->n_asked++;
+	zmq_send(l->pair[1], "x", 1, 0);
+	while (!bc_bus_has_input(l->pair[0]))
+		continue;
+	if (l->tell)
+		bc_bus_watch_look(l->watch);
+}
+
+static void on_looked_end(uv_timer_t *timer)
+{
+	looked_close(timer->data);
+}
+
+/* Runs it until N_LOOKS are heard or the time is over; returns how many are. */
+static int run_looked(bool tell, uint64_t most_ms)
+{
+	uv_loop_t loop;
+	struct looked l = { .tell = tell };
+	void *ctx = bc_bus_context_new();
+	uv_loop_init(&loop);
+	for (int i = 0; i < 2; i++)
+		l.pair[i] = zmq_socket(ctx, ZMQ_PAIR);
+	cr_assert_eq(zmq_bind(l.pair[0], "inproc://looked"), 0);
+	cr_assert_eq(zmq_connect(l.pair[1], "inproc://looked"), 0);
+	uv_timer_init(&loop, &l.ask);
+	uv_timer_init(&loop, &l.end);
+	l.ask.data = l.end.data = &l;
+	cr_assert_eq(bc_bus_watch_start(&l.watch, &loop, l.pair[0], on_looked, &l), BC_OK);
+	bc_bus_watch_when_used(l.watch);
+	uv_timer_start(&l.ask, on_ask, 2 * BC_BUS_LOOK_MS, 1);
+	uv_timer_start(&l.end, on_looked_end, most_ms, 0);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	for (int i = 0; i < 2; i++)
+		zmq_close(l.pair[i]);
+	cr_expect_eq(uv_loop_close(&loop), 0);
+	bc_bus_context_free(&ctx);
+	return l.n_heard;
+}
+
+Test(bus_loop, who_has_seen_input_has_it_read)
+{
+	cr_expect_eq(run_looked(true, 20000), N_LOOKS);
+	cr_expect_lt(run_looked(false, 200), N_LOOKS, "the edge was not swallowed at all");
+}
