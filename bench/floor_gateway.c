@@ -14,7 +14,7 @@
 
 #define READ_AT_ONCE 65536
 #define BUFFER       (4 * READ_AT_ONCE)
-#define N_TOPICS     4096 /* slots; a power of two, well above LINE_MAX_SYMBOLS */
+#define N_TOPICS     32768 /* slots; a power of two, well above LINE_MAX_SYMBOLS */
 
 struct floor {
 	const struct line_child *child;

@@ -15,7 +15,7 @@ static const struct bench_scenario scenarios[] = {
 	  "the same with one write, and one TLS record, a message: wakes, reads, publishes each",
 	  FLOOR, LEAVES_OUT, line_run_record },
 	{ "line.symbols",
-	  "CPU of the whole gateway a message, TLS, 16 in one write, 1,000 symbols in turns",
+	  "CPU of the whole gateway a message, TLS, 16 in one write, many symbols in turns",
 	  "itself with 10 symbols", "what symbols cost that nothing comes of", line_run_symbols },
 	{ "line.latency",
 	  "from the last byte of a frame to bookcast_recv(), a record each, on an open schedule",

@@ -23,7 +23,7 @@
 #include <sys/types.h>
 
 #define LINE_MAX_EARS    64
-#define LINE_MAX_SYMBOLS 1000
+#define LINE_MAX_SYMBOLS 10000
 #define LINE_PATH_MAX    256
 #define LINE_WHY_MAX     256
 
@@ -121,9 +121,10 @@ void line_die(struct line_shared *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 /* The number that the slowest ear has reached; `measured` or `warm`. */
 int64_t line_slowest(const struct line_shared *s, size_t n_ears, bool measured);
-/* Most that may be under way when nothing else holds the load back. ZeroMQ counts a queue of 10,000
- * in halves: more than 5,000 may be dropped. */
-#define LINE_WINDOW 4000
+/* Most that may be under way when nothing else holds the load back, so that a queue of 10,000 drops
+ * none: ZeroMQ learns of what was read in halves of it, and looks for that once in 3,000,000 ticks
+ * of the processor's clock. At a million messages a second 1,000 more are sent by then. */
+#define LINE_WINDOW 2000
 
 /* ------------------------------------------------------------------ the symbols of a run */
 

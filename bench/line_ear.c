@@ -77,8 +77,11 @@ static void *open_bare(const struct ear *e)
 	struct line_symbols *symbols = malloc(sizeof *symbols);
 	int all = 0;
 	void *s = zmq_socket(e->context, ZMQ_SUB);
+	/* Subscriptions wait in the sending queue, and beyond its bound are dropped without a word.
+	 */
 	bool good = s != NULL && zmq_setsockopt(s, ZMQ_RCVHWM, &all, sizeof all) == 0 &&
-		    symbols != NULL && line_symbols(symbols, plan);
+		    zmq_setsockopt(s, ZMQ_SNDHWM, &all, sizeof all) == 0 && symbols != NULL &&
+		    line_symbols(symbols, plan);
 	for (size_t i = 0; good && i < symbols->n; i++)
 		good = follow(s, symbols->names[i], "book") &&
 		       (plan->capture == NULL || follow(s, symbols->names[i], "trade"));

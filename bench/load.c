@@ -17,8 +17,19 @@
 #define MANY_SYMBOLS    1000
 #define FRAMES_MIN      512
 #define TICK_NS         (100 * BC_NS_PER_MS)
+#define MARKET_BEFORE_NS                                                          \
+	(10 * BC_NS_PER_S)  /* so that no first book is younger than what follows \
+			     */
 #define EVENTS_A_SYMBOL 200 /* a second of the market's own time: each tick finds it changed */
 #define SEED            20261121
+
+/* A step of the market's own time: with all the time that others need to start, ten thousand
+ * symbols would have more events than can be made in it. */
+static void advance(struct load *l)
+{
+	l->market_time.ns += TICK_NS;
+	market_advance(l->market, l->market_time);
+}
 
 static struct sim_world world_of(struct load *l)
 {
@@ -119,7 +130,7 @@ static void make_frames(struct load *l)
 	for (size_t last = 0; l->plan->capture == NULL && l->frames.n < want; last = l->frames.n) {
 		world.now.ns += TICK_NS;
 		world.mono.ns += TICK_NS;
-		market_advance(l->market, world.now);
+		advance(l);
 		l->face->tick(l->feed->session, &world, true, &keep);
 		if (l->frames.n == last)
 			line_die(l->shared,
@@ -154,7 +165,7 @@ static void on_message(struct load *l, struct load_conn *c, bc_str text)
 	if (!l->face->subscribed(c->session))
 		return;
 	l->n_books = 0;
-	market_advance(l->market, world.now);
+	advance(l);
 	l->face->tick(c->session, &world, true, &first);
 	l->shared->subscribed = l->n_books >= l->n_symbols;
 }
@@ -300,9 +311,10 @@ static void open_market(struct load *l)
 		line_die(l->shared, "the exchange: no symbols");
 	for (size_t i = 0; i < symbols.n; i++)
 		l->face->spec_of(bc_str_of(symbols.names[i]), &specs[i]);
+	const bc_wall_time before = { bc_wall_now().ns - MARKET_BEFORE_NS };
 	struct market_options options = { .seed = SEED,
 					  .rate = EVENTS_A_SYMBOL * (double)symbols.n,
-					  .start = bc_wall_now(),
+					  .start = before,
 					  .specs = specs,
 					  .n_specs = symbols.n,
 					  .intervals_s = l->face->intervals_s,
@@ -312,7 +324,8 @@ static void open_market(struct load *l)
 	    (l->face_state = l->face->state_new()) == NULL)
 		line_die(l->shared, "the exchange: no market of %zu symbols", symbols.n);
 	l->n_symbols = symbols.n;
-	market_advance(l->market, bc_wall_now());
+	l->market_time = before;
+	advance(l);
 }
 
 static void open_listener(struct load *l)

@@ -70,6 +70,7 @@ struct load {
 	const struct sim_face *face;
 	void *face_state;
 	struct market *market;
+	bc_wall_time market_time; /* up to here it has been made */
 	size_t n_symbols;
 	uint32_t crossed; /* faults: never */
 	int listener;

@@ -787,7 +787,9 @@ class Bus:
              "unknown", "connects", "arbitrated", "filled"), 0)
         self._context = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
-        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 100_000), (zmq.MAXMSGSIZE, MAX_FRAME),
+        # SNDHWM: subscriptions wait in that queue, and beyond its bound are dropped without a word.
+        for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 100_000), (zmq.SNDHWM, 100_000),
+                              (zmq.MAXMSGSIZE, MAX_FRAME),
                               (zmq.HEARTBEAT_IVL, 2000), (zmq.HEARTBEAT_TIMEOUT, 6000)):
             self._sub.setsockopt(option, value)
         self._asker = _Asker(self._context, cache)  # for calls that wait

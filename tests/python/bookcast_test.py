@@ -317,6 +317,16 @@ class OnTheBus(unittest.TestCase):
         delays.record(7, 62.0)
         self.assertEqual((delays.told(62.0)["count"], delays.told(62.0)["max_ns"]), (2, 7))
 
+    def test_thousands_of_subscriptions_wait_for_a_gateway_that_comes_later(self):
+        self.cache.gateways = [self.endpoint("late")]
+        bus = bookcast.connect(self.cache.endpoint)
+        self.addCleanup(bus.close)
+        symbols = [f"KRW-{i}" for i in range(2000)]
+        for symbol in symbols:
+            bus.subscribe("upbit", symbol, "book")
+        late = self.new_gateway("late")
+        late.wait_for(*(f"upbit.{s}.book".encode() + b"\0" for s in symbols))
+
     def test_rubbish_is_counted_and_costs_nothing_else(self):
         self.follow_book()
         self.gateway.publish(BOOK.encode() + b"\0rubbish", BOOK.encode() + b"\0", frame(seq=1))
