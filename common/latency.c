@@ -12,7 +12,6 @@ static void begin_slice(struct bc_latency *l, bc_mono_time now)
 		l->before[l->newest].max = max;
 		l->newest = (l->newest + 1) % BC_LATENCY_SLICES;
 	}
-	l->max = larger(l->max, max);
 	bc_histogram_read(&l->all, &l->before[l->newest]);
 	l->began[l->newest] = now;
 	if (l->n_slices < BC_LATENCY_SLICES)
@@ -40,14 +39,6 @@ int64_t bc_latency_recent(const struct bc_latency *l, bc_mono_time now, struct b
 	bc_tally_since(&recent, &l->before[first]);
 	bc_tally_add(sum, &recent);
 	return l->n_slices > 0 ? now.ns - l->began[first].ns : 0;
-}
-
-void bc_latency_total(const struct bc_latency *l, struct bc_tally *sum)
-{
-	struct bc_tally all;
-	bc_histogram_read(&l->all, &all);
-	all.max = larger(all.max, l->max);
-	bc_tally_add(sum, &all);
 }
 
 const char *const bc_hop_fields[BC_HOP_FIELDS] = { "count",  "negative", "p50_ns", "p90_ns",

@@ -19,7 +19,6 @@ struct bc_latency { /* zeroed, then turned once */
 	struct bc_tally before[BC_LATENCY_SLICES]; /* what had been counted when a slice began */
 	bc_mono_time began[BC_LATENCY_SLICES];
 	uint32_t newest, n_slices;
-	int64_t max; /* of all slices that are over */
 };
 
 static inline void bc_latency_record(struct bc_latency *l, int64_t ns)
@@ -33,8 +32,6 @@ void bc_latency_turn(struct bc_latency *l, bc_mono_time now);
 /* Adds what came in the window to *sum, which may hold that of other hops; returns how long the
  * window is. */
 int64_t bc_latency_recent(const struct bc_latency *l, bc_mono_time now, struct bc_tally *sum);
-/* The same since the start. */
-void bc_latency_total(const struct bc_latency *l, struct bc_tally *sum);
 
 /* ---- a hop as gateways, the cache and the command tell each other ---- */
 

@@ -134,6 +134,17 @@ static void update_budget(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_BUDGET_DAMAGES, budget_file_counts(g->budget)->damages);
 }
 
+static void update_latest(struct gateway *g)
+{
+	static const struct bc_latest_stats none;
+	const struct bc_latest_stats *s = g->latest == NULL ? &none : bc_latest_stats(g->latest);
+	bc_metric_set(&g->metrics, BC_METRIC_LATEST_TOPICS, s->topics);
+	bc_metric_set(&g->metrics, BC_METRIC_LATEST_BYTES, s->bytes);
+	bc_metric_set(&g->metrics, BC_METRIC_LATEST_FILES, s->generations);
+	bc_metric_set(&g->metrics, BC_METRIC_LATEST_LEFT_OUT, s->left_out);
+	bc_metric_set(&g->metrics, BC_METRIC_LATEST_TOO_LONG, s->too_long);
+}
+
 void gateway_status_update(struct gateway *g)
 {
 	struct bc_metrics *m = &g->metrics;
@@ -167,6 +178,7 @@ void gateway_status_update(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_CTL_REQUESTS, g->ctl_requests);
 	bc_metric_set(m, BC_METRIC_LOG_LOST, bc_log_lost(g->log));
 	update_hops(g);
+	update_latest(g);
 	update_budget(g);
 	bc_metrics_beat(m, bc_mono_now());
 }

@@ -8,7 +8,7 @@ static bc_status refill(struct ws_random *r)
 {
 	ssize_t n;
 	do
-		n = getrandom(r->bytes, sizeof r->bytes, 0);
+		n = (r->get != NULL ? r->get : getrandom)(r->bytes, sizeof r->bytes, 0);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof r->bytes)
 		return BC_EIO;

@@ -7,11 +7,14 @@
 
 #include "proto/value.h"
 
+#include <sys/types.h>
+
 #define WS_RANDOM_BLOCK 256 /* what getrandom(2) gives whole or not at all */
 
-struct ws_random { /* all zero: empty */
+struct ws_random { /* all zero: empty, of the kernel */
 	unsigned char bytes[WS_RANDOM_BLOCK];
 	size_t left;
+	ssize_t (*get)(void *out, size_t n, unsigned flags); /* NULL: getrandom(2); tests fail it */
 };
 
 /* n <= WS_RANDOM_BLOCK. BC_EIO: the kernel has none. */

@@ -1,6 +1,7 @@
 #include "tests/support/latest_rig.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -470,4 +471,67 @@ Test(latest, a_writer_that_cannot_says_why)
 	cr_expect_eq(bc_latest_writer_new(&w, &options, rig.why, sizeof rig.why), BC_EIO);
 	cr_expect(strstr(rig.why, "/nonexistent/upbit.0.latest") != NULL, "%s", rig.why);
 	cr_expect_null(w);
+}
+
+/* ------------------------------------------------------------------ restarts */
+
+static size_t count_entries(const char *directory)
+{
+	size_t n = 0;
+	DIR *d = opendir(directory);
+	cr_assert_not_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static size_t count_lines(const char *path)
+{
+	size_t n = 0;
+	FILE *f = fopen(path, "r");
+	cr_assert_not_null(f);
+	for (int c; (c = getc(f)) != EOF;)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+/* A reader that comes and goes, of a gateway that does, and of files that are none: each keeps
+ * neither a descriptor nor a mapping. */
+Test(latest, two_hundred_restarts_leave_nothing_open)
+{
+	char other[160], left[160];
+	size_t n_open = 0, n_mapped = 0;
+	cr_assert(latest_rig_open(&rig, 0), "%s", rig.why);
+	FILE *none = fopen(temp_dir_file(&rig.dir, "", "none.latest", other, sizeof other), "w");
+	cr_assert_not_null(none);
+	for (int i = 0; i < 8192; i++)
+		putc('x', none);
+	fclose(none);
+	temp_dir_file(&rig.dir, "", "left", left, sizeof left);
+	for (uint64_t n = 1; n <= 210; n++) {
+		cr_assert_eq(link(rig.path, left), 0);
+		bc_latest_writer_free(&rig.writer);
+		cr_assert_eq(rename(left, rig.path), 0); /* as one that was killed leaves it */
+		rig.options.epoch = n;
+		cr_assert_eq(bc_latest_writer_new(&rig.writer, &rig.options, rig.why,
+						  sizeof rig.why),
+			     BC_OK, "%s", rig.why);
+		cr_assert_eq(bc_latest_add(rig.writer, 1, BC_STR("upbit.A.book"), 800), BC_OK);
+		latest_put(rig.writer, 1, BC_CHANNEL_BOOK, n, 800);
+		cr_assert_eq(bc_latest_open(&map, rig.path, getuid()), BC_OK);
+		cr_assert_eq(latest_read(&map, "upbit.A.book", rig.payload, &found), BC_OK);
+		cr_assert_eq(map.epoch, n);
+		bc_latest_close(&map);
+		cr_assert_eq(bc_latest_open(&map, other, getuid()), BC_EPARSE);
+		if (n == 10) { /* whatever is opened once, is by now */
+			n_open = count_entries("/proc/self/fd");
+			n_mapped = count_lines("/proc/self/maps");
+		}
+	}
+	cr_expect_eq(count_entries("/proc/self/fd"), n_open);
+	cr_expect_leq(count_lines("/proc/self/maps"), n_mapped + 20, "each is a line");
+	unlink(other);
+	latest_rig_close(&rig);
 }

@@ -4,6 +4,7 @@
 #include "publisher/simulator/ws_frame.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,5 +169,53 @@ Test(ws_output, masks_cannot_be_guessed)
 		for (size_t k = 0; k < i; k++)
 			same += memcmp(masks[i], masks[k], 4) == 0;
 	cr_expect_leq(same, 2, "%zu of 600 alike", same); /* one in 24,000 runs has one */
+	rig_close(&r);
+}
+
+/* ------------------------------------------------------------------ no random bytes */
+
+static int n_asked, fails_from;
+
+/* Is interrupted each time at first, then gives bytes, from `fails_from` on none or only some. */
+static ssize_t scarce(void *out, size_t n, unsigned flags)
+{
+	(void)flags;
+	if (n_asked++ % 2 == 0) {
+		errno = EINTR;
+		return -1;
+	}
+	memset(out, 'r', n);
+	if (n_asked / 2 < fails_from)
+		return (ssize_t)n;
+	errno = ENOSYS;
+	return n_asked % 4 == 0 ? -1 : (ssize_t)n - 1;
+}
+
+/* Nothing goes out with a mask that can be guessed: what is said is refused, and what the
+ * connection says by itself is left out. */
+Test(ws_output, without_random_bytes_nothing_is_written)
+{
+	enum { A_BLOCK = WS_RANDOM_BLOCK / 4 }; /* masks */
+	struct rig r;
+	rig_open(&r);
+	r.random.get = scarce;
+	n_asked = 0;
+	fails_from = 2;
+	for (int i = 0; i < A_BLOCK; i++) {
+		cr_assert_eq(ws_output_text(&r.o, "x", 1), BC_OK, "%d", i);
+		take(&r, SIZE_MAX);
+	}
+	size_t n_said = strlen(r.said);
+	cr_expect_eq(n_said, 5 * A_BLOCK);
+	for (int i = 0; i < 4; i++) {
+		cr_expect_eq(ws_output_text(&r.o, "y", 1), BC_EIO);
+		ws_output_ping(&r.o);
+		ws_output_pong(&r.o, BC_STR("z"));
+		take(&r, SIZE_MAX);
+	}
+	ws_output_close(&r.o, 1000);
+	take(&r, SIZE_MAX);
+	cr_expect_eq(strlen(r.said), n_said, "%s", r.said + n_said);
+	cr_expect_not(ws_output_waiting(&r.o));
 	rig_close(&r);
 }
