@@ -4,7 +4,7 @@
 
 #include "bench/line.h"
 
-#define LINE_MAX_ROUNDS 15
+#define LINE_MAX_ROUNDS 30
 
 struct line_contest {
 	struct line_plan ours, floor;

@@ -135,15 +135,16 @@ static void print_floor(const struct bench_scenario *s, FILE *out)
 /* What was promised and what came of it, in one place. */
 static void print_summary(const struct bench *b, FILE *out)
 {
-	size_t aim = 0, met = 0, missed = 0;
+	size_t aim = 0, met = 0, missed = 0, unsure = 0;
 	for (size_t i = 0; i < b->n_lines; i++) {
 		const char *verdict = b->lines[i].skipped ? "" : bench_verdict(&b->lines[i].row);
 		aim += strcmp(verdict, "aim") == 0;
 		met += strcmp(verdict, "met") == 0;
 		missed += strcmp(verdict, "missed") == 0;
+		unsure += strcmp(verdict, "unsure") == 0;
 	}
-	fprintf(out, "\nTargets: %zu at the aim, %zu met, %zu missed%s\n", aim, met, missed,
-		b->errors > 0 ? "; some scenarios FAILED, see stderr" : "");
+	fprintf(out, "\nTargets: %zu at the aim, %zu met, %zu missed, %zu unsure%s\n", aim, met,
+		missed, unsure, b->errors > 0 ? "; some scenarios FAILED, see stderr" : "");
 }
 
 bool bench_print_table(const struct bench *b, FILE *out)

@@ -89,7 +89,9 @@ const char *bench_verdict(const struct bench_row *row)
 	double judged = row->floor_name != NULL ? row->ratio.median : row->value;
 	if (judged <= p->aim)
 		return "aim";
-	return judged <= p->at_most ? "met" : "missed";
+	if (judged <= p->at_most)
+		return "met";
+	return row->floor_name != NULL && row->ratio.low <= p->at_most ? "unsure" : "missed";
 }
 
 static char *copy(const char *text)

@@ -48,7 +48,9 @@ struct bench_promise {
 };
 const struct bench_promise *bench_promise(enum bench_target target);
 
-/* What became of a row: "aim" is reached, the target is "met", or it is "missed"; "": no target. */
+/* What became of a row: "aim" is reached, the target is "met", or it is "missed"; "unsure" is
+ * missed by the median of its rounds, and met by a quarter of them: more of the machine than of
+ * what is measured. "": no target. */
 const char *bench_verdict(const struct bench_row *row);
 
 void bench_lines_free(struct bench *b);

@@ -278,7 +278,7 @@ static void answer_latest(struct bc_rpc_server *s, const struct bc_rpc_request *
 	for (size_t i = 0; i < q->n_args; i++) {
 		const struct held *h = find(q->args[i]);
 		const enum bc_reason reason = reason_of(h, q->args[i]);
-		struct bc_board_answer a = { .status = h->status,
+		struct bc_board_answer a = { .status = (enum bc_board_status)h->status,
 					     .state = h->state,
 					     .reason = reason,
 					     .since = since_of(h, reason),
