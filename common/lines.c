@@ -9,8 +9,9 @@ void bc_lines_forget(struct bc_lines *lines)
 }
 
 static struct bc_arbiter *make_arbiter(const struct bc_lines *l, const struct bc_board *board,
-				       enum bc_channel channel)
+				       const struct bc_envelope *now_said)
 {
+	const enum bc_channel channel = now_said->channel;
 	struct bc_message first = { .envelope = { .channel = channel,
 						  .epoch = l->said ? l->epoch : 0,
 						  .exchange_seq = l->exchange_seq,
@@ -22,9 +23,10 @@ static struct bc_arbiter *make_arbiter(const struct bc_lines *l, const struct bc
 		first.body.candle.ts_open = l->ts_open;
 		first.body.candle.closed = l->closed ? BC_CLOSED_YES : BC_CLOSED_NO;
 	}
-	/* The newest that is kept is the one that was handed out, or older history. */
+	/* What is kept of the other line was handed out, or is older; of the line that is speaking
+	 * it is what it says now. */
 	struct bc_message kept;
-	if (channel == BC_CHANNEL_TRADE && l->said &&
+	if (channel == BC_CHANNEL_TRADE && l->said && l->epoch != now_said->epoch &&
 	    bc_message_decode(bc_board_payload_taken(board, l->epoch), &kept, NULL, 0) == BC_OK)
 		first.body.trade = kept.body.trade;
 	return bc_arbiter_new(&first, bc_state_fit(l->state));
@@ -50,7 +52,7 @@ struct bc_ruling bc_lines_take(struct bc_lines *l, struct bc_board *board,
 			       enum bc_state state, bc_mono_time now)
 {
 	const struct bc_envelope *e = &taken->message->envelope;
-	if (l->arbiter == NULL && (l->arbiter = make_arbiter(l, board, e->channel)) == NULL)
+	if (l->arbiter == NULL && (l->arbiter = make_arbiter(l, board, e)) == NULL)
 		return (struct bc_ruling){ .n_lost = taken->n_lost, /* better twice than never */
 					   .n_gaps = taken->n_lost > 0 };
 	const struct bc_board_ranks ranks =

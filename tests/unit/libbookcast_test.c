@@ -474,6 +474,54 @@ BUS_TEST(what_one_line_lost_and_the_other_brings_is_no_loss)
 		     account.received + account.lost + account.conflated + account.redundant);
 }
 
+BUS_TEST(the_first_line_goes_on_when_a_second_one_comes)
+{
+	char id[24];
+	uint8_t list[512];
+	const bc_str symbols[] = { BC_STR("KRW-BTC") };
+	struct gateway *a = open_gateway(&gateways[0], "a", 100);
+	struct gateway *b = open_gateway(&gateways[1], "b", 200);
+	struct bc_message m = { .envelope = bus_envelope(a->epoch, 0, BC_STATE_LIVE) };
+	b->n_last = 0; /* it does not say yet what it serves */
+	subscribe("KRW-BTC", "trade");
+	for (int64_t end = test_in(PATIENCE); count().gateways < 2 && test_now_ns() < end;) {
+		beat(a);
+		beat(b);
+		next(0.01);
+	}
+	for (unsigned n = 1; n <= 20; n++) {
+		if (n == 10)
+			publish(b, "upbit.@b.state",
+				bus_symbols(bus_envelope(b->epoch, 2, BC_STATE_LIVE), 2, symbols, 1,
+					    list),
+				TO_ALL);
+		while (n == 10 && next(0.05) != NULL)
+			continue;
+		snprintf(id, sizeof id, "%u", 1000 + n);
+		m.envelope.seq = n;
+		m.envelope.ts_exchange.ns = n;
+		m.body.trade =
+			(struct bc_trade){ { 5, 1 }, { 1, -3 }, BC_SIDE_SELL, bc_str_of(id) };
+		publish(a, "upbit.KRW-BTC.trade", m, TO_ALL);
+		const bookcast_message *heard = next(PATIENCE);
+		cr_assert(heard != NULL, "trade %u", n);
+		cr_expect_str_eq(heard->body.trade.trade_id, id);
+	}
+	/* The other one says the last of them, which are copies, and then something new. */
+	m.envelope.epoch = b->epoch;
+	for (unsigned n = 19; n <= 21; n++) {
+		snprintf(id, sizeof id, "%u", 1000 + n);
+		m.envelope.seq = n - 18;
+		m.envelope.ts_exchange.ns = n;
+		m.body.trade.trade_id = bc_str_of(id);
+		publish(b, "upbit.KRW-BTC.trade", m, TO_ALL);
+	}
+	const bookcast_message *heard = next(PATIENCE);
+	cr_assert(heard != NULL);
+	cr_expect_str_eq(heard->body.trade.trade_id, "1021");
+	cr_expect_eq(count().arbitrated, 2);
+}
+
 BUS_TEST(of_two_lines_the_fit_one_is_heard)
 {
 	const char *topic = "upbit.KRW-BTC.book";
