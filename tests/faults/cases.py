@@ -16,6 +16,7 @@ import time
 
 import bookcast_test
 import places
+import zmq
 from bookcast_test import HEARTBEAT, wait_until
 
 SPOT, USDM, UPBIT = "binance-spot", "binance-usdm", "upbit"
@@ -536,6 +537,21 @@ def terminated(line):
     line.seen["exit_s"] = time.monotonic() - began
 
 
+def terminated_in_a_flood(line):
+    """Strangers ask for what is too long, are cut, and come again; some input of theirs is never read."""
+    strangers = [line.context.socket(zmq.SUB) for _ in range(20)]
+    for socket in strangers:
+        socket.linger = 0
+        socket.setsockopt(zmq.RECONNECT_IVL, 1)
+        socket.connect(line.gateway.ready["endpoints"][0])
+        for i in range(200):
+            socket.subscribe(f"{i:04}".encode() * (1000 if i % 10 == 0 else 30))
+    line.watch(lambda: False, 1)
+    terminated(line)
+    for socket in strangers:
+        socket.close()
+
+
 def few_descriptors(line):
     hard = resource.prlimit(line.gateway.pid, resource.RLIMIT_NOFILE)[1]
     line.hard = hard
@@ -573,6 +589,8 @@ HOST = [
          reasons=("clock", "disconnected"), quick=True),
     Case("56", "SIGTERM", "SIGTERM", "down (shutdown) is published, exit 0 within a second", inject=terminated,
          heal=gateway_again, stale_h=2, whole_h=8, reasons=("shutdown", "gateway")),
+    Case("41 56", "SIGTERM in a flood of subscriptions", "20 strangers with topics too long, SIGTERM", "exit 0 within a second",
+         inject=terminated_in_a_flood, heal=gateway_again, stale_h=2, whole_h=8, reasons=("shutdown", "gateway")),
     Case("58", "nobody reads the log", "stderr is a full pipe", "lines are dropped and counted, the feed goes on",
          inject=log_pipe, stale_h=4, whole_h=12),
 ]
