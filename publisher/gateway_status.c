@@ -26,6 +26,7 @@ static const struct {
 	ROW(WS_CONNECTS, opened),
 	ROW(WS_CONNECT_FAILURES, connect_failures),
 	ROW(WS_RECONNECTS, reconnects),
+	ROW(MAINTENANCES, maintenances),
 	ROW(WS_HANDOVERS, handovers),
 	ROW(WS_HANDOVER_FAILURES, handover_failures),
 	ROW(WS_SENT, sends),
@@ -50,6 +51,9 @@ static const struct {
 	ROW(REST_REQUESTS, rest_requests),
 	ROW(REST_FAILURES, rest_failures),
 	ROW(REST_BANS, banned),
+	ROW(FALLBACKS, fallbacks),
+	ROW(POLLED, polled),
+	ROW(POLLED_OLD, poll_old),
 	ROW(SNAPSHOTS, snapshots),
 	ROW(SNAPSHOT_FAILURES, snapshot_failures),
 	ROW(SNAPSHOTS_APPLIED, snapshots_applied),
@@ -164,6 +168,8 @@ void gateway_status_update(struct gateway *g)
 	bc_metric_set(m, BC_METRIC_REST_WEIGHT_LIMIT, rest.weight_limit);
 	bc_metric_set(m, BC_METRIC_SNAPSHOTS_WAITING, rest.snapshots_waiting);
 	bc_metric_set(m, BC_METRIC_SNAPSHOT_WAIT, (uint64_t)rest.snapshot_wait_ns);
+	bc_metric_set(m, BC_METRIC_MAINTENANCE,
+		      (uint64_t)session_maintenance_ns(g->session, gateway_now(g)));
 	bc_metric_set(m, BC_METRIC_WS_OPEN, session_connections_open(g->session));
 	bc_metric_set(m, BC_METRIC_LAST_MESSAGE, (uint64_t)in->last_message.ns);
 	bc_metric_set(m, BC_METRIC_PUBLISH_SKIPPED,
@@ -183,22 +189,30 @@ void gateway_status_update(struct gateway *g)
 	bc_metrics_beat(m, bc_mono_now());
 }
 
-/* On the server's thread: atomics only. Ready is who has symbols and all of them fit, but for those
- * the exchange has halted: waiting does not help them. */
+/* Polled data is what this gateway is there for. */
+static bool is_polled(const struct gateway *g)
+{
+	return g->settings->session.source == SESSION_REST;
+}
+
+/* On the server's thread: atomics, and settings. Ready is who has symbols and all of them fit, but
+ * for those the exchange has halted: waiting does not help them. */
 static bool ready(void *self, char *why, size_t cap)
 {
-	const struct bc_metrics *m = self;
+	const struct gateway *g = self;
+	const struct bc_metrics *m = &g->metrics;
 	struct bc_text text = bc_text_on(why, cap);
 	uint64_t fit = 0, unfit = 0;
 	for (unsigned i = 0; i < BC_N_STATES; i++) {
 		uint64_t n = bc_metric_get(m, (enum bc_metric)(BC_METRIC_SYMBOLS_CONNECTING + i));
-		fit += bc_state_fit(i) ? n : 0;
-		if (bc_state_fit(i) || n == 0)
+		bool good = is_polled(g) ? bc_state_fit_if_rest(i) : bc_state_fit(i);
+		fit += good ? n : 0;
+		if (good || n == 0)
 			continue;
 		unfit += i == BC_STATE_HALTED ? 0 : n;
 		bc_text_addf(&text, "symbols %s: %llu\n", bc_state_word(i), (unsigned long long)n);
 	}
-	if (bc_metric_get(m, BC_METRIC_WS_OPEN) == 0)
+	if (bc_metric_get(m, BC_METRIC_WS_OPEN) == 0 && !is_polled(g))
 		bc_text_addf(&text, "no connection to the exchange is open\n");
 	if (fit + unfit == 0)
 		bc_text_addf(&text, "no symbol is followed\n");
@@ -218,8 +232,8 @@ bc_status gateway_status_open(struct gateway *g)
 	gateway_status_update(g);
 	if (*listen == '\0')
 		return BC_OK;
-	bc_status rc = bc_metrics_serve(&g->metrics_server, &g->metrics, listen, ready, &g->metrics,
-					why, sizeof why);
+	bc_status rc = bc_metrics_serve(&g->metrics_server, &g->metrics, listen, ready, g, why,
+					sizeof why);
 	if (rc != BC_OK)
 		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
 			     BC_LOG_S("what", "metrics.listen"), BC_LOG_S("why", why));

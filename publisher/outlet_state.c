@@ -48,6 +48,20 @@ static void repeat_data(struct outlet *o, bc_mono_time now, struct subject *subj
 	}
 }
 
+/* What was polled is from before the stream; what of it still waits to be published never is. */
+static void forget_polled(struct outlet *o, struct subject *subject)
+{
+	for (struct slot *slot = subject->slots; slot != NULL; slot = slot->aside->next) {
+		bool polled = slot->channel == BC_CHANNEL_BOOK || slot->channel == BC_CHANNEL_BBO ||
+			      slot->channel == BC_CHANNEL_TICKER;
+		if (!polled || (slot_newest(slot)->envelope.flags & BC_FLAG_REST) == 0)
+			continue;
+		slot->outdated = true;
+		o->count.conflated += slot->pending;
+		slot->pending = false;
+	}
+}
+
 static void symbol_state(struct outlet *o, bc_mono_time now, struct subject *subject,
 			 const struct session_change *change)
 {
@@ -56,6 +70,8 @@ static void symbol_state(struct outlet *o, bc_mono_time now, struct subject *sub
 	take_state(subject, change);
 	if (!fit)
 		doubt(subject, change->scope);
+	else if (previous == BC_STATE_REST)
+		forget_polled(o, subject);
 	say_state(o, now, slot_of(o, subject, BC_CHANNEL_STATE, 0), previous);
 	if (fit != was_fit)
 		repeat_data(o, now, subject, fit);

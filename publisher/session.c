@@ -80,6 +80,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 		goto fail;
 	}
 	rc = BC_ENOMEM;
+	fallback_new(s);
 	s->frame_cap = FRAME_FIRST_BYTES;
 	if ((s->frame = malloc(s->frame_cap)) == NULL ||
 	    (s->adapter = calloc(1, x->state_size + 1)) == NULL || (rc = lines_new(s)) != BC_OK ||
@@ -125,6 +126,7 @@ void session_free(struct session **session)
 static void clock_jumped(struct session *s, int64_t turn_ns, int64_t slept_ns)
 {
 	s->count.stalls++;
+	fallback_clock(s);
 	session_log(s, BC_LOG_WARN, "feed.clock", BC_LOG_T("turn", turn_ns),
 		    BC_LOG_T("slept", slept_ns),
 		    BC_LOG_S("hint", "this machine slept or was overloaded; all is made anew"));
@@ -153,6 +155,7 @@ bc_mono_time session_next_deadline(const struct session *s)
 	next = mono_min(next, sync_deadline(s));
 	next = mono_min(next, rest_deadline(s));
 	next = mono_min(next, shard_deadline(s));
+	next = mono_min(next, fallback_deadline(s));
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		next = mono_min(next, connection_deadline(s, &s->connections[i]));
 	return next.ns > s->now.mono.ns ? next : s->now.mono;
@@ -179,6 +182,7 @@ void session_tick(struct session *s, struct session_now now)
 		connection_tick(s, i);
 	symbols_tick(s);
 	sync_tick(s);
+	fallback_tick(s);
 	rest_tick(s);
 	shard_tick(s);
 }

@@ -78,6 +78,12 @@ struct session_actions {
 
 /* ------------------------------------------------------------------ life */
 
+enum session_source {
+	SESSION_AUTO, /* the WebSocket; REST while it is down */
+	SESSION_WS,   /* never by REST, but for what the stream needs */
+	SESSION_REST, /* never connected */
+};
+
 struct session_options {
 	const struct bc_exchange *exchange;
 	struct bc_feed_options feed;
@@ -87,8 +93,13 @@ struct session_options {
 	uint32_t max_levels;      /* kept of a side of a book out of changes */
 	uint32_t snapshot_levels; /* asked of a snapshot; rounded up to what is offered; 0: 1000 */
 	uint32_t weight_percent;  /* of the exchange's REST weight that we use at most; 0: 60 */
+	enum session_source source; /* where the data may come from */
+	int64_t rest_after_ns; /* AUTO: a stream is down for so long, then it is polled; 0: 10 s */
+	int64_t rest_interval_ns; /* between two polls of a symbol, at least; 0: 1 s */
 	uint32_t history_trades, history_candles; /* asked by REST for who listens; 0: none */
 	int64_t history_again_ns; /* from one request for a topic's history to the next; 0: 60 s */
+	int64_t maintenance_after_ns; /* of failed attempts, until it is one; 0: 5 min */
+	int64_t probe_interval_ns;    /* between two attempts then; 0: 30 s */
 	int64_t silent_after_ns, quiet_after_ns, first_data_after_ns, backoff_max_ns;
 	int64_t listing_every_ns;           /* the list of instruments is read again; 0: 10 min */
 	const struct bc_division *division; /* borrowed, see session_reshard(); NULL: all is ours */
@@ -137,7 +148,7 @@ void session_pong(struct session *s, struct session_now now, uint32_t connection
 void session_closed(struct session *s, struct session_now now, uint32_t connection,
 		    const struct session_closed *how);
 
-#define SESSION_REST_SLOTS 8 /* request numbers are below it */
+#define SESSION_REST_SLOTS 10 /* request numbers are below it */
 
 /* The longest body that is an answer to this request, which is in flight; 0: as the driver likes.
  * May be asked from inside get(). */
@@ -231,6 +242,9 @@ struct session_counters {
 	uint64_t levels_dropped;   /* beyond max_levels */
 	uint64_t history;          /* trades and candles published out of answers */
 	uint64_t banned;           /* times REST said 418 */
+	uint64_t maintenances;     /* times the exchange let nobody in for long */
+	uint64_t fallbacks;        /* symbols that went over to polled data */
+	uint64_t polled, poll_old; /* answers about one symbol: taken; older than what is known */
 	bc_wall_time last_message; /* the newest, by our clock */
 };
 
@@ -264,6 +278,8 @@ struct session_rest_view {
 struct session_rest_view session_rest_view(const struct session *s);
 /* What its office says; limits by the exchange's numbers. */
 const struct budget_view *session_budget(const struct session *s);
+/* For how long the exchange has let nobody in; 0: it has not been for long, or does. */
+int64_t session_maintenance_ns(const struct session *s, struct session_now now);
 uint32_t session_connections(const struct session *s);
 uint32_t session_connections_open(const struct session *s);
 const struct bc_line *session_line(const struct session *s, uint32_t connection);

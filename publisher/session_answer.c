@@ -10,6 +10,7 @@
 #define BANNED_NS      (120 * BC_NS_PER_S)
 #define BANNED_MAX_NS  (3600 * BC_NS_PER_S)
 #define JITTER_NS      BC_NS_PER_S
+#define POLL_WAIT_NS   (10 * BC_NS_PER_S) /* nothing else tells of who is polled */
 
 /* ------------------------------------------------------------------ failures */
 
@@ -21,7 +22,9 @@ static void put_off(struct session *s, struct rest_job *job, int64_t wait_ns)
 /* The whole kind waits, longer each time. */
 static void kind_waits(struct session *s, struct rest_job *job, int64_t asked_ns)
 {
-	int64_t wait = backoff_wait_ns(job->failures, REST_WAIT_MAX_NS, &s->random);
+	bool poll = job == &s->rest.jobs[JOB_POLL_BOOKS] || job == &s->rest.jobs[JOB_POLL_TICKERS];
+	int64_t most = poll ? POLL_WAIT_NS : REST_WAIT_MAX_NS;
+	int64_t wait = backoff_wait_ns(job->failures, most, &s->random);
 	wait += REST_WAIT_MIN_NS;
 	put_off(s, job, wait > asked_ns ? wait : asked_ns);
 }
@@ -73,14 +76,29 @@ static bool concerns_one_symbol(int http_status)
 }
 
 /* One name of the batch is enough: fewer are asked about, until that one stands alone. */
-static void ticks_refused(struct session *s, const struct session_rest *failure)
+static void batch_refused(struct session *s, enum rest_job_id id,
+			  const struct session_rest *failure)
 {
-	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
+	struct rest_job *job = &s->rest.jobs[id];
 	int64_t wait = failure->retry_after_ns;
 	put_off(s, job, wait > REST_WAIT_MIN_NS ? wait : REST_WAIT_MIN_NS);
 	job->batch_now = job->n_batch > 1 ? job->n_batch / 2 : 1;
-	if (job->n_batch == 1 && job->batch[0] != NOBODY)
-		s->symbols[job->batch[0]].ticks_refused = true;
+	if (job->n_batch != 1 || job->batch[0] == NOBODY)
+		return;
+	struct symbol *sym = &s->symbols[job->batch[0]];
+	if (id == JOB_TICKS)
+		sym->ticks_refused = true;
+	else
+		sym->fallback.refused = true;
+}
+
+/* Whose book alone it is about; NOBODY: of several, of nobody any more, or it is none. */
+static uint32_t book_of(const struct session *s, const struct rest_request *r)
+{
+	const struct rest_job *job = &s->rest.jobs[r->job];
+	if (r->job == JOB_SNAPSHOT)
+		return r->symbol;
+	return r->job == JOB_POLL_BOOKS && job->n_batch == 1 ? job->batch[0] : NOBODY;
 }
 
 /* Several that were under way together fail for one and the same reason, and count as one. */
@@ -97,8 +115,10 @@ static void failed(struct session *s, const struct rest_request *r, enum rest_en
 {
 	struct rest_job *job = &s->rest.jobs[r->job];
 	s->count.rest_failures++;
-	if (r->job == JOB_TICKS && end == REST_BAD && concerns_one_symbol(failure->http_status)) {
-		ticks_refused(s, failure);
+	if (end == REST_BAD && book_of(s, r) != NOBODY)
+		snapshot_put_off(s, book_of(s, r));
+	if (job->batch != NULL && end == REST_BAD && concerns_one_symbol(failure->http_status)) {
+		batch_refused(s, r->job, failure);
 		return;
 	}
 	if (end == REST_BAD &&
@@ -135,17 +155,43 @@ static bool landed(struct session *s, uint32_t request, int64_t used_weight,
 	return true;
 }
 
+/* Whom of those that were polled it is about; NOBODY: of nobody. */
+static uint32_t polled_symbol(const struct session *s, const struct rest_request *r,
+			      const struct bc_event *event)
+{
+	const struct rest_job *job = &s->rest.jobs[r->job];
+	uint32_t id = bc_name_find(&s->by_name, event->symbol);
+	for (uint32_t i = 0; i < job->n_batch && id != BC_NAME_NONE; i++) {
+		if (job->batch[i] == id)
+			return id;
+	}
+	return NOBODY;
+}
+
+static bool was_asked(const struct session *s, const struct rest_request *r,
+		      const struct bc_event *event)
+{
+	if (event->channel != rest_rows[r->job].channel)
+		return false;
+	if (is_poll(r->job))
+		return polled_symbol(s, r, event) != NOBODY;
+	return r->symbol == NOBODY || bc_str_equal(event->symbol, s->symbols[r->symbol].name);
+}
+
 bool rest_takes(struct session *s, const struct bc_event *event)
 {
 	struct rest_request *r = s->rest.reading;
-	if (r == NULL || event->channel != rest_rows[r->job].channel ||
-	    (r->symbol != NOBODY && !bc_str_equal(event->symbol, s->symbols[r->symbol].name))) {
+	if (r == NULL || !was_asked(s, r, event)) {
 		s->count.ignored++;
 		if (r != NULL)
 			r->n_other++;
 		return false;
 	}
 	r->n_taken++;
+	if (is_poll(r->job)) {
+		fallback_take(s, polled_symbol(s, r, event), event);
+		return false;
+	}
 	if (r->job != JOB_TRADES && r->job != JOB_CANDLES)
 		return true;
 	history_keep(s, event);
@@ -163,6 +209,8 @@ static bool read_answer(struct session *s, struct rest_request *r, bc_str body)
 				  .interval = r->interval };
 	if (r->symbol != NOBODY)
 		input.symbol = s->symbols[r->symbol].name;
+	else if (is_poll(r->job) && s->rest.jobs[r->job].n_batch == 1)
+		input.symbol = s->symbols[s->rest.jobs[r->job].batch[0]].name;
 	uint64_t bad = s->count.refused + s->count.out_of_range;
 	s->received = s->now.wall;
 	s->rest.reading = r;
@@ -204,6 +252,14 @@ static bool read_well(struct session *s, struct rest_request *r, bc_str body)
 	return good && (r->n_taken > 0 || r->n_other == 0);
 }
 
+static bool nobody_waits(const struct session *s, const struct rest_request *r)
+{
+	const struct rest_job *job = &s->rest.jobs[r->job];
+	if (is_poll(r->job))
+		return job->n_batch == 1 && job->batch[0] == NOBODY;
+	return rest_rows[r->job].of_a_symbol && r->symbol == NOBODY;
+}
+
 void session_rest_answer(struct session *s, struct session_now now, uint32_t request,
 			 const struct session_rest *answer)
 {
@@ -213,7 +269,7 @@ void session_rest_answer(struct session *s, struct session_now now, uint32_t req
 		return;
 	if (r.asked_at.ns > s->rest.stopped_at.ns)
 		s->rest.stops = 0;
-	if (rest_rows[r.job].of_a_symbol && r.symbol == NOBODY)
+	if (nobody_waits(s, &r))
 		return; /* removed meanwhile */
 	if (!read_well(s, &r, answer->body)) {
 		session_log(s, BC_LOG_WARN, "rest.refused", BC_LOG_S("what", rest_rows[r.job].word),

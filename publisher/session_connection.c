@@ -80,6 +80,13 @@ static enum bc_state state_of(const struct connection *c)
 	return c->phase == PHASE_OPEN ? BC_STATE_SYNCING : BC_STATE_CONNECTING;
 }
 
+static enum bc_reason reason_of_rest(const struct session *s, enum bc_reason reason)
+{
+	if (s->o.source == SESSION_REST)
+		return BC_REASON_NONE;
+	return reason == BC_REASON_NONE ? BC_REASON_DISCONNECTED : reason;
+}
+
 /* The feed is as good as its worst connection. */
 void feed_state_update(struct session *s)
 {
@@ -101,6 +108,10 @@ void feed_state_update(struct session *s)
 		change.state = state;
 		change.reason = state == BC_STATE_STALE ? c->doubt : BC_REASON_NONE;
 	}
+	if (change.state != BC_STATE_LIVE && s->n_in[BC_STATE_REST] > 0) {
+		change.state = BC_STATE_REST; /* what there is of it is polled */
+		change.reason = reason_of_rest(s, change.reason);
+	}
 	if (change.state == s->feed_state && change.reason == s->feed_reason)
 		return;
 	if (change.state == s->feed_state)
@@ -120,6 +131,7 @@ void connection_proven(struct session *s, uint32_t id)
 		return;
 	}
 	c->proven = c->was_proven = true;
+	maintenance_over(s);
 	session_log(s, BC_LOG_INFO, "feed.proven", BC_LOG_S("line", s->x->lines[c->line].name),
 		    BC_LOG_U("connection", c->index),
 		    BC_LOG_T("after", s->now.mono.ns - c->since.ns));
@@ -276,6 +288,7 @@ void session_closed(struct session *s, struct session_now now, uint32_t connecti
 		    BC_LOG_T("retry_in", wait));
 	if (open)
 		lose(s, connection, BC_REASON_DISCONNECTED);
+	maintenance_failed(s, how);
 	c = &s->connections[connection];
 	if (c->retired)
 		c->phase = PHASE_IDLE;
@@ -290,6 +303,7 @@ static bc_mono_time connect_at(const struct session *s, const struct connection 
 	bc_mono_time at = budget_next(&s->lines[c->line].connects);
 	at = at.ns > c->retry_at.ns ? at : c->retry_at;
 	at = at.ns > s->no_connect_before.ns ? at : s->no_connect_before;
+	at = mono_max(at, maintenance_connect_at(s));
 	return at.ns > s->connect_at.ns ? at : s->connect_at;
 }
 
@@ -297,7 +311,7 @@ static void tick_waiting(struct session *s, uint32_t id)
 {
 	struct connection *c = &s->connections[id];
 	struct budget *connects = &s->lines[c->line].connects;
-	if (s->now.mono.ns < connect_at(s, c).ns)
+	if (s->o.source == SESSION_REST || s->now.mono.ns < connect_at(s, c).ns)
 		return;
 	const struct budget_ask ask = connect_ask(s);
 	if (!s->office->take(s->office->self, s->now.mono, &ask, &s->connect_at))
@@ -356,6 +370,8 @@ void connection_tick(struct session *s, uint32_t id)
 bc_mono_time connection_deadline(const struct session *s, const struct connection *c)
 {
 	bc_mono_time next = MONO_NEVER;
+	if (c->phase == PHASE_WAITING && s->o.source == SESSION_REST)
+		return next;
 	if (c->phase == PHASE_WAITING) {
 		next = connect_at(s, c);
 	} else if (c->phase == PHASE_CONNECTING) {

@@ -230,7 +230,7 @@ static void look_who_is_listed(struct session *s)
 		struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL)
 			continue;
-		sym->ticks_refused = false;
+		sym->ticks_refused = sym->fallback.refused = false;
 		const struct listed *e = entry_of(s, sym->name);
 		if (e != NULL && e->round == s->directory.round)
 			sym->gone = false;

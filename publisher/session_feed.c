@@ -66,7 +66,8 @@ void feed_market_data(struct session *s, uint32_t id, const struct bc_event *eve
 		return;
 	}
 	history_live(s, id, event);
-	if (order_refuses(s, id, event))
+	if ((!bc_state_fit(s->symbols[id].state) && fallback_refuses(s, id, event)) ||
+	    order_refuses(s, id, event))
 		return;
 	struct bc_event checked = *event;
 	if ((book || event->channel == BC_CHANNEL_BBO) && top_order(&event->body.book) > 0)

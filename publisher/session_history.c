@@ -39,6 +39,7 @@
 #define AFTER_NS    (2 * BC_NS_PER_S)
 #define PATIENCE_NS (10 * BC_NS_PER_S)
 #define AGAIN_NS    (60 * BC_NS_PER_S)
+#define POLL_NS     (10 * BC_NS_PER_S)
 
 struct mark { /* where a trade or a candle stands in its topic */
 	bool known, numbered;
@@ -228,6 +229,21 @@ void history_subscribed(struct session *s, uint32_t symbol)
 		h->spans[i].failures = 0;
 		want(s, h, i == 0 ? JOB_TRADES : JOB_CANDLES, i, mono_plus(s->now.mono, AFTER_NS));
 	}
+}
+
+void history_poll(struct session *s, uint32_t symbol)
+{
+	struct symbol *sym = &s->symbols[symbol];
+	if (spans_of_job(s, JOB_TRADES) == 0)
+		return;
+	if (sym->rest.history == NULL)
+		sym->rest.history = history_new(s);
+	struct history *h = sym->rest.history;
+	if (h == NULL || h->asked || (h->wanted & 1) != 0)
+		return; /* asked: its stream is back, and what is missing is asked for anyhow */
+	bc_mono_time again = mono_plus(h->spans[0].asked_at, POLL_NS);
+	h->spans[0].failures = 0;
+	want(s, h, JOB_TRADES, 0, again.ns > s->now.mono.ns ? again : s->now.mono);
 }
 
 static int64_t again_ns(const struct session *s)
@@ -429,6 +445,8 @@ static void publish_trades(struct session *s, uint32_t symbol, struct span *span
 		publish(s, symbol, item);
 		published(span, &item->mark);
 	}
+	if (span->hole && !span->first.known)
+		span->until = span->newest; /* the hole begins there now */
 }
 
 static void publish_candles(struct session *s, uint32_t symbol, struct span *span)

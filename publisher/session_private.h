@@ -2,6 +2,7 @@
  *
  * Who does what:
  *   session.c             life, inputs, clocks, deadlines, questions
+ *   session_maintenance.c an exchange that is closed for long
  *   session_handover.c    a connection replaced by another before it ends
  *   session_overlap.c     which of two that carry the same is to be believed
  *   session_connection.c  connect, prove, keep alive, lose, back off
@@ -17,6 +18,8 @@
  *   session_answer.c      what came of them: answers, failures, 429 and 418
  *   session_snapshot.c    which symbols wait for a snapshot, and who of them is next
  *   session_history.c     trades and candles from before the stream, for those who listen
+ *   session_fallback.c    whose stream is down, what was polled instead, and back to the stream
+ *   session_poll.c        who is polled next, and how often
  *   session_directory.c   what the exchange lists; globs, unified and unknown names
  *   session_shard.c       which symbols are ours, and when those that are no more may go
  *   session_command.c     add, remove, resync, reconnect */
@@ -27,6 +30,7 @@
 #include "publisher/address_budget.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
+#include "publisher/session_fallback.h"
 #include "publisher/session_handover.h"
 #include "publisher/session_order.h"
 #include "publisher/session_sync.h"
@@ -90,6 +94,7 @@ struct symbol_rest {
 	unsigned tries;           /* of it, one soon after the other */
 	bc_mono_time not_before;  /* of the next one */
 	bc_mono_time answered_at; /* of the last one; 0: there was none */
+	bc_mono_time failed_at;   /* a request about it alone, a poll too; 0: none has */
 	struct history *history;  /* owned; NULL: none is wanted */
 };
 
@@ -108,10 +113,12 @@ struct symbol {
 	uint32_t missing, subscribed, heard; /* heard: data came from there */
 	bool had_data;                       /* was live once: from then on stale, not connecting */
 	bool proven;                         /* its book, or what stands for it, is right */
+	bool down;                           /* not fit since its connection was lost */
 	bool unlisted;                       /* stands in no list: fit only while it sends */
 	struct symbol_order order;
 	struct symbol_sync sync;
 	struct symbol_rest rest;
+	struct symbol_fallback fallback;
 	uint32_t asked;                       /* as missing */
 	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
 	uint32_t told_mute;                   /* it was logged that nothing comes from there */
@@ -192,6 +199,12 @@ struct connection {
 	struct budget per_s, per_min;
 };
 
+struct maintenance {
+	bool on;
+	bc_mono_time failing_since; /* the first attempt since there was data; 0: none failed */
+	bc_mono_time probe_at;
+};
+
 struct line_state {
 	struct budget connects;
 	struct aimd sends; /* of what a connection may send */
@@ -202,7 +215,16 @@ struct line_state {
 /* ------------------------------------------------------------------ REST and the listing */
 
 /* In the order of their precedence. */
-enum rest_job_id { JOB_INSTRUMENTS, JOB_SNAPSHOT, JOB_TICKS, JOB_TRADES, JOB_CANDLES, N_JOBS };
+enum rest_job_id {
+	JOB_INSTRUMENTS,
+	JOB_SNAPSHOT,
+	JOB_TICKS,
+	JOB_POLL_BOOKS,
+	JOB_POLL_TICKERS,
+	JOB_TRADES,
+	JOB_CANDLES,
+	N_JOBS
+};
 
 struct rest_job {
 	const struct bc_rest_endpoint *endpoint; /* NULL: not served, or not wanted at all */
@@ -213,9 +235,9 @@ struct rest_job {
 	bc_mono_time not_before;      /* after failures, or until the next round */
 	bc_mono_time queue_at;        /* before that, none of those who wait may go */
 	bc_mono_time office_at;       /* the office has said "later", because of its limits */
-	uint32_t turn;                /* history: whose turn it was */
+	uint32_t turn;                /* history, polls: whose turn it was */
 	struct budget budget;
-	uint32_t *batch; /* TICKS: symbols of the request in flight */
+	uint32_t *batch; /* TICKS, polls: symbols of the request in flight; NULL: one or none */
 	uint32_t n_batch, max_batch;
 	uint32_t batch_now; /* fewer after a refusal, until who is at fault is known */
 };
@@ -264,6 +286,7 @@ struct rest {
 	unsigned stops;                         /* in a row */
 
 	uint32_t snapshot_limit;   /* levels a side that are asked for */
+	uint32_t poll_limit;       /* the same of a book that is polled */
 	uint32_t n_waiting;        /* symbols for a snapshot */
 	struct history_item *kept; /* of the history answer being read */
 	uint32_t n_kept, kept_cap;
@@ -324,8 +347,10 @@ struct session {
 	char *frame;                    /* scratch for subscriptions and paths */
 	size_t frame_cap;
 
+	struct maintenance maintenance;
 	struct session_sync sync;
 	struct rest rest;
+	struct fallback fallback;
 	struct directory directory;
 	struct wanted wanted;
 	uint32_t n_wanted;     /* symbols that the rules want, of any shard */
@@ -356,6 +381,11 @@ static inline bc_mono_time mono_min(bc_mono_time a, bc_mono_time b)
 	return a.ns < b.ns ? a : b;
 }
 
+static inline bc_mono_time mono_max(bc_mono_time a, bc_mono_time b)
+{
+	return a.ns > b.ns ? a : b;
+}
+
 #define MONO_NEVER ((bc_mono_time){ INT64_MAX })
 
 /* session.c */
@@ -371,6 +401,12 @@ bc_mono_time connection_deadline(const struct session *s, const struct connectio
 void connection_proven(struct session *s, uint32_t id);
 void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, const char *why);
 void feed_state_update(struct session *s);
+
+/* session_maintenance.c */
+void maintenance_failed(struct session *s, const struct session_closed *how); /* an attempt */
+void maintenance_over(struct session *s);                                     /* there is data */
+void maintenance_hurry(struct session *s);                                    /* a probe now */
+bc_mono_time maintenance_connect_at(const struct session *s); /* before that, nobody may */
 
 /* session_carry.c */
 bc_status carry_assign(struct session *s, uint32_t symbol); /* gives it its connections */
@@ -450,6 +486,9 @@ void sync_bbo(struct session *s, uint32_t id, uint64_t seq); /* of the exchange'
 bool sync_patient(const struct session *s, uint32_t id);     /* is its waiting no silence? */
 /* Told of what changes from now on? */
 bool sync_ready(const struct session *s, uint32_t id);
+/* Number of the book that was published last; BC_SEQ_NONE: there is none. */
+uint64_t sync_seq(const struct session *s, uint32_t id);
+void sync_show(struct session *s, uint32_t id); /* the book that follows its stream, once more */
 
 /* session_sync_ask.c, for session_sync.c alone */
 void sync_need(struct session *s, uint32_t id, int64_t wait_ns);
@@ -517,6 +556,8 @@ int64_t rest_snapshot_wait_ns(const struct session *s);        /* expected, for 
 bool snapshot_pick(struct session *s, struct rest_request *r); /* for session_rest.c, as the next */
 void snapshot_sent(struct session *s, const struct rest_request *r);
 void snapshot_landed(struct session *s, const struct rest_request *r); /* before it is read */
+/* A request about it alone has failed, whatever it was for. */
+void snapshot_put_off(struct session *s, uint32_t symbol);
 void snapshot_ended(struct session *s, const struct rest_request *r, enum rest_end end);
 
 /* session_history.c */
@@ -528,6 +569,26 @@ void history_forget(struct session *s, uint32_t symbol);
 bool history_pick(struct session *s, struct rest_request *r);
 void history_keep(struct session *s, const struct bc_event *event);
 void history_ended(struct session *s, const struct rest_request *r, enum rest_end end);
+
+/* Its trades, while it is polled; nothing where the stream brings them. */
+void history_poll(struct session *s, uint32_t symbol);
+
+/* session_poll.c */
+bool poll_wanted(const struct session *s, enum poll_kind kind); /* at all */
+uint32_t poll_weight(struct session *s, enum poll_kind kind);   /* of one request */
+void poll_begin(struct session *s);                             /* there is somebody new */
+int64_t poll_round_ns(const struct session *s);
+bool poll_pick(struct session *s, struct rest_request *r);
+void poll_ended(struct session *s, const struct rest_request *r, enum rest_end end);
+static inline bool is_poll(enum rest_job_id id)
+{
+	return id == JOB_POLL_BOOKS || id == JOB_POLL_TICKERS;
+}
+
+static inline enum poll_kind poll_kind_of(enum rest_job_id id)
+{
+	return id == JOB_POLL_BOOKS ? POLL_BOOKS : POLL_TICKERS;
+}
 
 /* session_directory.c */
 void directory_free(struct session *s);

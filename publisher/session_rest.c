@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TICKS_A_REQUEST 100 /* where the exchange names no limit */
+#define NAMES_A_REQUEST 100 /* where the exchange names no limit */
 #define PERCENT         60
 #define SMALL_BODY      ((size_t)64 << 10)
 #define LEVEL_BYTES     96  /* of one level, or one number pair, in a generous spelling */
@@ -30,6 +30,18 @@ const struct rest_row rest_rows[N_JOBS] = {
 			.channel = BC_CHANNEL_INSTRUMENT,
 			.slots = 1,
 			.pick = ticks_pick },
+	[JOB_POLL_BOOKS] = { .word = "poll of books",
+			     .kind = BC_REST_SNAPSHOT,
+			     .channel = BC_CHANNEL_BOOK,
+			     .slots = 1,
+			     .pick = poll_pick,
+			     .ended = poll_ended },
+	[JOB_POLL_TICKERS] = { .word = "poll of tickers",
+			       .kind = BC_REST_TICKERS,
+			       .channel = BC_CHANNEL_TICKER,
+			       .slots = 1,
+			       .pick = poll_pick,
+			       .ended = poll_ended },
 	[JOB_TRADES] = { "trades", BC_REST_TRADES, BC_CHANNEL_TRADE, 1, true, history_pick,
 			 history_ended },
 	[JOB_CANDLES] = { "candles", BC_REST_CANDLES, BC_CHANNEL_CANDLE, 1, true, history_pick,
@@ -52,6 +64,9 @@ static bool is_wanted_at_all(const struct session *s, enum rest_job_id id)
 	switch (id) {
 	case JOB_SNAPSHOT:
 		return s->x->sync != NULL && s->x->sync->n_limits > 0 && !s->o.feed.book_partial;
+	case JOB_POLL_BOOKS:
+	case JOB_POLL_TICKERS:
+		return poll_wanted(s, poll_kind_of(id));
 	case JOB_TRADES:
 		return s->o.history_trades > 0 &&
 		       (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_TRADE)) != 0;
@@ -83,11 +98,13 @@ static bc_status job_new(struct session *s, enum rest_job_id id)
 		return BC_OK;
 	job->not_before = BUDGET_NOW;
 	job->queue_at = job->office_at = BUDGET_NOW;
-	job->weight = id == JOB_SNAPSHOT ? snapshot_limit(s) : job->endpoint->weight;
-	if (id == JOB_TICKS) {
+	job->weight = id == JOB_SNAPSHOT ? snapshot_limit(s)
+		      : is_poll(id)      ? poll_weight(s, poll_kind_of(id))
+					 : job->endpoint->weight;
+	if (id == JOB_TICKS || is_poll(id)) {
 		job->max_batch = job->endpoint->max_symbols;
-		if (job->max_batch == 0 || job->max_batch > TICKS_A_REQUEST)
-			job->max_batch = TICKS_A_REQUEST;
+		if (job->max_batch == 0 || job->max_batch > NAMES_A_REQUEST)
+			job->max_batch = NAMES_A_REQUEST;
 		job->batch_now = job->max_batch;
 		job->batch = malloc(job->max_batch * sizeof *job->batch);
 		if (job->batch == NULL)
@@ -147,10 +164,12 @@ void rest_hurry(struct session *s, enum rest_job_id job)
 /* The symbol is gone, and its number may be another's when the answer comes. */
 void rest_forget(struct session *s, uint32_t symbol)
 {
-	struct rest_job *ticks = &s->rest.jobs[JOB_TICKS];
-	for (uint32_t i = 0; i < ticks->n_batch; i++) {
-		if (ticks->batch[i] == symbol)
-			ticks->batch[i] = NOBODY;
+	for (int id = 0; id < N_JOBS; id++) {
+		struct rest_job *job = &s->rest.jobs[id];
+		for (uint32_t i = 0; job->batch != NULL && i < job->n_batch; i++) {
+			if (job->batch[i] == symbol)
+				job->batch[i] = NOBODY;
+		}
 	}
 	for (size_t i = 0; i < SESSION_REST_SLOTS; i++) {
 		if (s->rest.requests[i].symbol == symbol)
@@ -197,6 +216,12 @@ static bool is_history(enum rest_job_id id)
 	return id == JOB_TRADES || id == JOB_CANDLES;
 }
 
+/* It goes where nobody who is connected needs the room. */
+static bool gives_way(enum rest_job_id id)
+{
+	return is_history(id) || is_poll(id);
+}
+
 /* Somebody could have a snapshot now, were there room. */
 static bool snapshots_due(const struct session *s)
 {
@@ -209,7 +234,7 @@ static bool has_room(const struct session *s, enum rest_job_id id)
 {
 	const struct rest_job *job = &s->rest.jobs[id];
 	return job->wanted && job->n_in_flight < rest_rows[id].slots &&
-	       !(is_history(id) && snapshots_due(s));
+	       !(gives_way(id) && snapshots_due(s));
 }
 
 /* From when on its pace and its failures allow it; of its weight see must_be_free(). */
@@ -230,7 +255,7 @@ static uint32_t names_of(const struct session *s, const struct rest_request *r, 
 		names[0] = s->symbols[r->symbol].name;
 		return 1;
 	}
-	if (r->job != JOB_TICKS)
+	if (job->batch == NULL)
 		return 0;
 	for (uint32_t i = 0; i < job->n_batch; i++)
 		names[i] = s->symbols[job->batch[i]].name;
@@ -244,6 +269,8 @@ static uint32_t limit_of(const struct session *s, enum rest_job_id id)
 	uint32_t want = id == JOB_TRADES ? s->o.history_trades : s->o.history_candles;
 	if (id == JOB_SNAPSHOT)
 		return s->rest.snapshot_limit;
+	if (id == JOB_POLL_BOOKS)
+		return s->rest.poll_limit;
 	if (!is_history(id))
 		return 0;
 	return want < most ? want : most;
@@ -287,7 +314,7 @@ static bool ask_for(struct session *s, enum rest_job_id id)
 	struct rest_request r = {
 		.job = id, .symbol = NOBODY, .weight = job->weight, .asked_at = s->now.mono
 	};
-	bc_str names[TICKS_A_REQUEST];
+	bc_str names[NAMES_A_REQUEST];
 	size_t len = 0;
 	if (free_slot(s) == SESSION_REST_SLOTS || !rest_rows[id].pick(s, &r))
 		return false;
@@ -310,13 +337,15 @@ static bool ask_for(struct session *s, enum rest_job_id id)
 	return false;
 }
 
-/* What must be free of the weight. History leaves half of it to snapshots: who loses its book soon
- * after shall not wait for a minute. */
+/* What must be free of the weight. History and polls leave half of it to snapshots: who loses its
+ * book soon after shall not wait for a minute. And history leaves theirs to polls. */
 static uint32_t must_be_free(const struct session *s, enum rest_job_id id)
 {
 	uint32_t weight = s->rest.jobs[id].weight, limit = s->rest.weight_limit;
-	if (!is_history(id))
+	if (!gives_way(id))
 		return weight;
+	if (is_history(id) && s->fallback.n_on > 0)
+		weight += limit / POLL_SHARE;
 	return weight + limit / 2 < limit ? weight + limit / 2 : limit;
 }
 

@@ -22,6 +22,8 @@ static void wait_for(struct session *s, struct symbol_rest *r)
 		wait = backoff_wait_ns(r->tries, REST_WAIT_MAX_NS, &s->random) +
 		       (r->failed ? REST_WAIT_MIN_NS : 0);
 	r->not_before = mono_plus(s->now.mono, wait);
+	if (r->failed_at.ns != 0)
+		r->not_before = mono_max(r->not_before, mono_plus(r->failed_at, REST_WAIT_MIN_NS));
 	job->queue_at = mono_min(job->queue_at, r->not_before);
 	job->wanted = true;
 }
@@ -43,6 +45,14 @@ void rest_snapshot_cancel(struct session *s, uint32_t symbol)
 		return;
 	r->waiting = false;
 	s->rest.jobs[JOB_SNAPSHOT].wanted = --s->rest.n_waiting > 0;
+}
+
+void snapshot_put_off(struct session *s, uint32_t symbol)
+{
+	struct symbol_rest *r = &s->symbols[symbol].rest;
+	r->failed_at = s->now.mono;
+	if (r->waiting)
+		r->not_before = mono_max(r->not_before, mono_plus(r->failed_at, REST_WAIT_MIN_NS));
 }
 
 bool snapshot_pick(struct session *s, struct rest_request *request)

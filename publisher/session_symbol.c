@@ -116,6 +116,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 		return rc;
 	}
 	rest_want(s, JOB_TICKS);
+	fallback_lost(s, id, BC_REASON_DISCONNECTED); /* until it is live */
 	return BC_OK;
 undo:
 	s->n_symbols--;
@@ -131,6 +132,7 @@ void symbol_drop(struct session *s, uint32_t id)
 	wait_leave(s, id);
 	shard_symbol_gone(s, id);
 	sync_removed(s, id);
+	fallback_over(s, id);
 	rest_forget(s, id);
 	s->act.symbol_removed(s->act.self, id);
 	bc_name_remove(&s->by_name, sym->name);
@@ -182,8 +184,8 @@ void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum se
 {
 	struct symbol *sym = &s->symbols[id];
 	sym->proven = false;
-	if (sym->state == BC_STATE_HALTED)
-		return;
+	if (sym->state == BC_STATE_HALTED || sym->state == BC_STATE_REST)
+		return; /* what is polled is not what the stream says */
 	symbol_set(s, id, BC_STATE_STALE, reason, scope);
 	if (s->waiting[id].wait != WAIT_FIRST_DATA)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
@@ -196,7 +198,10 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 	history_lost(s, id);
 	if (sym->state == BC_STATE_HALTED)
 		return;
-	if (sym->had_data || reason == BC_REASON_NO_DATA) /* asked for, and not served */
+	fallback_lost(s, id, reason);
+	if (sym->state == BC_STATE_REST && reason != BC_REASON_CLOCK)
+		symbol_set(s, id, BC_STATE_REST, reason, SESSION_BOOK_ONLY);
+	else if (sym->had_data || reason == BC_REASON_NO_DATA) /* asked for, and not served */
 		symbol_set(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
 	else
 		symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
@@ -206,6 +211,8 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 static void live(struct session *s, uint32_t id)
 {
 	s->symbols[id].had_data = true;
+	if (s->symbols[id].down)
+		fallback_over(s, id);
 	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
 	wait_from_now(s, id, WAIT_CHANGE);
 }
@@ -221,7 +228,7 @@ void symbol_subscribed(struct session *s, uint32_t id)
 	sync_subscribed(s, id);
 	if (bc_state_fit(sym->state) || sym->state == BC_STATE_HALTED)
 		return;
-	if (sym->proven && sym->missing == 0)
+	if (sym->proven && sym->missing == 0 && !fallback_behind(s, id, sync_seq(s, id)))
 		live(s, id);
 	else if (s->waiting[id].wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
@@ -242,6 +249,7 @@ void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel)
 void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	wait_leave(s, id);
+	fallback_over(s, id);
 	s->symbols[id].proven = false;
 	symbol_set(s, id, BC_STATE_HALTED, reason, SESSION_ALL_CHANNELS);
 	sync_halted(s, id);
@@ -251,6 +259,7 @@ void symbol_resume(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	fallback_lost(s, id, BC_REASON_DISCONNECTED);
 	sync_resumed(s, id);
 	if (sym->missing == 0)
 		symbol_subscribed(s, id);
@@ -275,7 +284,9 @@ static void no_first_data(struct session *s, uint32_t id)
 		    BC_LOG_T("waited", s->now.mono.ns - s->waiting[id].since.ns),
 		    BC_LOG_S("hint", "subscribed, but the exchange sends nothing; is it listed?"));
 	wait_leave(s, id);
-	symbol_set(s, id, BC_STATE_STALE, BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
+	sym->fallback.why = BC_REASON_NO_DATA;
+	symbol_set(s, id, sym->state == BC_STATE_REST ? BC_STATE_REST : BC_STATE_STALE,
+		   BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
 }
 
 static void no_change(struct session *s, uint32_t id)

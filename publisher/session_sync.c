@@ -88,6 +88,8 @@ static void came_right(struct session *s, uint32_t id, uint32_t flags)
 	}
 	if (!sync_ready(s, id))
 		return; /* right as of its number, but nobody would tell of the next change */
+	if (fallback_behind(s, id, join_seq(y->join)))
+		return; /* a poll knows more; the next change, or another snapshot */
 	y->linked = y->was_right = true;
 	if (y->stream == NOBODY) /* by a snapshot; it is lost with the connection all the same */
 		y->stream = s->symbols[id].on[s->sync.line];
@@ -313,6 +315,12 @@ void sync_apply(struct session *s, uint32_t id, const struct bc_book *book, uint
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
 	uint32_t limit = s->rest.snapshot_limit;
+	uint64_t said = join_said(y->join);
+	if (fallback_behind(s, id, said == BC_SEQ_NONE || said < seq ? seq : said)) {
+		y->verdict = JOIN_TOO_OLD;
+		s->count.snapshots_too_old++;
+		return;
+	}
 	if (counts_anew(s, id, seq))
 		join_begin_anew(y->join);
 	y->verdict = join_snapshot(y->join, &s->sync.spare, book, seq, book->n_bids >= limit,
@@ -392,7 +400,21 @@ void sync_subscribed(struct session *s, uint32_t id)
 		due_set(&s->sync.due, id, y->due_at); /* it may ask now */
 	if (!y->linked)
 		sync_need(s, id, SYNC_PROOF_NS);
-	else if (!bc_state_fit(sym->state) && sync_vouched(s, id) > 0)
+	else if (!bc_state_fit(sym->state) && sync_vouched(s, id) > 0 &&
+		 !fallback_behind(s, id, join_seq(y->join)))
+		publish(s, id, 0);
+}
+
+uint64_t sync_seq(const struct session *s, uint32_t id)
+{
+	const struct symbol_sync *y = &s->symbols[id].sync;
+	return y->join != NULL && y->was_right ? join_seq(y->join) : BC_SEQ_NONE;
+}
+
+void sync_show(struct session *s, uint32_t id)
+{
+	const struct symbol_sync *y = &s->symbols[id].sync;
+	if (y->join != NULL && y->linked && sync_vouched(s, id) > 0)
 		publish(s, id, 0);
 }
 

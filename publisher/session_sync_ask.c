@@ -285,6 +285,8 @@ static void answer_helped(struct session *s, uint32_t id)
 	if (y->linked) {
 		judge_depth(s, id);
 		sync_watch(s, id);
+	} else if (s->symbols[id].down) { /* held back, see session_fallback.c */
+		sync_need(s, id, SYNC_FIRST_NS);
 	}
 }
 

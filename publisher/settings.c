@@ -412,6 +412,14 @@ static void read_outlet(const struct bc_config *c, const struct bc_exchange *x,
 		take_channel(x, bc_config_item(c, BC_KEY_CHANNELS, i), out);
 }
 
+static enum session_source read_source(const struct bc_config *c)
+{
+	const char *word = bc_config_text(c, BC_KEY_FEED_SOURCE);
+	if (strcmp(word, "rest") == 0)
+		return SESSION_REST;
+	return strcmp(word, "ws") == 0 ? SESSION_WS : SESSION_AUTO;
+}
+
 void settings_read(const struct bc_config *c, struct settings *out)
 {
 	const struct bc_exchange *x = exchange_of(c);
@@ -434,8 +442,13 @@ void settings_read(const struct bc_config *c, struct settings *out)
 		.max_levels = (uint32_t)bc_config_int(c, BC_KEY_BOOK_MAX_LEVELS),
 		.snapshot_levels = (uint32_t)bc_config_int(c, BC_KEY_BOOK_SNAPSHOT_LEVELS),
 		.weight_percent = (uint32_t)bc_config_int(c, BC_KEY_REST_WEIGHT_PERCENT),
+		.source = read_source(c),
+		.rest_after_ns = bc_config_ns(c, BC_KEY_REST_AFTER),
+		.rest_interval_ns = bc_config_ns(c, BC_KEY_REST_INTERVAL),
 		.history_trades = (uint32_t)bc_config_int(c, BC_KEY_HISTORY_TRADES),
 		.history_candles = (uint32_t)bc_config_int(c, BC_KEY_HISTORY_CANDLES),
+		.maintenance_after_ns = bc_config_ns(c, BC_KEY_FEED_MAINTENANCE_AFTER),
+		.probe_interval_ns = bc_config_ns(c, BC_KEY_FEED_PROBE_INTERVAL),
 		.silent_after_ns = bc_config_ns(c, BC_KEY_FEED_SILENT_AFTER),
 		.quiet_after_ns = bc_config_ns(c, BC_KEY_FEED_QUIET_AFTER),
 		.first_data_after_ns = bc_config_ns(c, BC_KEY_FEED_FIRST_DATA_AFTER),

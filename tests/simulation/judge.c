@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HONEST_FIRST 50 /* messages before the one that lies */
-#define SLACK_NS     MS /* a deadline is kept to the nanosecond; this is for rounding */
+#define HONEST_FIRST  50       /* messages before the one that lies */
+#define POLLED_FOR_NS (12 * S) /* two rounds, and five seconds */
+#define SLACK_NS      MS       /* a deadline is kept to the nanosecond; this is for rounding */
 
 /* ------------------------------------------------------------------ symbols come and go */
 
@@ -99,12 +100,55 @@ static void judge_order(struct gateway *g, struct judged *j, const struct bc_mes
 	}
 }
 
+/* What was polled does not go back, nor does the stream that follows it; but for answers of
+ * earlier, of which three in a row are believed. */
+static void judge_polled_order(struct gateway *g, struct judged *j, const struct bc_envelope *e)
+{
+	bool mixed = g->plan.chance[FAULT_REST_STALE] > 0 || g->plan.chance[FAULT_REST_OTHER] > 0;
+	struct bc_envelope *last = &j->polled;
+	if (last->state != BC_STATE_REST || mixed)
+		return;
+	if (e->exchange_seq != BC_SEQ_NONE && e->exchange_seq < last->exchange_seq)
+		trial_fail(g, "order", "%s goes back from %llu, polled, to %llu, %s", j->name,
+			   (unsigned long long)last->exchange_seq,
+			   (unsigned long long)e->exchange_seq, bc_state_word(e->state));
+	else if (e->exchange_seq == BC_SEQ_NONE && e->ts_exchange.ns < last->ts_exchange.ns)
+		trial_fail(g, "order", "%s goes back by %lld ms after it was polled, %s", j->name,
+			   (long long)(last->ts_exchange.ns - e->ts_exchange.ns) / MS,
+			   bc_state_word(e->state));
+}
+
+/* True: what there is to be said of it is said. */
+static bool judge_polled(struct gateway *g, struct judged *j, const struct bc_message *m)
+{
+	bool rest = m->envelope.state == BC_STATE_REST;
+	bool book =
+		m->envelope.channel == BC_CHANNEL_BOOK && (m->envelope.flags & BC_FLAG_STATE) == 0;
+	if (book && (rest || bc_state_fit(m->envelope.state)))
+		judge_polled_order(g, j, &m->envelope);
+	if (book)
+		j->polled = m->envelope;
+	if (!rest)
+		return false;
+	g->t->result->polled++;
+	if (crossed(&m->body.book) && m->envelope.channel == BC_CHANNEL_BOOK)
+		trial_fail(g, "crossed", "%s is crossed and polled", j->name);
+	bool bbo = m->envelope.channel == BC_CHANNEL_BBO;
+	truth_compare(g, &g->replicas[j->symbol][bbo], j->symbol,
+		      bc_channel_word(m->envelope.channel), m, bbo ? 1 : g->so.levels);
+	return true;
+}
+
 static void judge_book(struct gateway *g, struct judged *j, const struct bc_message *m)
 {
 	bool bbo = m->envelope.channel == BC_CHANNEL_BBO;
 	const char *what = bc_channel_word(m->envelope.channel);
-	if (!bc_state_fit(m->envelope.state))
+	if (judge_polled(g, j, m) || !bc_state_fit(m->envelope.state))
 		return;
+	if ((m->envelope.flags & BC_FLAG_REST) != 0 && !bbo &&
+	    (m->envelope.flags & BC_FLAG_SNAPSHOT) == 0)
+		trial_fail(g, "states", "%s: a polled %s is published as %s", j->name, what,
+			   bc_state_word(m->envelope.state));
 	*(bbo ? &g->t->result->bbos : &g->t->result->books) += 1;
 	g->t->result->edges += (m->envelope.flags & BC_FLAG_EDGE) != 0;
 	if (crossed(&m->body.book))
@@ -243,7 +287,7 @@ void judge_standstill(struct gateway *g)
 {
 	for (size_t i = 0; i < MAX_NUMBERS; i++) {
 		const struct judged *j = &g->judged[i];
-		if (j->followed && bc_state_fit(j->announced.state))
+		if (j->followed && bc_state_fit_if_rest(j->announced.state))
 			trial_fail(g, "not in doubt", "%s is %s after a standstill of ours",
 				   j->name, bc_state_word(j->announced.state));
 	}
@@ -267,6 +311,10 @@ void judge_step(struct gateway *g)
 		else if (bc_state_fit(view.state) && all_done && !is_fresh(g, j))
 			trial_fail(g, "not fresh", "%s is %s, but no connection of it is proven",
 				   j->name, bc_state_word(view.state));
+		else if (view.state == BC_STATE_REST && all_done && j->symbol != NOT_IN_MARKET &&
+			 trial_now(g).mono.ns - g->heard[j->symbol].polled_ns > POLLED_FOR_NS)
+			trial_fail(g, "not fresh", "%s is rest, and was not polled for long",
+				   j->name);
 	}
 }
 

@@ -73,6 +73,15 @@ static bool from_the_future(struct bc_message *m, bc_level *levels)
 	return can;
 }
 
+static bool polled_quantity(struct bc_message *m, bc_level *levels)
+{
+	bool can = m->envelope.channel == BC_CHANNEL_BOOK && m->envelope.state == BC_STATE_REST &&
+		   m->body.book.n_bids > 0;
+	if (can)
+		levels[0].quantity.mantissa++;
+	return can;
+}
+
 static bool stale_called_live(struct bc_message *m, bc_level *levels)
 {
 	bool can = m->envelope.channel == BC_CHANNEL_BOOK && m->envelope.state == BC_STATE_STALE;
@@ -114,6 +123,7 @@ const struct lie lies[] = {
 	{ "the price of a bbo", "wrong book", bbo_price },
 	{ "a crossed book", "crossed", crossed },
 	{ "a book newer than it is", "wrong book", from_the_future },
+	{ "a quantity of a polled book", "wrong book", polled_quantity },
 	{ "a stale book called live", "states", stale_called_live },
 	{ "a quantity of a trade", "wrong trade", trade_quantity },
 	{ "a side of a trade", "wrong trade", trade_side },

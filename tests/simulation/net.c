@@ -359,12 +359,12 @@ static void remember_asked(struct gateway *g, struct link *link, bc_str text)
 	}
 }
 
-static void refuse(struct link *link)
+static void refuse(struct link *link, bool shut)
 {
 	struct gateway *g = link->gateway;
 	struct event *e = link_event(link, EVENT_CLOSED, down_at(link), BC_STR(""));
 	e->why = "refused";
-	e->http_status = dice_hits(&g->dice, 500000) ? 503 : 429;
+	e->http_status = shut || dice_hits(&g->dice, 500000) ? 503 : 429;
 	e->retry_after_ns = e->http_status == 429 ? dice_between(&g->dice, 1, 3) * S : 0;
 	event_add(g, &g->client, e);
 }
@@ -391,8 +391,9 @@ static void upgrade(struct gateway *g, struct link *link, bc_str path)
 		       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
 		       &request))
 		g->t->face->upgrade(g->face_state, &world, &request, &reply);
-	if (reply.status == 101 && fault_hits(g, FAULT_REFUSE)) {
-		refuse(link);
+	bool shut = g->t->now_ns < g->shut_until_ns;
+	if (reply.status == 101 && (shut || fault_hits(g, FAULT_REFUSE))) {
+		refuse(link, shut);
 	} else if (reply.status == 101) {
 		struct sim_sink sink = sink_of(link);
 		remember_asked(g, link, path);
@@ -472,6 +473,7 @@ void net_calm(struct gateway *g)
 {
 	for (uint32_t i = 0; i < g->n_links; i++) {
 		g->links[i].no_send = false;
+		g->shut_until_ns = 0;
 		let_go(&g->links[i]);
 	}
 }

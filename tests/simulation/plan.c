@@ -132,6 +132,19 @@ static bool do_no_send(struct gateway *g)
 	return link != NULL;
 }
 
+/* Every connection is lost, and none is let in for a while. */
+static bool do_shut(struct gateway *g)
+{
+	if (g->shut_until_ns > g->t->now_ns)
+		return false;
+	g->shut_until_ns = g->t->now_ns + dice_between(&g->dice, 1000, 15000) * MS;
+	for (uint32_t i = 0; i < g->n_links; i++) {
+		if (g->links[i].session != NULL && !g->links[i].mute)
+			net_lose(&g->links[i], 1001, false);
+	}
+	return true;
+}
+
 static bool do_cross(struct gateway *g)
 {
 	g->crossed++;
@@ -215,11 +228,22 @@ static bool do_add(struct gateway *g)
 }
 
 static bool (*const acts[N_FAULTS])(struct gateway *g) = {
-	[FAULT_CLOSE] = do_close,   [FAULT_SHUTDOWN] = do_shutdown,   [FAULT_CUT] = do_cut,
-	[FAULT_MUTE] = do_mute,     [FAULT_STALL] = do_stall,         [FAULT_NO_SEND] = do_no_send,
-	[FAULT_CROSS] = do_cross,   [FAULT_DELIST] = do_delist,       [FAULT_BURST] = do_burst,
-	[FAULT_FREEZE] = do_freeze, [FAULT_SLEEP] = do_sleep,         [FAULT_WALL] = do_wall,
-	[FAULT_RESYNC] = do_resync, [FAULT_RECONNECT] = do_reconnect, [FAULT_REMOVE] = do_remove,
+	[FAULT_CLOSE] = do_close,
+	[FAULT_SHUTDOWN] = do_shutdown,
+	[FAULT_CUT] = do_cut,
+	[FAULT_MUTE] = do_mute,
+	[FAULT_STALL] = do_stall,
+	[FAULT_NO_SEND] = do_no_send,
+	[FAULT_SHUT] = do_shut,
+	[FAULT_CROSS] = do_cross,
+	[FAULT_DELIST] = do_delist,
+	[FAULT_BURST] = do_burst,
+	[FAULT_FREEZE] = do_freeze,
+	[FAULT_SLEEP] = do_sleep,
+	[FAULT_WALL] = do_wall,
+	[FAULT_RESYNC] = do_resync,
+	[FAULT_RECONNECT] = do_reconnect,
+	[FAULT_REMOVE] = do_remove,
 	[FAULT_ADD] = do_add,
 };
 

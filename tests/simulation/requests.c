@@ -28,9 +28,30 @@ static void judge_get(struct gateway *g, uint32_t request, bc_str path)
 	}
 }
 
+static bool is_of_books(const char *path)
+{
+	return strstr(path, "/depth?") != NULL || strstr(path, "/orderbook?") != NULL;
+}
+
+/* Whose books an answer holds; 1 << symbol of the market. */
+static uint64_t books_of(const struct gateway *g, const char *path)
+{
+	uint64_t symbols = 0;
+	for (size_t i = 0; is_of_books(path) && i < g->t->n_symbols; i++) {
+		if (strstr(path, market_spec(g->t->market, i)->name) != NULL)
+			symbols |= UINT64_C(1) << i;
+	}
+	return symbols;
+}
+
 void request_told(struct gateway *g, const struct event *e)
 {
 	struct rest_asked *a = &g->asked[e->request];
+	uint64_t books = e->kind == EVENT_ANSWER && a->path != NULL ? books_of(g, a->path) : 0;
+	for (size_t i = 0; i < g->t->n_symbols; i++) {
+		if ((books >> i & 1) != 0)
+			g->heard[i].polled_ns = trial_now(g).mono.ns;
+	}
 	bool limit = e->http_status == 429 || e->http_status == 418;
 	int64_t wait = e->retry_after_ns > REPEAT_NS ? e->retry_after_ns : REPEAT_NS;
 	a->in_flight = false;
@@ -146,8 +167,20 @@ static struct heard *asked_about(struct gateway *g, bc_str path)
 	return NULL;
 }
 
-/* A mistake that somebody can notice: neither trades nor books say whose they are, and a snapshot
- * is all there is while its stream has not been heard, or where two answers agree. */
+/* Of that depth books are polled, too. */
+static bool may_be_poll(const struct gateway *g, bc_str path)
+{
+	const struct bc_sync *sync = g->x->sync;
+	const char *limit = memmem(path.p, path.n, "limit=", 6);
+	size_t i = 0;
+	while (i + 1 < sync->n_limits && sync->limits[i].levels < g->so.levels)
+		i++;
+	return limit != NULL && strtoul(limit + 6, NULL, 10) == sync->limits[i].levels;
+}
+
+/* A mistake that somebody can notice: neither trades nor books say whose they are, a snapshot is
+ * all there is while its stream has not been heard, or where two answers agree, and nothing stands
+ * beside what is polled. */
 static bool is_mistaken(struct gateway *g, bc_str path)
 {
 	struct heard *heard = asked_about(g, path);
@@ -156,7 +189,8 @@ static bool is_mistaken(struct gateway *g, bc_str path)
 	if (heard == NULL)
 		return fault_hits(g, FAULT_REST_OTHER);
 	const struct link *link = &g->links[heard->link];
-	bool listens = link->phase == LINK_OPEN && link->life == heard->life;
+	bool listens =
+		link->phase == LINK_OPEN && link->life == heard->life && !may_be_poll(g, path);
 	heard->mistaken = listens && !heard->mistaken && fault_hits(g, FAULT_REST_OTHER);
 	return heard->mistaken;
 }
@@ -192,8 +226,13 @@ void request_arrives(struct gateway *g, struct event *e)
 	struct sim_reply reply = { .status = 200 };
 	struct sim_world world = exchange_world(g);
 	struct http_request request;
+	uint64_t books = books_of(g, e->bytes);
 	if (refused(g, e))
 		return;
+	for (size_t i = 0; i < g->t->n_symbols && !g->t->numbered; i++) {
+		if ((books >> i & 1) != 0)
+			truth_sent(g->t, i);
+	}
 	if (request_of(&text, (bc_str){ e->bytes, e->n }, "", &request))
 		g->t->face->request(g->face_state, &world, &request, &reply);
 	if (reply.status == 429 || reply.status == 418)

@@ -65,6 +65,7 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->sum.bbos += r->bbos;
 	all->sum.trades += r->trades;
 	all->sum.edges += r->edges;
+	all->sum.polled += r->polled;
 	all->sum.gets += r->gets;
 	all->sum.answers += r->answers;
 	all->sum.lost += r->lost;
@@ -91,6 +92,9 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	SUM(snapshot_failures);
 	SUM(edges_reached);
 	SUM(levels_dropped);
+	SUM(fallbacks);
+	SUM(polled);
+	SUM(poll_old);
 	SUM(rest_requests);
 	SUM(rest_failures);
 #undef SUM
@@ -122,6 +126,7 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("books", all->sum.books);
 	row("  of them up to an edge", all->sum.edges);
 	row("bbos", all->sum.bbos);
+	row("books and bbos while polled", all->sum.polled);
 	row("trades", all->sum.trades);
 	row("answers of the reader", all->sum.answers);
 	row("trials with anything wrong", all->failed);
@@ -145,6 +150,9 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("messages refused", c->refused);
 	row("duplicates seen", c->duplicates);
 	row("standstills of ours seen", c->stalls);
+	row("went over to polled data", c->fallbacks);
+	row("  books and tickers polled", c->polled);
+	row("  too old", c->poll_old);
 	row("REST requests", c->rest_requests);
 	row("REST failures", c->rest_failures);
 	row("rate limits met (by fault)", c->rate_limited);

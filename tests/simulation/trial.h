@@ -48,6 +48,8 @@ struct trial_terms {      /* what is other with the exchange than usual */
 	bool short_life;  /* connections are ended at an age that is reached */
 	bool few_streams; /* a connection carries few symbols */
 	bool partial;     /* whole books of few levels */
+	bool never_polled;
+	int64_t rest_after_ns;
 };
 
 struct trial_result {
@@ -59,6 +61,7 @@ struct trial_result {
 	int64_t simulated_ns, healed_after_ns;
 	uint64_t injected[N_FAULTS];
 	uint64_t books, bbos, trades; /* published and compared */
+	uint64_t polled;              /* books and bbos, the same */
 	uint64_t edges;               /* books among them that end at an edge */
 	uint64_t gets;
 	uint64_t mishaps[N_MISHAPS];

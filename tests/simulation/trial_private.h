@@ -125,6 +125,7 @@ struct rest_asked { /* a request slot of the session */
 };
 
 struct heard {               /* of a symbol of the market */
+	int64_t polled_ns;   /* a whole book of it has come by REST, by our monotonic clock */
 	uint32_t link, life; /* where a change of its book has arrived last */
 	bool mistaken;       /* its last snapshot was another's */
 };
@@ -190,8 +191,9 @@ struct judged { /* by the session's number */
 	struct bc_envelope announced; /* its state and reason alone */
 	enum bc_state told;           /* the last on its state topic */
 	struct shown book, bbo;
-	uint64_t fit_seq[2]; /* newest exchange sequence of book, bbo since it became fit */
-	int64_t fit_time[2]; /* newest exchange time, where nothing is numbered */
+	uint64_t fit_seq[2];       /* newest exchange sequence of book, bbo since it became fit */
+	int64_t fit_time[2];       /* newest exchange time, where nothing is numbered */
+	struct bc_envelope polled; /* the newest book while it was polled */
 	uint64_t last_trade;
 	uint64_t handed_on; /* number of the newest book the session has handed on */
 };
@@ -244,6 +246,7 @@ struct gateway {
 
 	int64_t slept_ns;        /* what our monotonic clock has missed */
 	int64_t frozen_until_ns; /* nothing happens here before */
+	int64_t shut_until_ns;   /* no connection is let in before */
 	int64_t to_sleep_ns;     /* of it, asleep */
 	int64_t wall_off_ns;
 	int64_t next_fault_ns, next_tick_ns;

@@ -13,6 +13,7 @@
  *   list SYMBOL[:STATUS]...  the REST answer with the instruments; STATUS delisted, suspended
  *   ticks SYMBOL...          the REST answer with tick sizes
  *   candle SYMBOL 1m MS      the candle that opened then
+ *   polled SYMBOL MS BID ASK...   the REST answer with books of several; "tickers SYMBOL MS..."
  *   trades ID@MS...          the REST answer with trades of a symbol; "candles MS..." with candles
  * Anything else is nonsense. It subscribes with "sub SYMBOL...", a frame that replaces.
  *

@@ -257,6 +257,36 @@ static bc_status on_future(struct reading *r)
 	return say_ticker(r, 3600 * BC_NS_PER_S);
 }
 
+/* "polled SYMBOL MS BID ASK...": books by REST. */
+static bc_status on_polled(struct reading *r)
+{
+	for (size_t i = 1; i + 3 < r->n; i += 4) {
+		bc_level bid = { number(r->words[i + 2]), { 1, 0 } };
+		bc_level ask = { number(r->words[i + 3]), { 2, 0 } };
+		struct bc_event e = event(r, BC_CHANNEL_BOOK);
+		e.symbol = r->words[i];
+		e.flags = BC_FLAG_SNAPSHOT | BC_FLAG_REST;
+		e.ts_exchange.ns = strtoll(r->words[i + 1].p, NULL, 10) * BC_NS_PER_MS;
+		e.body.book = (struct bc_book){ &bid, &ask, 1, 1 };
+		r->sink->event(r->sink->self, &e);
+	}
+	return BC_OK;
+}
+
+/* "tickers SYMBOL MS...": by REST. */
+static bc_status on_tickers(struct reading *r)
+{
+	for (size_t i = 1; i + 1 < r->n; i += 2) {
+		struct bc_event e = event(r, BC_CHANNEL_TICKER);
+		e.symbol = r->words[i];
+		e.flags = BC_FLAG_REST;
+		e.ts_exchange.ns = strtoll(r->words[i + 1].p, NULL, 10) * BC_NS_PER_MS;
+		e.body.ticker = (struct bc_ticker){ .last = { 5, 0 } };
+		r->sink->event(r->sink->self, &e);
+	}
+	return BC_OK;
+}
+
 static bc_status on_foreign(struct reading *r)
 {
 	r->sink->reject(r->sink->self, &(struct bc_reject){ .why = BC_EPARSE,
@@ -396,7 +426,8 @@ static const struct {
 	{ "foreign", on_foreign, 1 }, { "tick", on_tick, 5 },       { "delta", on_delta, 4 },
 	{ "snap", on_snap, 2 },       { "ack", on_ack, 2 },         { "no", on_no, 2 },
 	{ "slower", on_slower, 2 },   { "leaving", on_leaving, 1 }, { "trades", on_trades, 1 },
-	{ "candles", on_candles, 1 }, { "candle", on_candle, 4 },
+	{ "candles", on_candles, 1 }, { "candle", on_candle, 4 },   { "polled", on_polled, 1 },
+	{ "tickers", on_tickers, 1 },
 };
 
 bc_status fake_input(void *state, const struct bc_input *input, const struct bc_feed_sink *sink)

@@ -233,6 +233,7 @@ static inline struct session_options options_for_tests(void)
 					 .quiet_after_ns = 3 * S,
 					 .first_data_after_ns = 10 * S,
 					 .backoff_max_ns = 30 * S,
+					 .source = SESSION_WS, /* polls: fallback_rig.h */
 					 .seed = 1 };
 }
 

@@ -143,6 +143,48 @@ Test(outlet, own_bbo_of_before_a_doubt_is_proven_by_a_book_that_shows_it)
 	done(r);
 }
 
+static void polled(struct rig *r, enum bc_channel channel, uint64_t seq, int64_t bid)
+{
+	bc_level levels[] = { { { bid, 0 }, { 1, 0 } }, { { 50, 0 }, { 1, 0 } } };
+	struct bc_event e = event(channel);
+	e.exchange_seq = seq;
+	e.flags = BC_FLAG_REST | BC_FLAG_SNAPSHOT;
+	e.body.book = (struct bc_book){ &levels[0], &levels[1], 1, 1 };
+	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+/* What was polled, a bbo of the exchange's own too, and is still waiting, is from before. */
+Test(outlet, what_was_polled_never_comes_back_as_live)
+{
+	for (int64_t interval = 0; interval < 2; interval++) {
+		struct outlet_options o = options();
+		o.own_bbo = true;
+		o.interval_ns = interval * 100 * MS;
+		struct rig *r = rig_with(o, 1);
+		live(r);
+		numbered(r, BC_CHANNEL_BOOK, 6, 10);
+		becomes(r, 0, BC_STATE_STALE, BC_REASON_DISCONNECTED, SESSION_ALL_CHANNELS);
+		becomes(r, 0, BC_STATE_REST, BC_REASON_DISCONNECTED, SESSION_BOOK_ONLY);
+		for (int i = 0; i < 2; i++) {
+			polled(r, BC_CHANNEL_BOOK, 7, 11);
+			polled(r, BC_CHANNEL_BBO, 7, 11);
+			ticker(r, 5);
+		}
+		cr_expect_eq(last(r, "x.A.bbo")->m.envelope.state, BC_STATE_REST);
+		forget(r);
+		live(r);
+		cr_expect_null(strstr(said(r), "bbo"), "%s", said(r));
+		cr_expect_null(strstr(said(r), "book"), "%s", said(r));
+		numbered(r, BC_CHANNEL_BOOK, 8, 12);
+		r->now.ns += 300 * MS;
+		outlet_turn(r->outlet, r->now);
+		cr_expect_eq(last(r, "x.A.book")->m.envelope.exchange_seq, 8);
+		cr_expect_eq(last(r, "x.A.book")->m.envelope.state, BC_STATE_LIVE);
+		cr_expect_null(strstr(said(r), "x.A.bbo"), "%s", said(r));
+		done(r);
+	}
+}
+
 Test(outlet, only_what_was_asked_for_is_published)
 {
 	struct outlet_options o = options();
