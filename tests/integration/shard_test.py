@@ -61,7 +61,8 @@ class Watcher:
         if m.channel == "heartbeat":
             self.shards[m.epoch] = (m.body[1], m.body[2])
         elif m.channel == "state" and symbol.startswith("@"):
-            self.lists[m.epoch] = set(m.body[2]) if m.state != "down" else set()
+            symbols = m.body[2] if len(m.body) > 2 else []  # before the first one there is no list
+            self.lists[m.epoch] = set(symbols) if m.state != "down" else set()
         elif not symbol.startswith("@"):
             self.states[m.epoch, symbol] = m.state
 
