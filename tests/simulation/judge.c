@@ -100,6 +100,16 @@ static void judge_order(struct gateway *g, struct judged *j, const struct bc_mes
 	}
 }
 
+bool judge_is_polled(const struct gateway *g, size_t symbol)
+{
+	for (size_t i = 0; i < MAX_NUMBERS; i++) {
+		const struct judged *j = &g->judged[i];
+		if (j->followed && j->symbol == symbol && j->announced.state == BC_STATE_REST)
+			return true;
+	}
+	return false;
+}
+
 /* What was polled does not go back, nor does the stream that follows it; but for answers of
  * earlier, of which three in a row are believed. */
 static void judge_polled_order(struct gateway *g, struct judged *j, const struct bc_envelope *e)

@@ -101,7 +101,20 @@ void requests_free(struct gateway *g)
 	g->n_kept = 0;
 }
 
-/* One that was given for this path, or for another of the same kind; NULL: none. */
+/* Whose snapshot this path asks for; NULL: it is of something else. */
+static struct heard *asked_about(struct gateway *g, bc_str path)
+{
+	if (memmem(path.p, path.n, "depth", 5) == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->t->n_symbols; i++) {
+		const char *name = market_spec(g->t->market, i)->name;
+		if (memmem(path.p, path.n, name, strlen(name)) != NULL)
+			return &g->heard[i];
+	}
+	return NULL;
+}
+
+/* One that was given for this path, or for another symbol by one of the same kind; NULL: none. */
 static const struct rest_kept *kept_one(struct gateway *g, bc_str path, bool same)
 {
 	size_t n = g->n_kept < REST_KEPT ? g->n_kept : REST_KEPT;
@@ -111,7 +124,10 @@ static const struct rest_kept *kept_one(struct gateway *g, bc_str path, bool sam
 		kind = path.n;
 	for (size_t i = 0; i < n; i++) {
 		const struct rest_kept *k = &g->kept[(start + i) % n];
-		if (strncmp(k->path, path.p, kind) == 0 && bc_str_is(path, k->path) == same)
+		bool other = asked_about(g, path) == NULL ||
+			     asked_about(g, path) != asked_about(g, bc_str_of(k->path));
+		if (strncmp(k->path, path.p, kind) == 0 && bc_str_is(path, k->path) == same &&
+		    (same || other))
 			return k;
 	}
 	return NULL;
@@ -154,19 +170,6 @@ static bool refused(struct gateway *g, const struct event *e)
 	return false;
 }
 
-/* Whose snapshot this path asks for; NULL: it is of something else. */
-static struct heard *asked_about(struct gateway *g, bc_str path)
-{
-	if (memmem(path.p, path.n, "depth", 5) == NULL)
-		return NULL;
-	for (size_t i = 0; i < g->t->n_symbols; i++) {
-		const char *name = market_spec(g->t->market, i)->name;
-		if (memmem(path.p, path.n, name, strlen(name)) != NULL)
-			return &g->heard[i];
-	}
-	return NULL;
-}
-
 /* Of that depth books are polled, too. */
 static bool may_be_poll(const struct gateway *g, bc_str path)
 {
@@ -189,8 +192,10 @@ static bool is_mistaken(struct gateway *g, bc_str path)
 	if (heard == NULL)
 		return fault_hits(g, FAULT_REST_OTHER);
 	const struct link *link = &g->links[heard->link];
-	bool listens =
-		link->phase == LINK_OPEN && link->life == heard->life && !may_be_poll(g, path);
+	bool listens = link->phase == LINK_OPEN && link->life == heard->life &&
+		       !may_be_poll(g, path) && !judge_is_polled(g, (size_t)(heard - g->heard));
+	for (uint32_t i = 0; i < g->n_links; i++)
+		listens &= g->links[i].phase == LINK_OPEN;
 	heard->mistaken = listens && !heard->mistaken && fault_hits(g, FAULT_REST_OTHER);
 	return heard->mistaken;
 }
