@@ -1,19 +1,31 @@
 /* reader.c - who hears all gateways, as the cache and libbookcast do: through a board. Whatever it
- * says is fit must be what the exchange had, and every message that is missing must be counted. */
+ * says is fit must be what the exchange had, and every message that is missing must be counted.
+ * What it hands out of A/B lines comes once, and does not go back. */
 #include "tests/simulation/trial_private.h"
 
-#include "common/board.h"
+#include "common/lines.h"
 #include "proto/codec.h"
 #include "proto/topic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #define LOOK_NS  (250 * MS)
 #define DEATH_NS (BC_MISSED_HEARTBEATS * HEARTBEAT_NS)
 
+struct heard_topic {
+	UT_hash_handle hh;
+	struct bc_lines lines;
+	/* what was handed out last while fit, since it was not */
+	uint64_t fit_seq;
+	int64_t fit_time, at_ns;
+	char name[BC_TOPIC_MAX + 1];
+};
+
 struct reader {
+	struct heard_topic *topics;
 	struct bc_board *board;
 	int64_t looks_at_ns;
 	struct replica replicas[MAX_GATEWAYS][MAX_SYMBOLS][2];
@@ -44,6 +56,12 @@ void reader_free(struct trial *t)
 	for (struct track *at = t->reader->tracks, *next; at != NULL; at = next) {
 		next = at->next;
 		free(at);
+	}
+	struct heard_topic *topic, *after;
+	HASH_ITER (hh, t->reader->topics, topic, after) {
+		HASH_DEL(t->reader->topics, topic);
+		bc_lines_forget(&topic->lines);
+		free(topic);
 	}
 	free(t->reader);
 }
@@ -141,6 +159,91 @@ static void judge_losses(struct gateway *g, struct track *track, bc_str topic, u
 		track->heard = seq;
 }
 
+/* ------------------------------------------------------------------ what it hands out */
+
+static struct heard_topic *heard_topic(struct reader *r, bc_str name)
+{
+	struct heard_topic *h = NULL;
+	HASH_FIND(hh, r->topics, name.p, name.n, h);
+	if (h != NULL)
+		return h;
+	if ((h = calloc(1, sizeof *h)) == NULL)
+		abort();
+	memcpy(h->name, name.p, name.n);
+	HASH_ADD_KEYPTR(hh, r->topics, h->name, name.n, h);
+	return h;
+}
+
+/* Of lines that are all older for long the exchange may have begun to count anew. */
+static void judge_no_way_back(struct gateway *g, struct heard_topic *h, const struct bc_envelope *e,
+			      enum bc_state state)
+{
+	bool patient = g->t->now_ns - h->at_ns >= BC_ARBITER_PATIENCE;
+	if (!bc_state_fit(state)) {
+		h->fit_seq = 0;
+		h->fit_time = 0;
+		return;
+	}
+	if (e->exchange_seq != BC_SEQ_NONE) {
+		if (e->exchange_seq < h->fit_seq && !patient)
+			trial_fail(g, "lines", "%s goes back from %llu to %llu", h->name,
+				   (unsigned long long)h->fit_seq,
+				   (unsigned long long)e->exchange_seq);
+		h->fit_seq = e->exchange_seq;
+	} else if (bc_wall_known(e->ts_exchange)) {
+		if (e->ts_exchange.ns < h->fit_time && !patient)
+			trial_fail(g, "lines", "%s goes back by %lld ms", h->name,
+				   (long long)((h->fit_time - e->ts_exchange.ns) / MS));
+		h->fit_time = e->ts_exchange.ns;
+	}
+	h->at_ns = g->t->now_ns;
+}
+
+static void hand_out(struct trial *t, struct heard_topic *h, const struct bc_message *m,
+		     enum bc_state state)
+{
+	struct gateway *g = gateway_of(t, m->envelope.epoch);
+	bc_lines_say(&h->lines, m, state);
+	t->result->handed_out++;
+	if (of_book(m))
+		judge_no_way_back(g, h, &m->envelope, state);
+	else if (m->envelope.channel == BC_CHANNEL_TRADE && h->lines.arbiter != NULL)
+		truth_handed_out(g, bc_str_of(h->name), m);
+}
+
+static void offer(struct trial *t, bc_str topic, const struct bc_board_taken *taken, bc_str payload,
+		  enum bc_state state)
+{
+	struct heard_topic *h = heard_topic(t->reader, topic);
+	bc_mono_time now = { t->now_ns };
+	if (bc_lines_doubled(&h->lines, taken) &&
+	    bc_lines_take(&h->lines, t->reader->board, taken, payload, state, now).verdict !=
+		    BC_VERDICT_TAKE) {
+		t->result->copies++;
+		return;
+	}
+	hand_out(t, h, taken->message, state);
+}
+
+/* States may have changed: what was not handed out then may be the best there is now. */
+static void offer_again(struct trial *t, bc_str topic, const struct bc_board_answer *answer)
+{
+	struct heard_topic *h = heard_topic(t->reader, topic);
+	struct bc_board *board = t->reader->board;
+	bc_mono_time now = { t->now_ns };
+	struct bc_message m;
+	bc_level levels[2 * MAX_SHOWN];
+	if (h->lines.arbiter == NULL || answer->status != BC_BOARD_OK ||
+	    h->lines.channel == BC_CHANNEL_TRADE)
+		return;
+	bc_lines_look(&h->lines, board, topic, now);
+	if (bc_lines_unsettled(&h->lines, board, topic, now) &&
+	    decode(answer->payload, &m, levels) &&
+	    bc_lines_again(&h->lines, board, topic, &m, answer->payload, answer->state, now) ==
+		    BC_VERDICT_TAKE)
+		hand_out(t, h, &m, answer->state);
+}
+
 static void ask_again(struct trial *t)
 {
 	char prefix[BC_TOPIC_MAX + 1];
@@ -158,12 +261,14 @@ void reader_take(struct gateway *g, struct track *track, bc_str topic, bc_str pa
 	struct bc_board_answer answer;
 	struct bc_message m;
 	bc_level levels[2 * MAX_SHOWN];
-	bc_status rc = bc_board_take(board, topic, payload, now, NULL);
+	struct bc_board_taken taken;
+	bc_status rc = bc_board_take(board, topic, payload, now, &taken);
 	if (decode(payload, &m, levels))
 		judge_losses(g, track, topic, m.envelope.seq);
 	if (rc == BC_OK) {
 		bc_board_get_taken(board, now, &answer);
 		judge_answer(t, topic, &answer);
+		offer(t, topic, &taken, payload, answer.state);
 	}
 	ask_again(t);
 }
@@ -179,6 +284,7 @@ static void look(struct trial *t)
 	for (size_t i = 0; i < n && i < MAX_TOPICS; i++) {
 		bc_board_get(board, topics[i], (bc_mono_time){ t->now_ns }, &answer);
 		judge_answer(t, topics[i], &answer);
+		offer_again(t, topics[i], &answer);
 	}
 }
 

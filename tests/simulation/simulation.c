@@ -69,6 +69,8 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->sum.gets += r->gets;
 	all->sum.answers += r->answers;
 	all->sum.lost += r->lost;
+	all->sum.handed_out += r->handed_out;
+	all->sum.copies += r->copies;
 	for (size_t i = 0; i < N_MISHAPS; i++)
 		all->sum.mishaps[i] += r->mishaps[i];
 #define SUM(field) all->sum.counters.field += r->counters.field
@@ -129,6 +131,8 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("books and bbos while polled", all->sum.polled);
 	row("trades", all->sum.trades);
 	row("answers of the reader", all->sum.answers);
+	row("handed out by the reader", all->sum.handed_out);
+	row("copies of another line", all->sum.copies);
 	row("trials with anything wrong", all->failed);
 	printf("\n  %-34s\n", "how it was made good");
 	row("connections opened", c->opened);

@@ -7,7 +7,6 @@
 
 #define HOUR_NS      (3600 * S)
 #define HEADER_BYTES sizeof(size_t) /* malloc's own */
-#define SETTLED_HOUR 2              /* arrays that grow in steps have their size by then */
 #define GROWTH_BYTES (512u << 10)   /* of a day: what is in flight at the full hour */
 
 /* Where a sanitizer has replaced malloc, only it knows. */
@@ -77,15 +76,15 @@ void soak_begin(struct trial *t)
 	}
 }
 
-/* Something is always in flight; what is never given back raises even the least of many hours. */
+/* Something is always in flight; what is never given back raises even the least of many hours.
+ * Arrays that grow in steps have their size after a quarter of the day. */
 static void judge_growth(struct trial *t)
 {
 	const struct soak *k = &t->soak;
-	if (k->hours == t->o.soak_hours && k->hours > 2 * SETTLED_HOUR &&
-	    k->least[1] > k->least[0] + GROWTH_BYTES)
-		trial_fail(t->gateways[0], "memory",
-			   "%zu bytes in use at least, %zu before hour %u", k->least[1],
-			   k->least[0], k->hours / 2);
+	if (k->hours == t->o.soak_hours && k->hours >= 8 &&
+	    k->least[3] > k->least[1] + GROWTH_BYTES)
+		trial_fail(t->gateways[0], "memory", "%zu bytes in use at least, %zu before",
+			   k->least[3], k->least[1]);
 }
 
 void soak_hour(struct trial *t)
@@ -99,8 +98,8 @@ void soak_hour(struct trial *t)
 	printf("  hour %2u: %zu bytes in use, %llu inputs\n", k->hours, bytes,
 	       (unsigned long long)t->result->steps);
 	fflush(stdout);
-	size_t *least = &k->least[k->hours > t->o.soak_hours / 2];
-	if (k->hours > SETTLED_HOUR && (*least == 0 || bytes < *least))
-		*least = bytes;
+	unsigned quarter = 4 * (k->hours - 1) / t->o.soak_hours;
+	if (quarter < 4 && (k->least[quarter] == 0 || bytes < k->least[quarter]))
+		k->least[quarter] = bytes;
 	judge_growth(t);
 }

@@ -254,7 +254,8 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 	t->now_ns = TRIAL_START;
 	if (open_all(t)) {
 		run(t);
-		out->counters = *session_counters(t->gateways[0]->session);
+		if (!t->gateways[0]->dead)
+			out->counters = *session_counters(t->gateways[0]->session);
 	}
 	out->simulated_ns = t->now_ns - TRIAL_START;
 	out->hash = t->trace.hash;

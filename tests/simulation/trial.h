@@ -67,6 +67,7 @@ struct trial_result {
 	uint64_t mishaps[N_MISHAPS];
 	uint64_t answers; /* of the reader, fit and compared */
 	uint64_t lost;    /* messages it has counted as lost */
+	uint64_t handed_out, copies;
 	struct session_counters counters;
 };
 

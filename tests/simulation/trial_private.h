@@ -149,8 +149,10 @@ struct truth_book {       /* a whole book that was sent */
 struct truth_trade {
 	bc_decimal price, quantity;
 	enum bc_side side;
-	uint32_t published; /* 1 << gateway */
+	uint32_t published; /* 1 << gateway; HANDED_OUT by the reader */
 };
+
+#define HANDED_OUT (1u << 31)
 
 struct truth_symbol {
 	struct replica_log log; /* where books have numbers */
@@ -228,7 +230,7 @@ struct mishaps { /* between the gateways and the reader */
 struct soak {
 	int64_t next_ns; /* 0: it is not one */
 	unsigned hours;
-	size_t least[2]; /* bytes in use in an hour of the first half, of the second */
+	size_t least[4]; /* bytes in use in an hour of each quarter */
 };
 
 /* ------------------------------------------------------------------ a gateway */
@@ -394,6 +396,7 @@ void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
 void truth_compare(struct gateway *g, struct replica *replica, size_t symbol, const char *what,
 		   const struct bc_message *m, uint32_t max);
 void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m);
+void truth_handed_out(struct gateway *g, bc_str topic, const struct bc_message *m);
 void truth_present(struct gateway *g, const struct judged *j, const char *what,
 		   const struct shown *shown, uint32_t max);
 void truth_free(struct trial *t);

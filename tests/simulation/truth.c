@@ -1,6 +1,8 @@
 /* truth.c - what the exchange really had: every whole book it sent, and every trade. */
 #include "tests/simulation/trial_private.h"
 
+#include "proto/topic.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +73,8 @@ static void forget_books(struct truth_symbol *s, size_t n)
 	for (size_t i = 0; i < n; i++)
 		free(s->books[i].bids);
 	s->n_books -= n;
-	memmove(s->books, s->books + n, s->n_books * sizeof *s->books);
+	if (s->n_books > 0)
+		memmove(s->books, s->books + n, s->n_books * sizeof *s->books);
 }
 
 /* The same book is often sent again, to another connection or as a snapshot. A book that the face
@@ -242,6 +245,25 @@ void truth_trade(struct gateway *g, struct judged *j, const struct bc_message *m
 		trial_fail(g, "trade order", "%s: %llu after %llu", j->name,
 			   (unsigned long long)number, (unsigned long long)j->last_trade);
 	j->last_trade = number;
+}
+
+/* Of A/B lines: each trade once. History may repeat. */
+void truth_handed_out(struct gateway *g, bc_str topic, const struct bc_message *m)
+{
+	struct bc_topic parts;
+	size_t symbol;
+	if ((m->envelope.flags & BC_FLAG_REST) != 0 || bc_topic_split(topic, &parts) != BC_OK ||
+	    !market_find(g->t->market, parts.symbol, &symbol))
+		return;
+	struct truth_symbol *s = &g->t->truth.symbols[symbol];
+	uint64_t number = number_of(g->t, s, m->body.trade.trade_id);
+	if (number <= s->old_trades || number > s->old_trades + s->n_trades)
+		return; /* it was judged when it was published */
+	struct truth_trade *one = &s->trades[number - 1 - s->old_trades];
+	if ((one->published & HANDED_OUT) != 0)
+		trial_fail(g, "lines", "%.*s: trade %llu comes twice", (int)topic.n, topic.p,
+			   (unsigned long long)number);
+	one->published |= HANDED_OUT;
 }
 
 /* The market stands: what is shown must be what it has. */
