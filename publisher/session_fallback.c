@@ -317,8 +317,10 @@ static bool is_held_back(struct session *s, uint32_t id, const struct poll_mark 
 			 enum poll_kind kind)
 {
 	struct symbol_fallback *f = &s->symbols[id].fallback;
-	if (!is_before(mark, &f->newest[kind]))
+	if (!is_before(mark, &f->newest[kind])) {
+		f->held_at.ns = 0; /* it has caught up */
 		return false;
+	}
 	if (f->held_at.ns == 0)
 		f->held_at = s->now.mono;
 	return s->now.mono.ns < mono_plus(f->held_at, INSISTS_NS).ns;

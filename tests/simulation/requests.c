@@ -170,15 +170,22 @@ static bool refused(struct gateway *g, const struct event *e)
 	return false;
 }
 
-/* Of that depth books are polled, too. */
+static uint32_t rounded_up(const struct bc_sync *sync, uint32_t levels)
+{
+	size_t i = 0;
+	while (i + 1 < sync->n_limits && sync->limits[i].levels < levels)
+		i++;
+	return sync->limits[i].levels;
+}
+
+/* Of that depth books are polled, too: as the session rounds it up, and the adapter after it. */
 static bool may_be_poll(const struct gateway *g, bc_str path)
 {
-	const struct bc_sync *sync = g->x->sync;
+	const struct bc_exchange *usual = bc_exchange_find(g->t->model->exchange);
 	const char *limit = memmem(path.p, path.n, "limit=", 6);
-	size_t i = 0;
-	while (i + 1 < sync->n_limits && sync->limits[i].levels < g->so.levels)
-		i++;
-	return limit != NULL && strtoul(limit + 6, NULL, 10) == sync->limits[i].levels;
+	uint32_t polled = rounded_up(usual->sync, rounded_up(g->x->sync, g->so.levels));
+	return g->so.source != SESSION_WS && limit != NULL &&
+	       strtoul(limit + 6, NULL, 10) == polled;
 }
 
 /* A mistake that somebody can notice: neither trades nor books say whose they are, a snapshot is

@@ -356,6 +356,44 @@ Test(session_fallback, where_tickers_are_all_they_prove_the_symbol)
 	done(r);
 }
 
+/* Another line of it is down, and the books of the stream come half a second later than by REST. */
+Test(session_fallback, a_stream_that_lags_and_catches_up_is_not_believed_while_it_is_behind)
+{
+	struct session_options o = poll_options();
+	static struct bc_exchange x;
+	x = fake_lines_exchange;
+	x.rest = poll_rest;
+	x.n_rest = 2;
+	x.rest_path = poll_path;
+	o.exchange = &x;
+	o.channels = BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_TRADE);
+	struct rig *r = rig_with(o);
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened_on(r, 0);
+	says_on(r, 0, "ack 1");
+	says_at(r, "AAA", 0);
+	for (int i = 0; i < 110; i++) {
+		pass(r, 100 * MS);
+		says(r, "up");
+		says_at(r, "CANARY", i);
+	}
+	for (int ms = 20000; ms < 40000; ms += 1000) {
+		for (int i = 0; i < 30 && !asked(r, "/books"); i++) {
+			pass(r, 100 * MS);
+			says_at(r, "CANARY", ms);
+		}
+		serve(r, ms);
+		cr_assert_eq(view_of(r, "AAA").state, BC_STATE_REST);
+		forget(r);
+		says_at(r, "AAA", ms - 500);
+		cr_expect_str_empty(r->seen, "%d ms: behind the poll", ms);
+		says_at(r, "AAA", ms + 1);
+		cr_expect_str_eq(r->seen, "AAA book; ");
+	}
+	done(r);
+}
+
 /* ------------------------------------------------------------------ trades */
 
 Test(session_fallback, trades_are_told_once_each_and_not_again_by_the_stream)
