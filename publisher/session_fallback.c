@@ -231,11 +231,21 @@ static void publish(struct session *s, uint32_t id, struct bc_event *event)
 	s->act.event(s->act.self, id, event, s->received);
 }
 
+/* The newest bbo of the stream, which may run ahead of its book. */
+static struct poll_mark bbo_mark(const struct session *s, uint32_t id)
+{
+	const struct symbol_order *order = &s->symbols[id].order;
+	return order->newest[ORDER_BBO].known
+		       ? (struct poll_mark){ MARK_NUMBER, order->newest[ORDER_BBO].at }
+		       : (struct poll_mark){ MARK_NONE, 0 };
+}
+
 /* An exchange with a channel of its own for the best prices has the bbo of no book. */
 static void publish_bbo(struct session *s, uint32_t id, const struct bc_event *book)
 {
 	struct bc_event bbo = *book;
-	if ((s->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) == 0)
+	const struct poll_mark mark = mark_of(book), stream = bbo_mark(s, id);
+	if ((s->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) == 0 || is_before(&mark, &stream))
 		return;
 	bbo.channel = BC_CHANNEL_BBO;
 	bbo.body.book.n_bids = book->body.book.n_bids > 0;
@@ -329,6 +339,12 @@ static bool is_held_back(struct session *s, uint32_t id, const struct poll_mark 
 bool fallback_behind(struct session *s, uint32_t id, uint64_t seq)
 {
 	const struct poll_mark mark = { seq == BC_SEQ_NONE ? MARK_NONE : MARK_NUMBER, seq };
+	return s->symbols[id].down && is_held_back(s, id, &mark, POLL_BOOKS);
+}
+
+bool fallback_stream_behind(struct session *s, uint32_t id)
+{
+	const struct poll_mark mark = stream_mark(s, id);
 	return s->symbols[id].down && is_held_back(s, id, &mark, POLL_BOOKS);
 }
 

@@ -49,6 +49,7 @@ void fallback_clock(struct session *s);             /* this machine slept */
 /* Is what the stream of a symbol that is not fit says older than what was polled? Number of a book
  * out of changes, or an event as it came. */
 bool fallback_behind(struct session *s, uint32_t id, uint64_t seq);
+bool fallback_stream_behind(struct session *s, uint32_t id); /* what it said last */
 bool fallback_refuses(struct session *s, uint32_t id, const struct bc_event *event);
 void fallback_take(struct session *s, uint32_t id, const struct bc_event *event); /* polled */
 void fallback_tick(struct session *s);

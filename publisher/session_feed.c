@@ -51,7 +51,8 @@ static void crossed(struct session *s, uint32_t id, struct bc_event *event)
 	symbol_doubt(s, id, BC_REASON_CROSSED, SESSION_BOOK_ONLY);
 	if (s->current != NOBODY)
 		subscribe_resync(s, s->current, id);
-	s->act.event(s->act.self, id, event, s->received);
+	if (s->symbols[id].state != BC_STATE_REST) /* what was polled stands */
+		s->act.event(s->act.self, id, event, s->received);
 }
 
 void feed_market_data(struct session *s, uint32_t id, const struct bc_event *event)

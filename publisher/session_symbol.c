@@ -228,7 +228,7 @@ void symbol_subscribed(struct session *s, uint32_t id)
 	sync_subscribed(s, id);
 	if (bc_state_fit(sym->state) || sym->state == BC_STATE_HALTED)
 		return;
-	if (sym->proven && sym->missing == 0 && !fallback_behind(s, id, sync_seq(s, id)))
+	if (sym->proven && sym->missing == 0 && !fallback_stream_behind(s, id))
 		live(s, id);
 	else if (s->waiting[id].wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);

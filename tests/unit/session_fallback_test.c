@@ -154,6 +154,18 @@ Test(session_fallback, a_crossed_answer_is_in_doubt)
 	done(r);
 }
 
+Test(session_fallback, a_crossed_book_of_the_stream_is_not_shown_as_polled)
+{
+	struct rig *r = fallen_rig(poll_options(), "AAA");
+	opened(r);
+	says(r, "book AAA 3 2");
+	expect_state(r, "AAA", BC_STATE_REST, BC_REASON_DISCONNECTED);
+	cr_expect_str_empty(r->seen);
+	says_at(r, "AAA", 12000);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 Test(session_fallback, after_a_sleep_neither_the_polled_nor_what_is_under_way_is_believed)
 {
 	struct rig *r = fallen_rig(poll_options(), "AAA");
@@ -326,6 +338,19 @@ Test(session_fallback, the_stream_catches_up_with_the_poll_before_it_is_believed
 	says(r, "delta AAA 50 51 b 100=5 a");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	cr_expect_eq(r->book.seq, 51);
+	done(r);
+}
+
+Test(session_fallback, a_poll_older_than_the_bbo_of_the_stream_leaves_it_alone)
+{
+	struct rig *r = fallen_diff();
+	opened(r);
+	says(r, "tick AAA 60 1 2");
+	for (int i = 0; i < 30 && !asked(r, "/snap 5 AAA"); i++)
+		pass(r, 100 * MS);
+	forget(r);
+	answers(r, "snap 55 b 90=1 89=1 a 91=1 92=1");
+	cr_expect_str_eq(r->seen, "AAA book; ");
 	done(r);
 }
 
