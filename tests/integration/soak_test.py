@@ -1,16 +1,22 @@
 """Everything at once and at random: faults of the exchange, kill -9, standstills. All the while no book that
 says it is fit is crossed or empty, no sequence has a hole, and at the end every book is the true one.
 
-BOOKCAST_TEST_SEED chooses the run; it is printed. Long with BOOKCAST_LONG."""
+BOOKCAST_TEST_SEED chooses the run; it is printed. Long with BOOKCAST_LONG.
+
+And a day of connections: as many reconnects as a day has hours leave no descriptor open and no memory behind."""
 import os
 import random
 import signal
 import time
 
 import bookcast_test
-from bookcast_test import FIT, control, wait_until
+from bookcast_test import FIT, ask, control, wait_until
 
 N = 10
+RECONNECTS = 240 if bookcast_test.LONG else 24
+GROWTH_KIB = 2048
+# What ASan keeps of freed memory is not the gateway's.
+LEAN = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 SECONDS = 120 if bookcast_test.LONG else 12
 SEED = int(os.environ.get("BOOKCAST_TEST_SEED", "1"))
 FAULTS = (
@@ -27,6 +33,7 @@ class SoakTest(bookcast_test.Case):
         super().setUp()
         self.chance = random.Random(SEED)
         self.did = []
+        self.environment["ASAN_OPTIONS"] = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), LEAN)))
         self.sim = self.start_sim("--symbols", N, "--seed", SEED)
         self.gateway = self.begin_gateway()
         self.cache = self.start_cache()
@@ -92,6 +99,32 @@ class SoakTest(bookcast_test.Case):
         wait_until(all_true, f"every cached book is true after {self.did}")
         print(f"seed {SEED}: {len(self.did)} disturbances in {SECONDS} s, {len(self.everything.heard)} messages")
 
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.gateway.pid}/fd"))
+
+    def reconnect(self, times):
+        for _ in range(times):
+            before = len(self.everything.heard)
+            self.assertEqual(ask(self.context, self.gateway.ready["ctl"], ("BC1", "RECONNECT"))[1], b"200")
+            wait_until(lambda: any(m.topic == "upbit.@0.state" and m.state != "live" for m in self.news(before)),
+                       "that the feed is down")
+            wait_until(lambda: [m for m in self.news(before) if m.topic == "upbit.@0.state"][-1].state == "live",
+                       "that the feed is live again")
+        self.wait_fit(N)
+
+    def news(self, since):
+        self.everything.drain()
+        return self.everything.heard[since:]
+
+    def test_a_day_of_reconnects(self):
+        self.reconnect(4)
+        descriptors, kib = self.descriptors(), self.gateway.resident_kib()
+        self.reconnect(RECONNECTS)
+        self.assertLessEqual(self.descriptors(), descriptors)
+        grown = self.gateway.resident_kib() - kib
+        print(f"{RECONNECTS} reconnects: {descriptors} descriptors before, {self.descriptors()} after; {grown:+} KiB")
+        self.assertLess(grown, GROWTH_KIB)
+
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=2)
