@@ -68,6 +68,7 @@ class StatesTest(bookcast_test.Case):
         self.processes.append(probe)
         probe.wait_ready()
         wait_until(lambda: '"source":0' in probe.out, "a book at the subscriber")
+        control(self.sim, "fault", name="mute", n=1)  # the next connection; else it may be over before it is asked for
         control(self.sim, "fault", name="stall", **{"for": 20})
         frozen = time.monotonic()
         stale = [self.everything.wait(lambda m, s=s: m.topic == f"upbit.{s}.{c}" and m.state == "stale", f"{s}: stale")
