@@ -141,14 +141,6 @@ FEED = [
 ]
 
 
-
-def has_flag(flag):
-    def before(line):
-        if flag not in line.run_program("bookcast-gateway", "--help")[1]:
-            line.skipTest(f"this gateway has no {flag}")
-    return before
-
-
 def until_polled(line):
     """The WebSocket is closed to us, REST is not: every symbol is polled."""
     line.fault("refuse", n=10000, status=503)
@@ -164,7 +156,8 @@ def until_polled(line):
 FEED += [
     Case("", f"the WebSocket is closed to us, REST is not{', Upbit' * (exchange == UPBIT)}", "`refuse n=10000`, `hang-up`",
          "stale, then polled (rest), live when the first newer book of the stream is there", exchange=exchange,
-         before=has_flag("--rest-after"), inject=until_polled, heal=clear, stale_h=2, whole_h=16, gateway=("--rest-after", "1s", "--rest-interval", "500ms"),
+         inject=until_polled, heal=clear, stale_h=2, whole_h=16,
+         gateway=("--rest-after", "1s", "--rest-interval", "500ms"),
          reasons=("disconnected",))
     for exchange in (SPOT, USDM, UPBIT)
 ]

@@ -29,7 +29,7 @@ ROWS = (
      "integration/bad_feed_test test_one_that_the_exchange_does_not_have_is_reported_and_the_others_live"),
     ("17", "stall", "unit/session_test silence_makes_stale_and_reconnects; "
      "integration/binance_faults_test test_acknowledged_and_silent"),
-    ("18", "end of life", "integration/handover_test test_nobody_notices; "
+    ("18", "end of life", "integration/handover_test test_an_announced_end; "
      "integration/binance_market_test test_an_announced_shutdown_makes_no_hole; unit/session_overlap_test; simulation"),
     ("19", "the exchange's clock", "unit/session_fault_test clock_of_the_exchange_set_back_by_hours_decides_nothing"),
     ("20", "burst", "integration/market_test test_every_cached_book_is_true_and_memory_is_flat"),
