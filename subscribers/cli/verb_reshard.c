@@ -49,25 +49,33 @@ static void tell(const struct cli_controls *c, const struct cli_control *one, co
 	}
 }
 
+/* CLI_OK: done as asked. A refusal is told, and ends the verb. */
+static enum cli_status demand(struct cli_controls *c, size_t i, const char *verb,
+			      const char *argument, struct bc_rpc_reply *reply)
+{
+	char reason[512];
+	enum cli_status status = cli_control_ask(c, i, verb, argument, reply);
+	if (status != CLI_OK || reply->status == BC_RPC_OK)
+		return status;
+	cli_control_reason(reply, reason, sizeof reason);
+	return cli_complain(c->cli, CLI_ERROR, "%s.%s refuses %s%s%.80s: %s", c->exchange,
+			    c->all[i].instance, verb, argument != NULL ? " " : "",
+			    argument != NULL ? argument : "", reason);
+}
+
 static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
 {
 	struct bc_rpc_reply reply = { 0 };
-	char argument[32], reason[512];
+	char argument[32];
 	long index = index_of(&c->all[i]);
 	bool stays = index >= 0 && index < n;
 	if (stays)
 		snprintf(argument, sizeof argument, "%ld/%lld", index, (long long)n);
 	else
 		snprintf(argument, sizeof argument, "%lld", (long long)n);
-	enum cli_status status =
-		cli_control_ask(c, i, stays ? "RESHARD" : "RETIRE", argument, &reply);
+	enum cli_status status = demand(c, i, stays ? "RESHARD" : "RETIRE", argument, &reply);
 	if (status != CLI_OK)
 		return status;
-	if (reply.status != BC_RPC_OK) {
-		cli_control_reason(&reply, reason, sizeof reason);
-		return cli_complain(c->cli, CLI_ERROR, "%s.%s: %s", c->exchange, c->all[i].instance,
-				    reason);
-	}
 	tell(c, &c->all[i], stays ? argument : NULL);
 	return CLI_OK;
 }
@@ -77,14 +85,14 @@ static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
 static enum cli_status pass_on(struct cli_controls *c, size_t i)
 {
 	struct bc_rpc_reply symbols = { 0 }, reply = { 0 };
-	enum cli_status status = cli_control_ask(c, i, "SYMBOLS", NULL, &symbols);
+	enum cli_status status = demand(c, i, "SYMBOLS", NULL, &symbols);
 	for (size_t k = 0; status == CLI_OK && k < symbols.n_answers; k++) {
 		json_t *o = json_loadb(symbols.answers[k].p, symbols.answers[k].n, 0, NULL);
 		const char *name = json_string_value(json_object_get(o, "symbol"));
 		bool was_added = json_is_false(json_object_get(o, "configured"));
 		for (size_t other = 0; other < c->n && name != NULL && was_added; other++) {
 			if (other != i && status == CLI_OK)
-				status = cli_control_ask(c, other, "WANT", name, &reply);
+				status = demand(c, other, "WANT", name, &reply);
 		}
 		json_decref(o);
 	}

@@ -10,6 +10,7 @@ import bookcast_test
 sys.path.insert(0, str(bookcast_test.SOURCE / "subscribers" / "python"))
 import bookcast  # noqa: E402, the module itself as it is installed
 from bookcast_test import FIT, ask, control, wait_until
+from fake_gateway import Control
 
 SYMBOLS = 24
 LINGER = 1.0
@@ -247,6 +248,28 @@ class ShardTest(Divided):
         status, _, err = self.cli("reshard", "upbit", "2")
         self.assertEqual(status, 2)
         self.assertIn("shard 1/2 of upbit does not run here; start bookcast-gateway --shard 1/2 first", err)
+
+    def test_who_refuses_is_told(self):
+        """What was added at run time is told to all first: a gateway that does not take it ends the verb."""
+        health = {i: ["200", json.dumps({"shard": f"{i}/2"})] for i in range(2)}
+        added = json.dumps({"symbol": "KRW-BTC", "configured": False})
+        for which, verb, reply, says, reshards in (
+                (0, "SYMBOLS", ["503", "not yet"], "upbit.0 refuses SYMBOLS: not yet", 0),
+                (1, "WANT", ["400", "too many symbols"], "upbit.1 refuses WANT KRW-BTC: too many symbols", 0),
+                (1, "WANT", ["404"], "upbit.1 refuses WANT KRW-BTC: status 404, and no reason given", 0),
+                (1, "RESHARD", ["400", "no"], "upbit.1 refuses RESHARD 1/2: no", 2),
+                (None, None, None, "", 2)):
+            played = [Control(self, i, {"HEALTH": health[i], "SYMBOLS": ["200", added] if i == 0 else ["200"]})
+                      for i in range(2)]
+            if which is not None:
+                played[which].answers[verb] = reply
+            status, _, err = self.cli("reshard", "upbit", "2")
+            self.assertEqual((status, err), (1, f"bookcast reshard: {says}\n") if says else (0, ""))
+            heard = [words for one in played for words in one.heard]
+            self.assertEqual(sum(words[0] == "RESHARD" for words in heard), reshards)
+            self.assertEqual(["WANT", "KRW-BTC"] in heard, verb != "SYMBOLS")
+            for one in played:
+                one.close()
 
     def test_weights(self):
         """Measured, they divide the load; all gateways divide alike."""

@@ -1,6 +1,8 @@
 """A gateway that is played: what the cache and clients hear of it is what a test lets it say. The case
-keeps them in its list `gateways` and calls turn() of each often enough."""
+keeps them in its list `gateways` and calls turn() of each often enough. Control is a control socket
+that is played, by a thread of its own."""
 import os
+import threading
 import time
 
 import msgpack
@@ -61,3 +63,28 @@ class Gateway:
         self.send(f"@{self.instance}.heartbeat", HEARTBEAT_CHANNEL, state,
                   [self.instance, 0, 1, os.getpid(), "0.1.0", 0, int(INTERVAL * 1e9),
                    [self.endpoint], 1, {"welcomes": 3}])
+
+
+class Control:
+    """A control socket: `answers` has by verb the frames of a reply after "BC1", and `heard` what was asked."""
+
+    def __init__(self, case, instance, answers, exchange="upbit"):
+        self.answers, self.heard, self.ends = answers, [], threading.Event()
+        self.socket = case.context.socket(zmq.REP)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.bind(f"ipc://{case.run_dir}/{exchange}.{instance}.ctl")
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        case.addCleanup(self.close)
+
+    def serve(self):
+        while not self.ends.is_set():
+            if self.socket.poll(20):
+                words = [frame.decode() for frame in self.socket.recv_multipart()[1:]]
+                self.heard.append(words)
+                self.socket.send_multipart([f.encode() for f in ["BC1", *self.answers.get(words[0], ["200"])]])
+
+    def close(self):
+        self.ends.set()
+        self.thread.join()
+        self.socket.close()
