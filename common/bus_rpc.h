@@ -16,6 +16,9 @@
 #define BC_RPC_MAX_ANSWERS     60000               /* frames of a reply */
 #define BC_RPC_MAX_BYTES       (INT64_C(16) << 20) /* of a request, and of a reply, all frames */
 #define BC_RPC_MAX_FRAME_BYTES (INT64_C(16) << 20)
+/* Questions a client may have on their way, answers it has not read yet included. Up to here none
+ * is dropped; a client that goes on asking and does not read loses the later ones. */
+#define BC_RPC_MAX_UNREAD 64
 
 enum bc_rpc_status {
 	BC_RPC_OK = 200,
@@ -72,6 +75,8 @@ void bc_rpc_server_free(struct bc_rpc_server **server);
 bc_status bc_rpc_server_bind(struct bc_rpc_server *server, const char *endpoint, unsigned mode,
 			     char *real);
 void *bc_rpc_server_socket(struct bc_rpc_server *server);
+/* Answers for which there was no room: see BC_RPC_MAX_UNREAD. */
+uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *server);
 
 /* Takes the next request; never waits. *request stays valid until the next call.
  *   BC_OK      answer it with the functions below, or leave it: then there is no answer

@@ -9,8 +9,9 @@
 #include <zmq.h>
 
 enum {
-	MAX_ENVELOPE = 8,       /* frames up to and with the empty one */
-	MAX_UNREAD_ANSWERS = 64 /* a client that does not read costs itself the later ones */
+	MAX_ENVELOPE = 8, /* frames up to and with the empty one */
+	/* libzmq hears in steps of half its limit what a client has read. */
+	SEND_HWM = 2 * BC_RPC_MAX_UNREAD
 };
 
 struct bc_rpc_server {
@@ -22,6 +23,7 @@ struct bc_rpc_server {
 	size_t n_frames, cap_frames;
 	zmq_msg_t held; /* of the answer: which frame is the last one shows only at its end */
 	bool holds, failed;
+	uint64_t n_dropped;
 };
 
 bc_status bc_rpc_server_new(struct bc_rpc_server **out, void *context)
@@ -30,11 +32,18 @@ bc_status bc_rpc_server_new(struct bc_rpc_server **out, void *context)
 	if (s == NULL)
 		return BC_ENOMEM;
 	const struct bc_socket_options options = { .type = ZMQ_ROUTER,
-						   .send_hwm = MAX_UNREAD_ANSWERS,
+						   .send_hwm = SEND_HWM,
 						   .recv_hwm = 1000,
 						   .max_frame_bytes = BC_RPC_MAX_FRAME_BYTES,
 						   .linger_ms = 100 };
 	bc_status rc = bc_bus_socket_new(&s->socket, context, &options);
+	/* Else libzmq drops without a word what finds its asker's queue full. */
+	const int mandatory = 1;
+	if (rc == BC_OK &&
+	    zmq_setsockopt(s->socket, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof mandatory) != 0) {
+		bc_bus_socket_free(&s->socket);
+		rc = BC_EBUS;
+	}
 	if (rc != BC_OK) {
 		free(s);
 		return rc;
@@ -81,6 +90,11 @@ bc_status bc_rpc_server_bind(struct bc_rpc_server *s, const char *endpoint, unsi
 void *bc_rpc_server_socket(struct bc_rpc_server *s)
 {
 	return s->socket;
+}
+
+uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *s)
+{
+	return s->n_dropped;
 }
 
 static bc_status receive_frame(struct bc_rpc_server *s, zmq_msg_t *frame)
@@ -204,13 +218,26 @@ bc_status bc_rpc_receive(struct bc_rpc_server *s, struct bc_rpc_request *request
 	return BC_OK;
 }
 
-static void send_held(struct bc_rpc_server *s, int more)
+static bool try_held(struct bc_rpc_server *s, int more)
 {
 	int rc;
 	do
 		rc = zmq_msg_send(&s->held, s->socket, ZMQ_DONTWAIT | more);
 	while (rc < 0 && errno == EINTR);
-	if (rc < 0) {
+	return rc >= 0;
+}
+
+static void send_held(struct bc_rpc_server *s, int more)
+{
+	bool sent = try_held(s, more);
+	if (!sent && errno == EAGAIN) {
+		/* libzmq looks for the news that answers were read every 100 frames or 1 ms. */
+		(void)bc_bus_has_input(s->socket);
+		sent = try_held(s, more);
+		if (!sent && errno == EAGAIN)
+			s->n_dropped++;
+	}
+	if (!sent) {
 		zmq_msg_close(&s->held);
 		s->failed = true;
 	}

@@ -333,6 +333,7 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 		{ "gone", tally.gone },
 		{ "requests", about->requests },
 		{ "bad_requests", about->bad_requests },
+		{ "answers_dropped", about->answers_dropped },
 	};
 	bc_json_object(w);
 	put_int(w, "uptime_ns", now.ns - about->started.ns);

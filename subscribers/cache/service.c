@@ -47,7 +47,7 @@ struct cache_service {
 	struct patience patience;
 	struct known known[256];
 	size_t n_known;
-	uint64_t refused; /* connections, already told */
+	uint64_t refused, dropped; /* connections, answers; already told */
 	char run_dir[BC_PATH_MAX];
 	char endpoints[MAX_BINDS][BC_ENDPOINT_MAX];
 	size_t n_endpoints;
@@ -119,6 +119,7 @@ static void count(struct cache_service *s, bc_mono_time now)
 		{ BC_METRIC_CACHE_ORPHANS, tally.orphans },
 		{ BC_METRIC_CACHE_REQUESTS, about->requests - about->bad_requests },
 		{ BC_METRIC_CACHE_BAD_REQUESTS, about->bad_requests },
+		{ BC_METRIC_CACHE_ANSWERS_DROPPED, about->answers_dropped },
 		{ BC_METRIC_HEARD_EARLY, bc_histogram_negative(cache_delays_all(s->delays)) },
 		{ BC_METRIC_LOG_LOST, bc_log_lost(s->log) },
 	};
@@ -139,6 +140,16 @@ static void tell_refused(struct cache_service *s)
 	s->refused = refused;
 }
 
+static void tell_dropped(struct cache_service *s)
+{
+	uint64_t dropped = cache_desk_about(s->desk)->answers_dropped;
+	if (dropped > s->dropped)
+		bc_log_event(s->log, BC_LOG_WARN, "answers.dropped",
+			     BC_LOG_U("answers", dropped - s->dropped),
+			     BC_LOG_S("why", "a client goes on asking and does not read"));
+	s->dropped = dropped;
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct cache_service *s = timer->data;
@@ -146,6 +157,7 @@ static void on_second(uv_timer_t *timer)
 	bc_mono_time now = bc_boot_now();
 	bc_board_tick(s->board, now);
 	tell_refused(s);
+	tell_dropped(s);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
 		if (!bc_gateways_at(gateways, i)->replaced)

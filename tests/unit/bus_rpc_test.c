@@ -247,6 +247,71 @@ Test(bus_rpc, too_much_is_refused_and_the_next_one_served, .init = open_all, .fi
 	zmq_close(dealer);
 }
 
+static void serve_many(size_t n)
+{
+	struct bc_rpc_request request;
+	for (size_t i = 0; i < n; i++) {
+		cr_assert_eq(serve_one(&request), BC_OK);
+		bc_rpc_reply(server, BC_RPC_OK, BC_STR("here"));
+	}
+}
+
+static void ask_and_read(void *dealer, size_t n_ask, size_t n_read)
+{
+	char got[64];
+	for (size_t i = 0; i < n_ask; i++)
+		send_parts(dealer, "|BC1|GET");
+	for (size_t i = 0; i < n_read; i++) {
+		receive_parts(dealer, got, sizeof got);
+		cr_assert_str_eq(got, "|BC1|200|here");
+	}
+}
+
+/* The server is never idle, so libzmq tells it late what was read. */
+Test(bus_rpc, as_many_questions_as_are_allowed_at_once_all_have_answers, .init = open_all,
+     .fini = close_all)
+{
+	enum { STEP = 8, N = 200 };
+	int timeout_ms = PATIENCE * 1000;
+	void *dealer = zmq_socket(context, ZMQ_DEALER);
+	zmq_setsockopt(dealer, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+	cr_assert_eq(zmq_connect(dealer, endpoint), 0);
+	ask_and_read(dealer, BC_RPC_MAX_UNREAD, 0);
+	for (size_t i = 0; i < N; i++) {
+		serve_many(BC_RPC_MAX_UNREAD - STEP); /* STEP questions are left */
+		ask_and_read(dealer, BC_RPC_MAX_UNREAD - STEP, BC_RPC_MAX_UNREAD - STEP);
+	}
+	serve_many(BC_RPC_MAX_UNREAD);
+	ask_and_read(dealer, 0, BC_RPC_MAX_UNREAD);
+	cr_expect_eq(bc_rpc_server_dropped(server), 0);
+	zmq_close(dealer);
+}
+
+Test(bus_rpc, who_asks_and_never_reads_loses_answers_and_they_are_counted, .init = open_all,
+     .fini = close_all)
+{
+	struct bc_rpc_reply reply;
+	struct bc_rpc_request request;
+	static char large[1 << 20]; /* the kernel's buffers hold a few of them */
+	int linger = 0, one = 1;
+	void *dealer = zmq_socket(context, ZMQ_DEALER);
+	zmq_setsockopt(dealer, ZMQ_LINGER, &linger, sizeof linger);
+	zmq_setsockopt(dealer, ZMQ_RCVHWM, &one, sizeof one);
+	cr_assert_eq(zmq_connect(dealer, endpoint), 0);
+	for (size_t i = 0; i < 5 * BC_RPC_MAX_UNREAD; i++) {
+		send_parts(dealer, "|BC1|GET");
+		cr_assert_eq(serve_one(&request), BC_OK);
+		bc_status rc = bc_rpc_reply(server, BC_RPC_OK, (bc_str){ large, sizeof large });
+		cr_assert_eq(rc, bc_rpc_server_dropped(server) == 0 ? BC_OK : BC_EBUS);
+	}
+	cr_expect_gt(bc_rpc_server_dropped(server), BC_RPC_MAX_UNREAD);
+	cr_assert_eq(ask("HEALTH", NULL, 0, PATIENCE), BC_OK);
+	cr_assert_eq(serve_one(&request), BC_OK, "the others are served");
+	bc_rpc_reply(server, BC_RPC_OK, BC_STR("fine"));
+	cr_expect_eq(hear(&reply), BC_OK);
+	zmq_close(dealer);
+}
+
 static const struct {
 	const char *frames; /* of the reply, after the routing */
 	const char *why;
