@@ -188,7 +188,7 @@ bc_status session_configure(struct session *s, struct session_now now, const cha
  *   BC_EINVAL     not a symbol of this exchange
  *   BC_EBUSY      add: it belongs to another shard; why[cap] says to which
  *   BC_ENOTFOUND  remove, resync: nothing of that name is followed
- *   BC_ERANGE     add: that many symbols are followed already
+ *   BC_ERANGE     add: that many symbols are followed already; add, remove: too many rules
  *   BC_ENOMEM */
 bc_status session_add(struct session *s, struct session_now now, const char *spec, char *why,
 		      size_t cap);

@@ -42,10 +42,14 @@ bc_status session_remove(struct session *s, struct session_now now, const char *
 			 size_t cap)
 {
 	session_begin(s, now);
-	bool unwanted = directory_unwant(s, spec);
+	bc_status noted = directory_unwant(s, spec);
+	if (noted != BC_OK && noted != BC_ENOTFOUND) {
+		snprintf(why, cap, "%s", bc_status_text(noted));
+		return noted;
+	}
 	bc_status rc = for_each(s, spec, symbol_drop, why, cap);
 	directory_count(s);
-	return unwanted ? BC_OK : rc;
+	return noted == BC_OK ? noted : rc;
 }
 
 /* The operator doubts it, so it is not fit until the exchange has sent it again. */

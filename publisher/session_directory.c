@@ -218,10 +218,11 @@ void directory_count(struct session *s)
 /* Nobody named it, it only fitted a pattern, and it will not come back: not followed any more. */
 static bool faded(const struct session *s, const struct symbol *sym)
 {
+	if (!sym->gone || !sym->was_listed || sym->state != BC_STATE_HALTED ||
+	    s->now.mono.ns < mono_plus(sym->gone_at, LISTING_GONE_NS).ns)
+		return false;
 	const struct wanted_rule *rule = directory_rule(s, sym->name);
-	return sym->gone && sym->was_listed && sym->state == BC_STATE_HALTED && rule != NULL &&
-	       rule->kind == SPEC_GLOB &&
-	       s->now.mono.ns >= mono_plus(sym->gone_at, LISTING_GONE_NS).ns;
+	return rule != NULL && rule->kind == SPEC_GLOB;
 }
 
 static void look_who_is_listed(struct session *s)
@@ -358,17 +359,30 @@ bc_status directory_follow(struct session *s, const char *spec, enum foreign for
 	return rc;
 }
 
-bool directory_unwant(struct session *s, const char *spec)
+/* Does it mean a symbol that is wanted, of whichever shard? */
+static bool means_wanted(const struct session *s, const char *key)
+{
+	enum spec_kind kind = spec_kind_of(key);
+	for (uint32_t i = 0; i < s->directory.n; i++) {
+		const struct listed *e = &s->directory.entries[i];
+		if (spec_matches(key, kind, e) && wanted_rule_wants(rule_of_listed(s, e)))
+			return true;
+	}
+	for (uint32_t i = s->wanted.n_globs; i < s->wanted.n; i++) {
+		const bc_str name = bc_str_of(s->wanted.rules[i].key);
+		if (s->wanted.rules[i].kind == SPEC_NATIVE && directory_match(s, key, kind, name) &&
+		    wanted_rule_wants(directory_rule(s, name)))
+			return true;
+	}
+	return false;
+}
+
+bc_status directory_unwant(struct session *s, const char *spec)
 {
 	char native[BC_TOPIC_MAX + 1];
 	const char *key = key_of(s, spec, native);
-	const struct wanted_rule *rule = wanted_find(&s->wanted, key);
-	bool known = wanted_rule_wants(rule);
-	if (!known && spec_kind_of(key) == SPEC_NATIVE)
-		known = wanted_rule_wants(directory_rule(s, bc_str_of(key)));
-	if (known)
-		wanted_remove(&s->wanted, spec, key);
-	return known;
+	bool known = wanted_rule_wants(wanted_find(&s->wanted, key)) || means_wanted(s, key);
+	return known ? wanted_remove(&s->wanted, spec, key) : BC_ENOTFOUND;
 }
 
 struct wanted_rule *directory_rule(const struct session *s, bc_str name)

@@ -599,8 +599,9 @@ void directory_learn(struct session *s, bc_str name, const struct bc_instrument 
 enum foreign { FOREIGN_REFUSE, FOREIGN_NOTE };
 bc_status directory_follow(struct session *s, const char *spec, enum foreign foreign, char *why,
 			   size_t cap);
-/* Takes back what directory_follow() did. True: it took back something. */
-bool directory_unwant(struct session *s, const char *spec);
+/* Takes back what directory_follow() did, or the configuration said. BC_ENOTFOUND: nothing that it
+ * means was wanted; BC_ERANGE, BC_ENOMEM: it could not be noted. */
+bc_status directory_unwant(struct session *s, const char *spec);
 /* Follows all that is wanted and ours, drops what nobody wants. BC_ERANGE, BC_ENOMEM: not all. */
 bc_status directory_reconcile(struct session *s);
 void directory_count(struct session *s); /* what is wanted, into n_wanted */

@@ -15,8 +15,8 @@ enum spec_kind spec_kind_of(const char *spec)
 
 static struct wanted_rule *find_glob(const struct wanted *w, const char *key)
 {
-	for (uint32_t i = 0; w->n_globs > 0 && i < w->n; i++) {
-		if (w->rules[i].kind == SPEC_GLOB && strcmp(w->rules[i].key, key) == 0)
+	for (uint32_t i = 0; i < w->n_globs; i++) {
+		if (strcmp(w->rules[i].key, key) == 0)
 			return &w->rules[i];
 	}
 	return NULL;
@@ -32,10 +32,10 @@ struct wanted_rule *wanted_find(const struct wanted *w, const char *key)
 
 static bc_status room_for_one(struct wanted *w)
 {
-	if (w->rules != NULL && w->n < w->room)
-		return BC_OK;
 	if (w->n >= WANTED_MAX)
 		return BC_ERANGE;
+	if (w->rules != NULL && w->n < w->room)
+		return BC_OK;
 	uint32_t room = w->room == 0 ? 16 : w->room * 2;
 	struct wanted_rule *rules = realloc(w->rules, room * sizeof *rules);
 	if (rules == NULL)
@@ -45,26 +45,46 @@ static bc_status room_for_one(struct wanted *w)
 	return BC_OK;
 }
 
+/* To a free place; the index hears of it, and has just had room for both. */
+static void rule_move(struct wanted *w, uint32_t to, uint32_t from)
+{
+	if (to == from)
+		return;
+	w->rules[to] = w->rules[from];
+	if (w->rules[to].kind == SPEC_GLOB)
+		return;
+	bc_name_remove(&w->by_key, bc_str_of(w->rules[to].key));
+	bc_name_put(&w->by_key, bc_str_of(w->rules[to].key), to);
+}
+
+static void rule_count(struct wanted *w, enum spec_kind kind, uint32_t by) /* UINT32_MAX: less */
+{
+	w->n += by;
+	w->n_globs += kind == SPEC_GLOB ? by : 0;
+	w->n_unified += kind == SPEC_UNIFIED ? by : 0;
+}
+
 static bc_status rule_new(struct wanted *w, const char *text, const char *key,
 			  struct wanted_rule **out)
 {
 	bc_status rc = room_for_one(w);
 	if (rc != BC_OK)
 		return rc;
-	struct wanted_rule *rule = &w->rules[w->n];
-	*rule = (struct wanted_rule){ .text = strdup(text),
-				      .key = strdup(key),
-				      .kind = spec_kind_of(key) };
-	if (rule->text == NULL || rule->key == NULL ||
-	    (rule->kind != SPEC_GLOB &&
-	     bc_name_put(&w->by_key, bc_str_of(rule->key), w->n) != BC_OK)) {
-		free(rule->text);
-		free(rule->key);
+	struct wanted_rule rule = { .text = strdup(text),
+				    .key = strdup(key),
+				    .kind = spec_kind_of(key) };
+	uint32_t at = rule.kind == SPEC_GLOB ? w->n_globs : w->n;
+	if (rule.text == NULL || rule.key == NULL ||
+	    (rule.kind != SPEC_GLOB &&
+	     bc_name_put(&w->by_key, bc_str_of(rule.key), at) != BC_OK)) {
+		free(rule.text);
+		free(rule.key);
 		return BC_ENOMEM;
 	}
-	w->n_globs += rule->kind == SPEC_GLOB;
-	w->n++;
-	*out = rule;
+	rule_move(w, w->n, at); /* the first that is no glob makes room for one */
+	w->rules[at] = rule;
+	rule_count(w, rule.kind, 1);
+	*out = &w->rules[at];
 	return BC_OK;
 }
 
@@ -76,21 +96,17 @@ static bc_status rule_for(struct wanted *w, const char *text, const char *key,
 	return *out != NULL ? BC_OK : rule_new(w, text, key, out);
 }
 
-/* The last one takes its place, and the index hears of it; it has just had room for both. */
-static void rule_drop(struct wanted *w, struct wanted_rule *rule)
+static void rule_drop(struct wanted *w, uint32_t at)
 {
-	struct wanted_rule gone = *rule, last = w->rules[--w->n];
-	if (gone.kind == SPEC_GLOB)
-		w->n_globs--;
-	else
+	const struct wanted_rule gone = w->rules[at];
+	if (gone.kind != SPEC_GLOB)
 		bc_name_remove(&w->by_key, bc_str_of(gone.key));
-	if (rule != &w->rules[w->n]) {
-		*rule = last;
-		if (last.kind != SPEC_GLOB) {
-			bc_name_remove(&w->by_key, bc_str_of(last.key));
-			bc_name_put(&w->by_key, bc_str_of(last.key), (uint32_t)(rule - w->rules));
-		}
+	rule_count(w, gone.kind, UINT32_MAX);
+	if (gone.kind == SPEC_GLOB) {
+		rule_move(w, at, w->n_globs);
+		at = w->n_globs;
 	}
+	rule_move(w, at, w->n);
 	free(gone.text);
 	free(gone.key);
 }
@@ -127,10 +143,10 @@ bc_status wanted_remove(struct wanted *w, const char *text, const char *key)
 		return rc;
 	rule->run = RUN_REMOVED;
 	rule->order = ++w->order;
-	/* A name that nothing else speaks of need not be remembered. */
-	if (rule->configured || rule->kind == SPEC_GLOB || w->n_globs > 0)
+	/* A symbol that nothing else speaks of need not be remembered. */
+	if (rule->configured || rule->kind != SPEC_NATIVE || w->n_globs + w->n_unified > 0)
 		return BC_OK;
-	rule_drop(w, rule);
+	rule_drop(w, (uint32_t)(rule - w->rules));
 	return BC_OK;
 }
 
@@ -162,7 +178,7 @@ void wanted_configure_end(struct wanted *w)
 {
 	for (uint32_t i = w->n; i-- > 0;) {
 		if (!w->rules[i].configured && w->rules[i].run == RUN_NOTHING)
-			rule_drop(w, &w->rules[i]);
+			rule_drop(w, i); /* who takes its place was looked at */
 	}
 }
 
@@ -188,8 +204,8 @@ struct wanted_rule *wanted_rule_of(const struct wanted *w, bc_str name, bc_str u
 	struct wanted_rule *rule = at == BC_NAME_NONE ? NULL : &w->rules[at];
 	if (unified.n > 0 && (at = bc_name_find(&w->by_key, unified)) != BC_NAME_NONE)
 		rule = later(rule, &w->rules[at]);
-	for (uint32_t i = 0; w->n_globs > 0 && i < w->n; i++) {
-		if (w->rules[i].kind == SPEC_GLOB && fits(&w->rules[i], name, unified))
+	for (uint32_t i = 0; i < w->n_globs; i++) {
+		if (fits(&w->rules[i], name, unified))
 			rule = later(rule, &w->rules[i]);
 	}
 	return rule;

@@ -4,6 +4,7 @@
  * decides. What the configuration says counts from when it began to say it: reading it again
  * changes nothing of what it said before, and what was added or removed at run time holds on.
  *
+ * A name is found in constant time; each glob is tried.
  * Pure. Memory: texts are copied. Names that are asked for end in NUL. Threads: one. */
 #ifndef WANTED_H
 #define WANTED_H
@@ -27,15 +28,17 @@ struct wanted_rule {
 };
 
 struct wanted {
-	struct wanted_rule *rules;
-	uint32_t n, room, n_globs;
+	struct wanted_rule *rules; /* globs first */
+	uint32_t n, room;
+	uint32_t n_globs, n_unified; /* of their keys */
 	struct bc_name_index by_key; /* but for globs */
 	uint64_t order;
 };
 
 #define WANTED_MAX 40000 /* rules */
 
-/* `key` as in struct wanted_rule; NULL: the text. BC_ERANGE: too many. BC_ENOMEM. */
+/* `key` as in struct wanted_rule; NULL: the text. BC_ERANGE: too many. BC_ENOMEM. Pointers to rules
+ * hold until the next of these calls. */
 bc_status wanted_add(struct wanted *w, const char *text, const char *key);
 bc_status wanted_remove(struct wanted *w, const char *text, const char *key);
 

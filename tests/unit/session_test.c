@@ -204,6 +204,15 @@ Test(session, glob_follows_what_is_listed)
 	done(r);
 }
 
+/* Until the list is read again, and what it says then. */
+static void listed_again(struct rig *r, const char *list)
+{
+	for (int i = 0; i < 70 && strcmp(r->get, "/list") != 0; i++)
+		pass(r, 10 * S);
+	cr_assert_str_eq(r->get, "/list", "the listing is read again");
+	answers(r, list);
+}
+
 Test(session, what_was_removed_does_not_come_back_with_the_listing)
 {
 	struct rig *r = rig_with(options_for_tests());
@@ -214,12 +223,41 @@ Test(session, what_was_removed_does_not_come_back_with_the_listing)
 	cr_expect_eq(session_remove(r->session, r->now, "ABB", why, sizeof why), BC_OK);
 	pass(r, 0);
 	answers(r, "ticks AAA"); /* the tick sizes of AAA */
-	for (int i = 0; i < 70 && strcmp(r->get, "/list") != 0; i++)
-		pass(r, 10 * S);
-	cr_assert_str_eq(r->get, "/list", "the listing is read again");
-	answers(r, "list AAA ABB ACC");
+	listed_again(r, "list AAA ABB ACC");
 	cr_expect_eq(session_symbols(r->session), 2, "ACC is new, ABB was removed: %s", r->seen);
 	done(r);
+}
+
+/* However it is wanted, and however it is removed: the last word holds. */
+Test(session, what_was_removed_stays_away_whatever_it_was_called)
+{
+	static const struct {
+		const char *wanted, *removed;
+		uint32_t left;
+	} rows[] = {
+		{ "A*", "AB*", 1 },           { "AAA ABB", "AB*", 1 },
+		{ "A*", "ABB/FAKE", 1 },      { "AAA ABB/FAKE", "ABB", 1 },
+		{ "AAA ABB", "ABB/FAKE", 1 }, { "*/FAKE", "AB?/FAKE", 2 },
+		{ "ABB/FAKE", "A*", 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = rig_with(options_for_tests());
+		char why[64];
+		add(r, rows[i].wanted);
+		session_start(r->session, r->now);
+		answers(r, "list AAA ABB BBB");
+		pass(r, 0);
+		answers(r, "ticks AAA ABB BBB");
+		cr_expect_eq(session_remove(r->session, r->now, rows[i].removed, why, sizeof why),
+			     BC_OK, "row %zu: %s", i, why);
+		cr_expect_eq(session_symbols(r->session), rows[i].left, "row %zu", i);
+		listed_again(r, "list AAA ABB BBB");
+		cr_expect_eq(session_symbols(r->session), rows[i].left, "row %zu: %s", i, r->seen);
+		cr_expect_eq(session_wanted(r->session), rows[i].left, "row %zu", i);
+		cr_expect_eq(session_remove(r->session, r->now, rows[i].removed, why, sizeof why),
+			     BC_ENOTFOUND, "row %zu: once", i);
+		done(r);
+	}
 }
 
 Test(session, unlisted_symbols_are_halted_with_a_hint)

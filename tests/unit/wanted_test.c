@@ -124,3 +124,18 @@ Test(wanted, any_order_is_as_a_plain_list_would_have_it)
 		wanted_free(&w);
 	}
 }
+
+Test(wanted, more_rules_than_there_may_be_are_refused)
+{
+	struct wanted w = { 0 };
+	char text[32];
+	for (int i = 0; i < WANTED_MAX; i++) {
+		snprintf(text, sizeof text, i % 1000 == 0 ? "A%d*" : "A%d", i);
+		cr_assert_eq(wanted_add(&w, text, NULL), BC_OK, "%d", i);
+	}
+	cr_expect_eq(wanted_add(&w, "one", NULL), BC_ERANGE);
+	cr_expect_eq(wanted_remove(&w, "two", NULL), BC_ERANGE);
+	cr_expect_eq(wanted_add(&w, "A7", NULL), BC_OK, "it is there already");
+	cr_expect_eq(w.n, WANTED_MAX);
+	wanted_free(&w);
+}
