@@ -47,10 +47,11 @@ static void stop_all(struct session *s, const struct rest_request *r,
 		rest->stops++;
 		rest->stopped_at = s->now.mono;
 	}
+	unsigned before = rest->stops > 0 ? rest->stops - 1 : 0; /* 0: one that came late */
 	int64_t wait = failure->retry_after_ns;
 	if (wait <= 0)
-		wait = banned ? doubled(BANNED_NS, rest->stops - 1, BANNED_MAX_NS)
-			      : doubled(LIMITED_NS, rest->stops - 1, LIMITED_MAX_NS);
+		wait = banned ? doubled(BANNED_NS, before, BANNED_MAX_NS)
+			      : doubled(LIMITED_NS, before, LIMITED_MAX_NS);
 	wait += backoff_wait_ns(2, JITTER_NS, &s->random);
 	bc_mono_time until = mono_plus(s->now.mono, wait);
 	if (until.ns > rest->stopped_until.ns)

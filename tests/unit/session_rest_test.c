@@ -292,6 +292,28 @@ Test(session_rest, without_a_word_of_how_long_the_wait_grows)
 	}
 }
 
+/* Asked before the others were stopped, and answered when that is over and forgotten. */
+Test(session_rest, a_refusal_that_comes_late_is_the_first_of_its_kind)
+{
+	struct session_options o = weighing_options();
+	weighing.rest_weight_per_min = 1000000;
+	struct rig *r = weighing_rig_of(o, 3);
+	want(r, 0, 2);
+	pass(r, 20 * MS); /* on their way */
+	cr_assert(asked(r, "/snap S0"));
+	told_no(r, 429, S);
+	pass(r, 3 * S);
+	rest_snapshot(r->session, 2);
+	pass(r, 3 * S);
+	cr_assert(asked(r, "/snap S2"));
+	told(r, SNAP, -1);
+	cr_assert(asked(r, "/snap S1"), "of the beginning");
+	told_no(r, 429, 0);
+	rest_snapshot(r->session, 2);
+	cr_expect_leq(silence(r, 300 * S), 8 * S);
+	done(r);
+}
+
 Test(session_rest, the_list_waits_for_the_end_of_a_ban_too)
 {
 	struct rig *r = rig_with(weighing_options());
