@@ -13,6 +13,8 @@
  * Who is asked when stands in session_poll.c; trades are asked for by session_history.c. */
 #include "publisher/session_private.h"
 
+#include <string.h>
+
 #define AFTER_NS    (10 * BC_NS_PER_S)
 #define LOOK_NS     (100 * BC_NS_PER_MS) /* between two looks at all whose stream is down */
 #define LATE_ROUNDS 2
@@ -67,7 +69,7 @@ void fallback_lost(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct symbol *sym = &s->symbols[id];
 	sym->fallback.why = s->o.source == SESSION_REST ? BC_REASON_NONE : reason;
-	sym->fallback.held_at.ns = 0;
+	memset(sym->fallback.lags_since, 0, sizeof sym->fallback.lags_since);
 	if (sym->down || s->fallback.proof == N_POLLS || s->o.source == SESSION_WS)
 		return;
 	sym->down = true;
@@ -215,11 +217,11 @@ static bool is_old(struct session *s, uint32_t id, enum poll_kind kind,
 	const struct poll_mark stream =
 		kind == POLL_BOOKS ? stream_mark(s, id) : (struct poll_mark){ MARK_NONE, 0 };
 	if (!is_before(mark, &f->newest[kind]) && !is_before(mark, &stream)) {
-		f->behind = 0;
+		f->behind[kind] = 0;
 		return false;
 	}
 	s->count.poll_old++;
-	return ++f->behind < ANEW;
+	return ++f->behind[kind] < ANEW;
 }
 
 static void publish(struct session *s, uint32_t id, struct bc_event *event)
@@ -292,10 +294,8 @@ static void take_ticker(struct session *s, uint32_t id, const struct bc_event *e
 	struct bc_event ticker = *event;
 	const struct poll_mark mark = mark_of(event);
 	bool proves = s->fallback.proof == POLL_TICKERS;
-	if (is_before(&mark, &sym->fallback.newest[POLL_TICKERS])) {
-		s->count.poll_old++;
+	if (is_old(s, id, POLL_TICKERS, &mark))
 		return;
-	}
 	sym->fallback.newest[POLL_TICKERS] = mark;
 	if (proves)
 		fit_by_rest(s, id);
@@ -324,37 +324,42 @@ void fallback_take(struct session *s, uint32_t id, const struct bc_event *event)
 
 /* One that is behind what was polled catches up; one that does not for long is believed. */
 static bool is_held_back(struct session *s, uint32_t id, const struct poll_mark *mark,
-			 enum poll_kind kind)
+			 enum lagging what)
 {
 	struct symbol_fallback *f = &s->symbols[id].fallback;
-	if (!is_before(mark, &f->newest[kind])) {
-		f->held_at.ns = 0; /* it has caught up */
+	bc_mono_time *lags_since = &f->lags_since[what];
+	if (!s->symbols[id].down)
+		return false;
+	if (!is_before(mark, &f->newest[what == LAGS_TICKER ? POLL_TICKERS : POLL_BOOKS])) {
+		lags_since->ns = 0; /* it has caught up */
 		return false;
 	}
-	if (f->held_at.ns == 0)
-		f->held_at = s->now.mono;
-	return s->now.mono.ns < mono_plus(f->held_at, INSISTS_NS).ns;
+	if (lags_since->ns == 0)
+		*lags_since = s->now.mono;
+	return s->now.mono.ns < mono_plus(*lags_since, INSISTS_NS).ns;
 }
 
 bool fallback_behind(struct session *s, uint32_t id, uint64_t seq)
 {
 	const struct poll_mark mark = { seq == BC_SEQ_NONE ? MARK_NONE : MARK_NUMBER, seq };
-	return s->symbols[id].down && is_held_back(s, id, &mark, POLL_BOOKS);
+	return is_held_back(s, id, &mark, LAGS_BOOK);
 }
 
 bool fallback_stream_behind(struct session *s, uint32_t id)
 {
 	const struct poll_mark mark = stream_mark(s, id);
-	return s->symbols[id].down && is_held_back(s, id, &mark, POLL_BOOKS);
+	return is_held_back(s, id, &mark, LAGS_BOOK);
 }
 
 bool fallback_refuses(struct session *s, uint32_t id, const struct bc_event *event)
 {
-	const struct symbol *sym = &s->symbols[id];
+	static const enum lagging by_channel[BC_N_CHANNELS] = { [BC_CHANNEL_BOOK] = LAGS_BOOK,
+								[BC_CHANNEL_BBO] = LAGS_BBO,
+								[BC_CHANNEL_TICKER] = LAGS_TICKER };
 	const struct poll_mark mark = mark_of(event);
-	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
-	if (!sym->down || (!book && event->channel != BC_CHANNEL_TICKER) ||
-	    !is_held_back(s, id, &mark, book ? POLL_BOOKS : POLL_TICKERS))
+	bool polled = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO ||
+		      event->channel == BC_CHANNEL_TICKER;
+	if (!polled || !is_held_back(s, id, &mark, by_channel[event->channel]))
 		return false;
 	s->count.duplicates++;
 	if (event->channel == BC_CHANNEL_BOOK)

@@ -17,15 +17,19 @@ struct poll_mark {
 
 enum poll_kind { POLL_BOOKS, POLL_TICKERS, N_POLLS };
 
+/* What of a stream may be behind the polls, each by itself: a bbo is held against the books. */
+enum lagging { LAGS_BOOK, LAGS_BBO, LAGS_TICKER, N_LAGS };
+
 /* What is polled while its stream is down; session_fallback.c. */
 struct symbol_fallback {
-	bool on;              /* it is polled */
-	bool refused;         /* by REST it is not known, until the next list */
-	enum bc_reason why;   /* its stream is down */
-	unsigned behind;      /* answers in a row that were older than what is known */
-	bc_mono_time down_at; /* since when, where symbol.down says so */
-	bc_mono_time good_at; /* the last answer that held */
-	bc_mono_time held_at; /* since when its stream is back and behind; 0: it is not */
+	bool on;                  /* it is polled */
+	bool refused;             /* by REST it is not known, until the next list */
+	enum bc_reason why;       /* its stream is down */
+	unsigned behind[N_POLLS]; /* answers in a row that were older than what is known */
+	bc_mono_time down_at;     /* since when, where symbol.down says so */
+	bc_mono_time good_at;     /* the last answer that held */
+	bc_mono_time
+		lags_since[N_LAGS]; /* since when its stream is back and behind; 0: it is not */
 	bc_mono_time polled_at[N_POLLS];  /* asked for; 0: not yet */
 	struct poll_mark newest[N_POLLS]; /* published */
 };

@@ -75,8 +75,7 @@ static bc_status rule_new(struct wanted *w, const char *text, const char *key,
 				    .kind = spec_kind_of(key) };
 	uint32_t at = rule.kind == SPEC_GLOB ? w->n_globs : w->n;
 	if (rule.text == NULL || rule.key == NULL ||
-	    (rule.kind != SPEC_GLOB &&
-	     bc_name_put(&w->by_key, bc_str_of(rule.key), at) != BC_OK)) {
+	    (rule.kind != SPEC_GLOB && bc_name_put(&w->by_key, bc_str_of(rule.key), at) != BC_OK)) {
 		free(rule.text);
 		free(rule.key);
 		return BC_ENOMEM;

@@ -110,14 +110,20 @@ Test(session_fallback, an_answer_that_comes_after_the_stream_is_nothing)
 	done(r);
 }
 
-/* As a clock that was set back; the other side is asked to say it again meanwhile. */
-Test(session_fallback, a_stream_that_insists_on_being_behind_is_believed_in_the_end)
+/* As a clock that was set back; the other side is asked to say it again meanwhile. What else the
+ * stream says of the symbol, as of now, is no word about its book. */
+static void insists(bool tickers)
 {
-	struct rig *r = fallen_rig(poll_options(), "AAA");
+	struct session_options o = poll_options();
+	if (tickers)
+		o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_TICKER);
+	struct rig *r = fallen_rig(o, "AAA");
 	opened(r);
 	for (int64_t passed = 0; passed < 9 * S; passed += 500 * MS) {
 		pass(r, 500 * MS);
 		says_at(r, "AAA", 5000);
+		if (tickers)
+			says(r, "ticker AAA");
 		cr_assert_eq(view_of(r, "AAA").state,
 			     passed < 5 * S ? BC_STATE_REST : view_of(r, "AAA").state);
 	}
@@ -126,6 +132,12 @@ Test(session_fallback, a_stream_that_insists_on_being_behind_is_believed_in_the_
 	says_at(r, "AAA", 5001);
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
+}
+
+Test(session_fallback, a_stream_that_insists_on_being_behind_is_believed_in_the_end)
+{
+	insists(false);
+	insists(true);
 }
 
 Test(session_fallback, an_older_answer_is_left_out_and_three_are_believed)
@@ -379,6 +391,34 @@ Test(session_fallback, where_tickers_are_all_they_prove_the_symbol)
 	expect_state(r, "AAA", BC_STATE_REST, BC_REASON_DISCONNECTED);
 	cr_expect(!asked(r, "/books"));
 	done(r);
+}
+
+/* Whichever of the two it is that proves the symbol. */
+Test(session_fallback, older_tickers_are_left_out_and_three_are_believed)
+{
+	for (int books = 0; books <= 1; books++) {
+		struct session_options o = poll_options();
+		o.channels = BC_CHANNEL_BIT(BC_CHANNEL_TICKER);
+		if (books)
+			o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_BOOK);
+		struct rig *r = rig_with(o);
+		add(r, "AAA");
+		session_start(r->session, r->now);
+		served_for(r, AFTER + 2 * S);
+		for (int n = 1; n <= 4; n++) {
+			for (int i = 0; i < 30 && !asked(r, "/tickers"); i++) {
+				pass(r, 100 * MS);
+				if (asked(r, "/books"))
+					answers(r, "polled AAA 1700000030000 1 2");
+			}
+			cr_assert(asked(r, "/tickers"));
+			forget(r);
+			answers(r, "tickers AAA 1700000009000");
+			cr_expect_str_eq(r->seen, n < 3 ? "" : "AAA ticker; ", "answer %d", n);
+		}
+		expect_state(r, "AAA", BC_STATE_REST, BC_REASON_DISCONNECTED);
+		done(r);
+	}
 }
 
 /* Another line of it is down, and the books of the stream come half a second later than by REST. */
