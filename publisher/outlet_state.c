@@ -62,18 +62,21 @@ static void forget_polled(struct outlet *o, struct subject *subject)
 	}
 }
 
+/* Who follows one topic alone hears it there when its symbol becomes fit, and when it is good for
+ * nothing any more. What is good enough for some, as polled data, follows by itself. */
 static void symbol_state(struct outlet *o, bc_mono_time now, struct subject *subject,
 			 const struct session_change *change)
 {
-	bool was_fit = bc_state_fit(subject->state), fit = bc_state_fit(change->state);
 	enum bc_state previous = subject->state;
+	bool was_fit = bc_state_fit(previous), fit = bc_state_fit(change->state);
+	bool useless = bc_state_fit_if_rest(previous) && !bc_state_fit_if_rest(change->state);
 	take_state(subject, change);
 	if (!fit)
 		doubt(subject, change->scope);
 	else if (previous == BC_STATE_REST)
 		forget_polled(o, subject);
 	say_state(o, now, slot_of(o, subject, BC_CHANNEL_STATE, 0), previous);
-	if (fit != was_fit)
+	if (fit != was_fit || useless)
 		repeat_data(o, now, subject, fit);
 }
 

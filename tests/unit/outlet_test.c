@@ -185,6 +185,27 @@ Test(outlet, what_was_polled_never_comes_back_as_live)
 	}
 }
 
+/* Who accepts polled data and follows one topic hears when it is good for nothing any more. */
+Test(outlet, what_was_polled_is_said_again_when_it_is_stale)
+{
+	struct rig *r = rig_with(options(), 1);
+	live(r);
+	numbered(r, BC_CHANNEL_BOOK, 6, 10);
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_DISCONNECTED, SESSION_ALL_CHANNELS);
+	becomes(r, 0, BC_STATE_REST, BC_REASON_DISCONNECTED, SESSION_BOOK_ONLY);
+	polled(r, BC_CHANNEL_BOOK, 7, 11);
+	cr_assert_eq(last(r, "x.A.book")->m.envelope.state, BC_STATE_REST);
+	forget(r);
+	becomes(r, 0, BC_STATE_REST, BC_REASON_NO_DATA, SESSION_BOOK_ONLY);
+	cr_expect_null(strstr(said(r), "x.A.book"), "%s", said(r));
+	becomes(r, 0, BC_STATE_STALE, BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
+	cr_expect_not_null(strstr(said(r), "x.A.book"), "%s", said(r));
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.state, BC_STATE_STALE);
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.exchange_seq, 7);
+	cr_expect_eq(last(r, "x.A.book")->m.envelope.flags & BC_FLAG_STATE, BC_FLAG_STATE);
+	done(r);
+}
+
 Test(outlet, only_what_was_asked_for_is_published)
 {
 	struct outlet_options o = options();
