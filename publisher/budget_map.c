@@ -137,6 +137,7 @@ bool budget_map_read(struct budget_map *m, bc_mono_time now, struct address_budg
 			return true;
 	}
 	memcpy(m->bytes, &m->header, sizeof m->header);
+	copy_of(m, 0)->number = copy_of(m, 1)->number = 0; /* neither is to be believed */
 	address_budget_init(out, m->exchange);
 	address_budget_exhaust(out, now);
 	return false;

@@ -282,6 +282,24 @@ Test(budget_file, damage_is_seen_and_neither_allows_more_nor_blocks_for_ever)
 	}
 }
 
+/* The next number would be none. */
+Test(budget_file, damage_of_a_number_is_mended_too)
+{
+	struct rig r = rig_new();
+	bc_mono_time t = bc_mono_now();
+	struct budget_file *f = open_as(&r, &exchange, 1, t);
+	const uint64_t number = UINT64_MAX;
+	int fd = open(r.path, O_RDWR);
+	cr_assert_eq(pwrite(fd, &number, sizeof number, BUDGET_FILE_PAGE), sizeof number);
+	close(fd);
+	for (int i = 0; i < 5; i++)
+		look(f, t);
+	cr_expect_eq(budget_file_counts(f)->damages, 1);
+	cr_expect_eq(budget_file_counts(f)->alone, 0);
+	budget_file_free(&f);
+	rig_free(&r);
+}
+
 Test(budget_file, damage_is_seen_where_nobody_has_it_open)
 {
 	unsigned random = 9;
