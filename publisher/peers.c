@@ -140,17 +140,18 @@ bc_status peers_watch(struct peers *p, bc_str symbol)
 		bc_topic_make(bc_str_of(p->o.exchange), symbol, BC_CHANNEL_STATE, 0, topic, &n);
 	if (rc == BC_OK)
 		rc = room_for_one(p);
+	if (rc == BC_OK)
+		rc = bc_sub_topic_add(p->sub, (bc_str){ topic, n }); /* twice is fine */
 	char *name = rc == BC_OK ? malloc(symbol.n + 1) : NULL;
 	if (name == NULL)
 		return rc == BC_OK ? BC_ENOMEM : rc;
 	memcpy(name, symbol.p, symbol.n);
 	name[symbol.n] = '\0';
-	if ((rc = bc_name_put(&p->by_name, (bc_str){ name, symbol.n }, p->n)) != BC_OK) {
+	if ((rc = bc_name_put(&p->by_name, (bc_str){ name, symbol.n }, p->n)) == BC_OK)
+		p->watched[p->n++] = (struct watched){ .name = name };
+	else
 		free(name);
-		return rc;
-	}
-	p->watched[p->n++] = (struct watched){ .name = name };
-	return bc_sub_topic_add(p->sub, (bc_str){ topic, n });
+	return rc;
 }
 
 static bool heard_fit(const struct watched *w, uint64_t epoch)

@@ -24,6 +24,7 @@ struct peers_options {
 	const char *run_dir, *own; /* own: our socket's name in it */
 };
 
+/* The caller owns *out. BC_ENOMEM, BC_EBUS, BC_EIO. */
 bc_status peers_new(struct peers **out, const struct peers_options *options);
 void peers_free(struct peers **peers); /* safe on NULL */
 
@@ -31,7 +32,7 @@ void peers_free(struct peers **peers); /* safe on NULL */
 void peers_look(struct peers *p);
 void peers_connect(struct peers *p, const char *endpoint); /* again and again is fine */
 
-/* Its state is heard from now on. */
+/* Its state is heard from now on. BC_ENOMEM, BC_ERANGE: it is not; ask again. */
 bc_status peers_watch(struct peers *p, bc_str symbol);
 
 enum peer_serves { PEER_NOT, PEER_LISTS, PEER_FIT };
