@@ -56,8 +56,9 @@ static inline uint8_t *put_array(uint8_t *p, uint32_t n)
 
 static uint8_t *put_envelope(uint8_t *p, const struct bc_envelope *e)
 {
-	memcpy(p, "\x93\x01\x9b", 3);
-	p = put(p + 3, (unsigned)e->channel);
+	static const uint8_t head[] = { 0x93, 0x01, 0x9b };
+	memcpy(p, head, sizeof head);
+	p = put(p + sizeof head, (unsigned)e->channel);
 	p = put(p, e->epoch);
 	p = put(p, e->seq);
 	p = put(p, e->exchange_seq);

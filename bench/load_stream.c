@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -99,6 +100,7 @@ void load_warm_up(struct load *l)
 {
 	size_t n = l->plan->per_write, largest = 1;
 	int64_t began = line_now(), k = 1, end = began + STUCK_NS;
+	assert(l->frames.n > 0); /* load.c has made them */
 	for (size_t i = 0; i < l->frames.n; i++)
 		largest = l->frames.all[i].n > largest ? l->frames.all[i].n : largest;
 	if ((l->batch = malloc(n * largest)) == NULL)

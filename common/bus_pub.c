@@ -199,13 +199,14 @@ static bool is_ours(const void *self, int fd)
 {
 	const struct bc_pub *pub = self;
 	struct sockaddr_storage here;
+	const struct sockaddr_un *local = (void *)&here;
 	socklen_t n = sizeof here;
 	char end[sizeof(struct sockaddr_un) + 8] = "";
 	memset(&here, 0, sizeof here);
 	if (getsockname(fd, (struct sockaddr *)&here, &n) != 0)
 		return false;
 	if (here.ss_family == AF_UNIX)
-		snprintf(end, sizeof end, "//%s", ((struct sockaddr_un *)&here)->sun_path);
+		snprintf(end, sizeof end, "//%.*s", (int)sizeof local->sun_path, local->sun_path);
 	else if (here.ss_family == AF_INET)
 		snprintf(end, sizeof end, ":%u", ntohs(((struct sockaddr_in *)&here)->sin_port));
 	else if (here.ss_family == AF_INET6)
