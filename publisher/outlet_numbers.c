@@ -15,10 +15,23 @@ struct outlet_numbers {
 	char name[];
 };
 
-bc_status numbers_of(struct outlet *o, bc_str name, struct outlet_numbers **out)
+static struct outlet_numbers *find(const struct outlet *o, bc_str name)
 {
 	struct outlet_numbers *numbers = NULL;
 	HASH_FIND(hh, o->numbers, name.p, name.n, numbers);
+	return numbers;
+}
+
+/* False: uthash had no memory. NOLINTNEXTLINE(readability-function-size): it is one macro */
+static bool insert(struct outlet *o, struct outlet_numbers *numbers)
+{
+	HASH_ADD_KEYPTR(hh, o->numbers, numbers->name, numbers->n_name, numbers);
+	return numbers->hh.tbl != NULL;
+}
+
+bc_status numbers_of(struct outlet *o, bc_str name, struct outlet_numbers **out)
+{
+	struct outlet_numbers *numbers = find(o, name);
 	*out = numbers;
 	if (numbers != NULL)
 		return BC_OK;
@@ -29,8 +42,7 @@ bc_status numbers_of(struct outlet *o, bc_str name, struct outlet_numbers **out)
 		return BC_ENOMEM;
 	memcpy(numbers->name, name.p, name.n);
 	numbers->n_name = name.n;
-	HASH_ADD_KEYPTR(hh, o->numbers, numbers->name, numbers->n_name, numbers);
-	if (numbers->hh.tbl == NULL) {
+	if (!insert(o, numbers)) {
 		free(numbers);
 		return BC_ENOMEM;
 	}
@@ -52,9 +64,10 @@ void numbers_keep(const struct outlet *o, struct subject *subject)
 
 void numbers_free(struct outlet *o)
 {
-	struct outlet_numbers *at, *next;
-	HASH_ITER (hh, o->numbers, at, next) {
-		HASH_DEL(o->numbers, at);
+	struct outlet_numbers *at = o->numbers, *next;
+	HASH_CLEAR(hh, o->numbers); /* which leaves them linked */
+	for (; at != NULL; at = next) {
+		next = at->hh.next;
 		free(at);
 	}
 }

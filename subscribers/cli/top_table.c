@@ -184,16 +184,23 @@ size_t top_table_n_fit(const struct top_table *table, bc_mono_time now)
 	return n;
 }
 
-/* A number at the right of `width` columns, after a space; what is too long is cut with a mark. */
+/* A number at the right of `width` columns, after a space. What is too long is cut behind its point
+ * and marked: "1234567.8~". Where the digits before the point alone are too many, a cut would make
+ * it another number; they are told in thousands, millions and so on: "1234567e3~". */
 static void put_number(struct bc_text *out, bc_decimal d, int width)
 {
-	char text[BC_DECIMAL_TEXT_MAX] = "-";
+	char text[BC_DECIMAL_TEXT_MAX] = "-", cut[BC_DECIMAL_TEXT_MAX + 4];
 	if (bc_decimal_known(d))
 		bc_decimal_format(d, text);
-	if (strlen(text) >= (size_t)width)
-		bc_text_addf(out, " %.*s~", width - 2, text);
-	else
+	int whole = (int)strcspn(text, "."), room = width - 2;
+	if (strlen(text) < (size_t)width) {
 		bc_text_addf(out, "%*s", width, text);
+		return;
+	}
+	int n = snprintf(cut, sizeof cut, "%.*s", whole > room ? whole : room, text);
+	for (int power = 3; n > room && power < whole; power += 3)
+		n = snprintf(cut, sizeof cut, "%.*se%d", whole - power, text, power);
+	bc_text_addf(out, " %*s~", room, cut);
 }
 
 static void put_spread(struct bc_text *out, const struct top_row *row, int width)

@@ -97,10 +97,26 @@ Test(top_table, shows_best_prices_in_the_order_of_names)
 
 Test(top_table, an_empty_side_and_a_long_number_are_marked)
 {
-	take_book("upbit.KRW-BTC.book", 0, 1234567890123456789, BC_STATE_LIVE, BC_REASON_NONE,
-		  SECOND(1));
-	const char *text = draw(SECOND(1), 0, false);
-	cr_expect_not_null(strstr(text, "           - 1234567890~"), "%s", text);
+	static const struct {
+		bc_decimal ask;
+		const char *shown;
+	} rows[] = {
+		{ { 12345678901, 0 }, "           - 12345678901 " },
+		{ { 123456789012, -3 }, "           - 123456789.~ " },
+		{ { 12345678901234, -3 }, "           - 12345678e3~ " },
+		{ { 1234567890123, -1 }, "           -   123456e6~ " },
+		{ { 1234567890123456789, 0 }, "           - 1234567e12~ " },
+		{ { 1, BC_EXPONENT_MAX }, "           -   10000e60~ " },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const bc_level asks[] = { { rows[i].ask, { 25, -2 } } };
+		struct bc_message m = { .envelope = { .channel = BC_CHANNEL_BOOK,
+						      .state = BC_STATE_LIVE },
+					.body.book = { .asks = asks, .n_asks = 1 } };
+		take("upbit.KRW-BTC.book", &m, SECOND(1));
+		const char *text = draw(SECOND(1), 0, false);
+		cr_expect_not_null(strstr(text, rows[i].shown), "%s in\n%s", rows[i].shown, text);
+	}
 }
 
 Test(top_table, long_names_and_wide_ones_stay_in_their_column)
