@@ -32,6 +32,7 @@ struct cli {
 	int n_args;
 	int64_t timeout_ns;
 	bool color, utf8; /* what the terminal takes */
+	size_t columns;   /* of the terminal; 0: stdout is none */
 	const struct cli_output *output;
 	void *output_state;
 	void *zmq;

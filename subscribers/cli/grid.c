@@ -195,37 +195,76 @@ static void print_cell(FILE *out, bool color, const char *text, const char *pain
 		fprintf(out, "%*s", (int)after + 2, "");
 }
 
+/* The keys, and the columns from `from` up to `to`. */
+struct part {
+	size_t n_keys, from, to;
+};
+
+static size_t part_column(const struct part *part, size_t i)
+{
+	return i < part->n_keys ? i : part->from + i - part->n_keys;
+}
+
 static void print_row(const struct grid *grid, FILE *out, bool color, const char *indent,
-		      const struct widths *widths, const struct cell *cells)
+		      const struct widths *widths, const struct part *part,
+		      const struct cell *cells)
 {
 	const char *texts[MAX_COLUMNS];
-	for (size_t c = 0; c < grid->n_columns; c++)
-		texts[c] = cells != NULL ? cells[c].text : grid->columns[c].title;
-	size_t n = used_columns(texts, grid->n_columns);
+	size_t n = part->n_keys + part->to - part->from;
+	for (size_t i = 0; i < n; i++) {
+		size_t c = part_column(part, i);
+		texts[i] = cells != NULL ? cells[c].text : grid->columns[c].title;
+	}
+	n = used_columns(texts, n);
 	fputs(n > 0 ? indent : "", out);
-	for (size_t c = 0; c < n; c++) {
+	for (size_t i = 0; i < n; i++) {
+		size_t c = part_column(part, i);
 		enum grid_align align = grid->columns[c].align;
 		if (cells == NULL && align == GRID_POINT)
 			align = GRID_RIGHT;
-		const char *paint = texts[c][0] == '\0' ? PAINT_NONE
+		const char *paint = texts[i][0] == '\0' ? PAINT_NONE
 				    : cells != NULL     ? cells[c].paint
 							: PAINT_DIM;
-		print_cell(out, color, texts[c], paint, align, &widths[c], c + 1 == n);
+		print_cell(out, color, texts[i], paint, align, &widths[c], i + 1 == n);
 	}
 	fputc('\n', out);
 }
 
-bool grid_print(const struct grid *grid, FILE *out, bool color, const char *indent)
+/* Lets the part end where the terminal does: one column at least, all of them without keys. */
+static void end_part(const struct grid *grid, const struct widths *widths, size_t room,
+		     struct part *part)
+{
+	size_t used = 0;
+	for (size_t c = 0; c < part->n_keys; c++)
+		used += widths[c].all + 2;
+	part->to = part->from;
+	do
+		used += widths[part->to++].all + 2;
+	while (part->to < grid->n_columns &&
+	       (part->n_keys == 0 || used + widths[part->to].all <= room));
+}
+
+bool grid_print(const struct grid *grid, FILE *out, bool color, const char *indent, size_t columns)
 {
 	struct widths widths[MAX_COLUMNS];
+	struct part part = { 0 };
+	size_t n = grid->n_columns;
+	size_t room = columns == 0 ? SIZE_MAX : columns - text_columns(indent);
 	bool titled = false;
-	for (size_t c = 0; c < grid->n_columns; c++) {
+	for (size_t c = 0; c < n; c++) {
 		widths[c] = measure(grid, c);
 		titled = titled || grid->columns[c].title[0] != '\0';
 	}
-	if (titled)
-		print_row(grid, out, color, indent, widths, NULL);
-	for (size_t at = 0; at + grid->n_columns <= grid->n_cells; at += grid->n_columns)
-		print_row(grid, out, color, indent, widths, &grid->cells[at]);
+	while (part.n_keys + 1 < n && grid->columns[part.n_keys].align == GRID_KEY)
+		part.n_keys++;
+	for (part.from = part.n_keys; part.from < n; part.from = part.to) {
+		end_part(grid, widths, room, &part);
+		if (part.from > part.n_keys)
+			fputc('\n', out);
+		if (titled)
+			print_row(grid, out, color, indent, widths, &part, NULL);
+		for (size_t at = 0; at + n <= grid->n_cells; at += n)
+			print_row(grid, out, color, indent, widths, &part, &grid->cells[at]);
+	}
 	return !grid->failed;
 }

@@ -9,7 +9,12 @@
 
 #include <stdio.h>
 
-enum grid_align { GRID_LEFT, GRID_RIGHT, GRID_POINT /* decimal points stand below each other */ };
+enum grid_align {
+	GRID_LEFT,
+	GRID_RIGHT,
+	GRID_POINT, /* decimal points stand below each other */
+	GRID_KEY,   /* at the left; tells whose row it is: these are the first columns */
+};
 
 struct grid_column {
 	const char *title;
@@ -37,8 +42,9 @@ void grid_addf(struct grid *grid, const char *paint, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void grid_add_decimal(struct grid *grid, bc_decimal d, const char *paint); /* "-" where unknown */
 size_t grid_rows(const struct grid *grid);
-/* Titles (unless all are empty) and rows. */
-bool grid_print(const struct grid *grid, FILE *out, bool color, const char *indent);
+/* Titles (unless all are empty) and rows. Where the terminal's columns are too few for a grid with
+ * keys, it is printed in parts, one below the other, each with the keys; 0: no such limit. */
+bool grid_print(const struct grid *grid, FILE *out, bool color, const char *indent, size_t columns);
 
 /* Columns a UTF-8 text takes on a terminal. */
 size_t text_columns(const char *text);

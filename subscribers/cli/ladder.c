@@ -85,7 +85,7 @@ bool ladder_print(FILE *out, const struct bc_book *book, uint32_t depth, bool co
 	add_spread(g, book);
 	for (uint32_t i = 0; i < n_bids; i++)
 		add_level(g, i == 0 ? "bid" : "", &book->bids[i], most, PAINT_BID, utf8);
-	bool whole = grid_print(g, out, color, "  ");
+	bool whole = grid_print(g, out, color, "  ", 0);
 	grid_free(&g);
 	return whole;
 }

@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define MAX_EXTERNAL 32
@@ -116,6 +117,13 @@ static bool wants_color(const struct bc_config *config)
 	       (term == NULL || strcmp(term, "dumb") != 0);
 }
 
+/* 0: stdout is none, or does not say. */
+static size_t terminal_columns(void)
+{
+	struct winsize size = { .ws_col = 0 };
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static enum cli_status check_arguments(const struct cli *cli)
 {
 	const struct cli_verb *v = cli->verb;
@@ -137,6 +145,7 @@ static enum cli_status run(struct cli *cli)
 	cli->timeout_ns = bc_config_ns(cli->config, BC_KEY_TIMEOUT);
 	cli->color = wants_color(cli->config);
 	cli->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	cli->columns = terminal_columns();
 	cli->output =
 		bc_config_bool(cli->config, BC_KEY_JSON) ? &cli_output_json : &cli_output_table;
 	cli->output_state = cli->output->open(cli);

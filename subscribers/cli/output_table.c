@@ -40,28 +40,32 @@ static struct grid *start_grid(struct cli *cli, const struct grid_column *column
 static void print_grid(struct cli *cli, const char *indent)
 {
 	struct table_state *s = cli->output_state;
-	if (grid_rows(s->grid) > 0 && !grid_print(s->grid, stdout, cli->color, indent))
+	if (grid_rows(s->grid) > 0 &&
+	    !grid_print(s->grid, stdout, cli->color, indent, cli->columns))
 		s->failed = true;
 	grid_free(&s->grid);
 }
 
 /* ------------------------------------------------------------------ get */
 
+/* Of one answer alone the lines above and below the table tell whose it is, its state and ages. */
 static void table_answers(struct cli *cli, const struct cli_answers_shape *shape)
 {
-	static const struct grid_column before[] = { { "exchange", GRID_LEFT },
-						     { "symbol", GRID_LEFT } },
+	static const struct grid_column before[] = { { "exchange", GRID_KEY },
+						     { "symbol", GRID_KEY } },
 					after[] = { { "state", GRID_LEFT },
 						    { "changed", GRID_RIGHT },
 						    { "proven", GRID_RIGHT } };
 	struct table_state *s = cli->output_state;
 	const struct channel_columns *c = &channel_columns[shape->channel];
+	struct grid_column *end = s->columns;
 	s->shape = *shape;
-	memcpy(s->columns, before, sizeof before);
-	memcpy(s->columns + 2, c->columns, c->n * sizeof *c->columns);
-	memcpy(s->columns + 2 + c->n, after, sizeof after);
-	s->grid = grid_new(s->columns, c->n + 5);
-	s->failed = s->grid == NULL;
+	if (!shape->alone)
+		end = mempcpy(end, before, sizeof before);
+	end = mempcpy(end, c->columns, c->n * sizeof *c->columns);
+	if (!shape->alone)
+		end = mempcpy(end, after, sizeof after);
+	start_grid(cli, s->columns, (size_t)(end - s->columns));
 }
 
 static void add_age(struct grid *g, int64_t ns, const char *paint)
@@ -164,8 +168,8 @@ static void table_answer(struct cli *cli, const struct answer *a, enum cli_statu
 				  cli->utf8))
 			s->failed = true;
 	} else {
-		add_answer(s->grid, a, fitness);
-		s->failed = !grid_print(s->grid, stdout, cli->color, "  ");
+		channel_columns[s->shape.channel].add(s->grid, &a->message);
+		s->failed = !grid_print(s->grid, stdout, cli->color, "  ", cli->columns);
 	}
 	print_ages(a, fitness, s->shape.allow_rest);
 	print_source(&a->message.envelope);
@@ -176,7 +180,7 @@ static enum cli_status table_close(struct cli *cli)
 	struct table_state *s = cli->output_state;
 	bool good = !s->failed;
 	if (s->grid != NULL && grid_rows(s->grid) > 0 && !s->shape.alone) {
-		good = grid_print(s->grid, stdout, cli->color, "") && good;
+		good = grid_print(s->grid, stdout, cli->color, "", cli->columns) && good;
 		if (s->n_answers > 0)
 			printf("\n%zu symbol%s, %zu fit to trade on\n", s->n_answers,
 			       s->n_answers == 1 ? "" : "s", s->n_fit);
@@ -348,7 +352,7 @@ static void add_shard(struct grid *g, const json_t *o)
 static void table_gateway(struct cli *cli, const json_t *o)
 {
 	static const struct grid_column columns[] = {
-		{ "exchange", GRID_LEFT }, { "instance", GRID_LEFT }, { "shard", GRID_LEFT },
+		{ "exchange", GRID_KEY },  { "instance", GRID_KEY },  { "shard", GRID_LEFT },
 		{ "state", GRID_LEFT },    { "heard", GRID_RIGHT },   { "up for", GRID_RIGHT },
 		{ "symbols", GRID_RIGHT }, { "waiting", GRID_RIGHT }, { "pid", GRID_RIGHT },
 		{ "version", GRID_LEFT },  { "endpoint", GRID_LEFT },
@@ -488,8 +492,8 @@ static void add_hop(struct grid *g, const char *name)
 static void table_latency(struct cli *cli, const json_t *gateway, const json_t *hop)
 {
 	static const struct grid_column columns[] = {
-		{ "exchange", GRID_LEFT },     { "instance", GRID_LEFT },
-		{ "hop", GRID_LEFT },          { "p50", GRID_RIGHT },
+		{ "exchange", GRID_KEY },      { "instance", GRID_KEY },
+		{ "hop", GRID_KEY },           { "p50", GRID_RIGHT },
 		{ "p90", GRID_RIGHT },         { "p99", GRID_RIGHT },
 		{ "p99.9", GRID_RIGHT },       { "max", GRID_RIGHT },
 		{ "messages", GRID_RIGHT },    { "below 0", GRID_RIGHT },

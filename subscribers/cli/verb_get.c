@@ -240,7 +240,7 @@ static struct bc_verb_flag flags[] = {
 const struct cli_verb cli_verb_get = {
 	.name = "get",
 	.arguments = "EXCHANGE SYMBOL... | 'EXCHANGE.PATTERN'",
-	.purpose = "the newest book (or another channel) of a symbol, how old and how true",
+	.purpose = "the newest book (or another channel) of a symbol: how old, how true",
 	.examples = "  bookcast get upbit KRW-BTC\n"
 		    "  bookcast get upbit BTC/KRW --depth 3\n"
 		    "  bookcast get 'upbit.KRW-*' --channel ticker\n"

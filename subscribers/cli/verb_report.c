@@ -133,7 +133,7 @@ static enum cli_status run_latency(struct cli *cli)
 
 const struct cli_verb cli_verb_gateways = {
 	.name = "gateways",
-	.purpose = "the gateways the cache has heard: where, how many symbols, since when",
+	.purpose = "the gateways the cache hears: where, how many symbols, since when",
 	.examples = "  bookcast gateways\n"
 		    "  bookcast gateways --json\n",
 	.run = run_gateways,
@@ -141,7 +141,7 @@ const struct cli_verb cli_verb_gateways = {
 
 const struct cli_verb cli_verb_health = {
 	.name = "health",
-	.purpose = "may everything be traded on? If not, what not and why (exit status 3)",
+	.purpose = "may everything be traded on? If not, what and why (exit status 3)",
 	.examples = "  bookcast health\n"
 		    "  bookcast health --json\n",
 	.run = run_health,

@@ -121,7 +121,7 @@ static enum cli_status run_reshard(struct cli *cli)
 const struct cli_verb cli_verb_reshard = {
 	.name = "reshard",
 	.arguments = "EXCHANGE COUNT",
-	.purpose = "the gateways of an exchange divide its symbols anew, without a pause",
+	.purpose = "the gateways of an exchange divide its symbols anew, with no pause",
 	.examples = "  bookcast reshard upbit 3\n"
 		    "  bookcast gateways    # shows how far it is\n",
 	.min_args = 2,

@@ -252,8 +252,8 @@ static void add_row(struct grid *g, const struct row *r)
 static enum cli_status show_table(const struct cli *cli, const struct rows *rows)
 {
 	static const struct grid_column columns[] = {
-		{ "symbol", GRID_LEFT }, { "state", GRID_LEFT },    { "reason", GRID_LEFT },
-		{ "for", GRID_RIGHT },   { "instance", GRID_LEFT }, { "shard", GRID_LEFT },
+		{ "symbol", GRID_KEY }, { "state", GRID_LEFT },    { "reason", GRID_LEFT },
+		{ "for", GRID_RIGHT },  { "instance", GRID_LEFT }, { "shard", GRID_LEFT },
 		{ "from", GRID_LEFT },
 	};
 	struct grid *g = grid_new(columns, sizeof columns / sizeof *columns);
@@ -263,7 +263,7 @@ static enum cli_status show_table(const struct cli *cli, const struct rows *rows
 		if (shown(cli, rows->all[i].symbol))
 			add_row(g, &rows->all[i]);
 	}
-	bool good = grid_rows(g) == 0 || grid_print(g, stdout, cli->color, "");
+	bool good = grid_rows(g) == 0 || grid_print(g, stdout, cli->color, "", cli->columns);
 	grid_free(&g);
 	return good ? CLI_OK : CLI_ERROR;
 }

@@ -382,7 +382,7 @@ static struct bc_verb_flag flags[] = {
 const struct cli_verb cli_verb_top = {
 	.name = "top",
 	.arguments = "[EXCHANGE]",
-	.purpose = "the best prices of every symbol, live on the whole screen, until Ctrl-C",
+	.purpose = "the best prices of every symbol, live on the screen, until Ctrl-C",
 	.examples = "  bookcast top upbit\n"
 		    "  bookcast top upbit --once\n"
 		    "  bookcast top upbit --json | jq 'select(.channel == \"bbo\").bids'\n"
