@@ -315,12 +315,6 @@ void sync_apply(struct session *s, uint32_t id, const struct bc_book *book, uint
 {
 	struct symbol_sync *y = &s->symbols[id].sync;
 	uint32_t limit = s->rest.snapshot_limit;
-	uint64_t said = join_said(y->join);
-	if (fallback_behind(s, id, said == BC_SEQ_NONE || said < seq ? seq : said)) {
-		y->verdict = JOIN_TOO_OLD;
-		s->count.snapshots_too_old++;
-		return;
-	}
 	if (counts_anew(s, id, seq))
 		join_begin_anew(y->join);
 	y->verdict = join_snapshot(y->join, &s->sync.spare, book, seq, book->n_bids >= limit,

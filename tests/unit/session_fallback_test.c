@@ -335,6 +335,28 @@ Test(session_fallback, a_snapshot_older_than_the_poll_is_asked_for_again)
 	done(r);
 }
 
+/* A snapshot waits for its stream, and the next poll comes meanwhile: it is right all the same. */
+Test(session_fallback, a_snapshot_that_a_poll_overtakes_carries_the_stream_up_to_it)
+{
+	struct rig *r = fallen_diff();
+	opened(r);
+	says(r, "delta AAA 50 52 b 90=2 a"); /* nothing links to it */
+	speaks(r, 6 * S, true);
+	cr_assert(asked(r, "/snap 20"), "%s", r->get);
+	answers(r, "snap 55 b 90=1 89=1 a 91=1 92=1");
+	for (int i = 0; i < 15 && !asked(r, "/snap 5 "); i++)
+		pass(r, 100 * MS);
+	answers(r, "snap 60 b 90=6 89=1 a 91=1 92=1");
+	says(r, "delta AAA 53 56 b 90=3 a");
+	expect_state(r, "AAA", BC_STATE_REST, BC_REASON_DISCONNECTED);
+	cr_expect_eq(r->book.seq, 60);
+	says(r, "delta AAA 57 61 b 90=7 a");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_eq(r->book.seq, 61);
+	cr_expect_str_eq(r->book.top, "90x7 91x1");
+	done(r);
+}
+
 Test(session_fallback, the_stream_catches_up_with_the_poll_before_it_is_believed)
 {
 	struct rig *r = fallen_diff();
