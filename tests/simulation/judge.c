@@ -378,7 +378,8 @@ bool judge_healed(struct gateway *g, char *why, size_t cap)
 			return false;
 		snprintf(why, cap, "connection %u may fall silent while the market stands", i);
 		if (link->phase == LINK_OPEN &&
-		    trial_now(g).mono.ns - link->proof_ns + STILL_FOR_NS > g->so.silent_after_ns)
+		    (link->mute ||
+		     trial_now(g).mono.ns - link->proof_ns + STILL_FOR_NS > g->so.silent_after_ns))
 			return false;
 	}
 	snprintf(why, cap, "a command is under way");
