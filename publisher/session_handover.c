@@ -109,6 +109,11 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	sym->subscribed_next &= ~bit;
 	if (carried && (lasted || overlap_linked(h, symbol)))
 		sync_stream_moved(s, symbol, h->old, h->successor);
+	if (carried && proof && !c->proven) { /* asked for, and nothing has come by it yet */
+		sym->proven = false;
+		if (bc_state_fit(sym->state))
+			symbol_doubt(s, symbol, BC_REASON_DISCONNECTED, SESSION_ALL_CHANNELS);
+	}
 	if (carried && was && !lasted) { /* what the first one owed, trades too, may be missing */
 		history_lost(s, symbol);
 		history_subscribed(s, symbol);

@@ -227,6 +227,7 @@ static void pick_options(struct gateway *g)
 		.quiet_after_ns = dice_between(&g->dice, 500, 5000) * MS,
 		.first_data_after_ns = dice_between(&g->dice, 2000, 10000) * MS,
 		.backoff_max_ns = dice_between(&g->dice, 1000, 10000) * MS,
+		.listing_every_ns = dice_between(&g->dice, 5, 40) * S,
 		.seed = dice_next(&g->dice),
 	};
 	terms_choose(g, &g->so);
@@ -351,6 +352,13 @@ static void failed(struct gateway *g, struct event *e)
 	session_rest_failed(g->session, trial_now(g), e->request, &rest);
 }
 
+/* What is followed beside that was added at run time. */
+static void configure(struct gateway *g, const char *spec)
+{
+	char why[256] = "";
+	session_configure(g->session, trial_now(g), &spec, 1, why, sizeof why);
+}
+
 static void command(struct gateway *g, struct event *e)
 {
 	static bc_status (*const verbs[])(struct session *, struct session_now, const char *,
@@ -364,6 +372,10 @@ static void command(struct gateway *g, struct event *e)
 		g->asked[i].not_before_ns = 0; /* who is added again is asked about again */
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("reconnect")))
 		session_reconnect(g->session, trial_now(g));
+	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("renew")))
+		session_renew(g->session, trial_now(g));
+	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("configure ")))
+		configure(g, e->bytes + strlen("configure "));
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		size_t n = strlen(words[i]);
 		if (strncmp(e->bytes, words[i], n) == 0)

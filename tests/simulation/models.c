@@ -45,17 +45,39 @@ static uint64_t binance_trade_of(bc_str id)
 /* Binance spot takes any limit. */
 static const struct bc_snapshot_limit small[] = { { 20, 5 }, { 40, 5 }, { 100, 5 }, { 1000, 50 } };
 
+static const char *const upbit_needed[] = {
+	"\"code\":", "\"cd\":",        "\"timestamp\":", "\"tms\":",      "\"orderbook_units\":",
+	"\"obu\":",  "\"ask_price\":", "\"ap\":",        "\"bid_size\":", "\"bs\":",
+	NULL
+};
+static const char *const upbit_numbers[] = { "\"bid_size\":", "\"bs\":", NULL };
+static const char *const binance_needed[] = {
+	"\"u\":", "\"b\":", "\"a\":", "\"lastUpdateId\":", "\"bids\":", "\"asks\":", NULL
+};
+static const char *const binance_numbers[] = { "[\"", NULL };
+
+#define BINANCE_STRANGE                                                                            \
+	"{\"stream\":\"btcusdt@brandNew\",\"data\":{\"e\":\"brandNew\",\"E\":1,\"s\":\"BTCUSDT\"," \
+	"\"b\":[[\"1\",\"1\"]]}}"
+
 const struct model models[] = {
 	{ .exchange = "upbit",
 	  .is_book = upbit_is_book,
 	  .trade_of = upbit_trade_of,
 	  .trade_wraps = 10000,
+	  .needed = upbit_needed,
+	  .numbers = upbit_numbers,
+	  .strange = "{\"type\":\"brandnew\",\"code\":\"KRW-BTC\",\"timestamp\":1,\"price\":1}",
 	  .too_many = "Too Many Requests",
 	  .gets = 40,
 	  .gets_a_second = 3 },
 	{ .exchange = "binance-spot",
 	  .is_book = binance_is_book,
 	  .trade_of = binance_trade_of,
+	  .needed = binance_needed,
+	  .numbers = binance_numbers,
+	  .strange = BINANCE_STRANGE,
+	  .refuses = true,
 	  .limits = small,
 	  .n_limits = sizeof small / sizeof *small,
 	  .partial_levels = 20,
@@ -64,6 +86,10 @@ const struct model models[] = {
 	{ .exchange = "binance-usdm",
 	  .is_book = binance_is_book,
 	  .trade_of = binance_trade_of,
+	  .needed = binance_needed,
+	  .numbers = binance_numbers,
+	  .strange = BINANCE_STRANGE,
+	  .refuses = true,
 	  .partial_levels = 20,
 	  .gets = 40,
 	  .gets_a_second = 4 },

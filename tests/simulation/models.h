@@ -20,7 +20,11 @@ struct model {
 	size_t n_limits;
 	uint32_t
 		partial_levels; /* of whole books, where they are an option instead of changes; 0 */
-	const char *too_many;   /* in a reply: we have said too much too fast */
+	const char *const *needed;  /* keys without which a book cannot be read, with their colon */
+	const char *const *numbers; /* what stands before a number of a level */
+	const char *strange;        /* a frame that nobody knows */
+	bool refuses;               /* what it is asked for, by its id, and goes on */
+	const char *too_many;       /* in a reply: we have said too much too fast */
 	/* REST requests that one trial may make: this many, and so many a symbol and second. */
 	uint32_t gets, gets_a_second;
 };

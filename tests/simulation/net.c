@@ -217,22 +217,28 @@ static void hold(struct link *link, bc_str payload)
 	link->gateway->reordered = true;
 }
 
-/* Cut short, or with a byte that no JSON text may hold anywhere: never what it was. */
+/* Cut short, with a byte that no JSON text may hold anywhere, or without what a book needs: never
+ * what it was. */
 static bool deliver_damaged(struct link *link, size_t symbol, bc_str payload)
 {
 	struct gateway *g = link->gateway;
-	bool cut = fault_hits(g, FAULT_TRUNCATE);
-	if (!cut && !fault_hits(g, FAULT_CORRUPT))
+	static const char bad[] = { '\x01', '\xff', '\0' };
+	struct sim_buffer text = { NULL, 0, 0, false };
+	bool cut = fault_hits(g, FAULT_TRUNCATE), strange = !cut && strange_book(g, payload, &text);
+	if (!cut && !strange && !fault_hits(g, FAULT_CORRUPT))
 		return false;
 	bool book = g->t->model->is_book(payload);
 	int64_t at = dice_between(&g->dice, 1, (int64_t)payload.n - 1);
 	if (cut)
 		payload.n = (size_t)at;
+	else if (strange)
+		payload = (bc_str){ text.data, text.n };
 	struct event *e = deliver(link, payload, g->t->face->data_opcode, false);
-	if (!cut)
-		e->bytes[at - 1] = dice_hits(&g->dice, 500000) ? '\x01' : '\xff';
+	if (!cut && !strange)
+		e->bytes[at - 1] = bad[dice_between(&g->dice, 0, 2)];
 	e->damaged_book = book;
 	e->symbol = symbol;
+	sim_buffer_free(&text);
 	return true;
 }
 
@@ -248,6 +254,9 @@ static void deliver_or_not(struct link *link, size_t symbol, bc_str payload)
 {
 	struct gateway *g = link->gateway;
 	enum ws_opcode opcode = g->t->face->data_opcode;
+	const char *before = strange_frame(g);
+	if (before != NULL)
+		deliver(link, bc_str_of(before), opcode, false);
 	if (fault_hits(g, FAULT_DROP) || deliver_damaged(link, symbol, payload))
 		return;
 	if (link->held == NULL && fault_hits(g, FAULT_REORDER)) {
@@ -268,8 +277,11 @@ static void sink_data(void *self, bc_str symbol, bc_str payload)
 	market_find(g->t->market, symbol, &at);
 	if (at != NOT_IN_MARKET && g->x->sync == NULL && g->t->model->is_book(payload))
 		truth_sent(g->t, at);
-	if (!link->mute)
-		deliver_or_not(link, at, payload);
+	if (link->mute || g->t->now_ns < link->silent_until_ns)
+		return;
+	struct sim_buffer text = { NULL, 0, 0, false };
+	deliver_or_not(link, at, strange_fields(g, payload, &text));
+	sim_buffer_free(&text);
 }
 
 static void sink_reply(void *self, bc_str payload)
@@ -280,7 +292,7 @@ static void sink_reply(void *self, bc_str payload)
 						    strlen(g->t->model->too_many)) != NULL)
 		trial_fail(g, "budget", "connection %u was told: %.*s", link->id, (int)payload.n,
 			   payload.p);
-	if (!link->mute)
+	if (!link->mute && !fault_hits(g, FAULT_UNANSWERED))
 		deliver(link, payload, g->t->face->reply_opcode, false);
 }
 
@@ -361,11 +373,14 @@ static void remember_asked(struct gateway *g, struct link *link, bc_str text)
 
 static void refuse(struct link *link, bool shut)
 {
+	static const int statuses[] = { 503, 503, 429, 429, 418, 403, 301 };
 	struct gateway *g = link->gateway;
 	struct event *e = link_event(link, EVENT_CLOSED, down_at(link), BC_STR(""));
+	bool told;
 	e->why = "refused";
-	e->http_status = shut || dice_hits(&g->dice, 500000) ? 503 : 429;
-	e->retry_after_ns = e->http_status == 429 ? dice_between(&g->dice, 1, 3) * S : 0;
+	e->http_status = shut ? 503 : statuses[dice_between(&g->dice, 0, 6)];
+	told = e->http_status == 429 || e->http_status == 418;
+	e->retry_after_ns = told ? dice_between(&g->dice, 1, 3) * S : 0;
 	event_add(g, &g->client, e);
 }
 
@@ -423,11 +438,26 @@ static void beat(struct gateway *g, struct link *link, const struct event *e)
 		event_add(g, &g->client, link_event(link, EVENT_PONG, down_at(link), BC_STR("")));
 }
 
+static void asked(struct link *link, bc_str text)
+{
+	struct gateway *g = link->gateway;
+	struct sim_world world = exchange_world(g);
+	struct sim_sink sink = sink_of(link);
+	struct sim_buffer refusal = { NULL, 0, 0, false };
+	if (fault_hits(g, FAULT_DEAF))
+		return;
+	if (strange_refusal(g, text, &refusal)) {
+		sink_reply(link, (bc_str){ refusal.data, refusal.n });
+	} else {
+		remember_asked(g, link, text);
+		g->t->face->message(link->session, &world, text, &sink);
+	}
+	sim_buffer_free(&refusal);
+}
+
 void net_at_exchange(struct gateway *g, struct event *e)
 {
 	struct link *link = &g->links[e->link];
-	struct sim_world world = exchange_world(g);
-	struct sim_sink sink = sink_of(link);
 	bc_str bytes = { e->bytes, e->n };
 	if (e->life != link->life || link->mute)
 		return;
@@ -435,8 +465,7 @@ void net_at_exchange(struct gateway *g, struct event *e)
 		upgrade(g, link, bytes);
 	} else if (e->kind == EVENT_TEXT && link->session != NULL) {
 		link->io_ns = g->t->now_ns;
-		remember_asked(g, link, bytes);
-		g->t->face->message(link->session, &world, bytes, &sink);
+		asked(link, bytes);
 	} else if (e->kind == EVENT_BEAT && link->session != NULL) {
 		beat(g, link, e);
 	} else if (e->kind == EVENT_HANG_UP && link->session != NULL) {
@@ -473,6 +502,7 @@ void net_calm(struct gateway *g)
 {
 	for (uint32_t i = 0; i < g->n_links; i++) {
 		g->links[i].no_send = false;
+		g->links[i].silent_until_ns = 0;
 		g->shut_until_ns = 0;
 		let_go(&g->links[i]);
 	}

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum when { WHEN_FRAME, WHEN_CONNECT, WHEN_REST, WHEN_TIMED };
+enum when { WHEN_FRAME, WHEN_ASK, WHEN_CONNECT, WHEN_REST, WHEN_TIMED };
 
 static const enum when when_of[N_FAULTS] = {
 #define X(name, text, when) WHEN_##when,
@@ -16,6 +16,7 @@ static const enum when when_of[N_FAULTS] = {
 static void pick_faults(struct gateway *g)
 {
 	static const int64_t most[] = { [WHEN_FRAME] = 40000,
+					[WHEN_ASK] = 300000,
 					[WHEN_CONNECT] = 900000,
 					[WHEN_REST] = 500000,
 					[WHEN_TIMED] = 1 };
@@ -124,6 +125,15 @@ static bool do_stall(struct gateway *g)
 	return link != NULL;
 }
 
+/* Pings are answered, and what is asked for; but no data comes. */
+static bool do_silent(struct gateway *g)
+{
+	struct link *link = some_link(g);
+	if (link != NULL)
+		link->silent_until_ns = g->t->now_ns + dice_between(&g->dice, 500, 12000) * MS;
+	return link != NULL;
+}
+
 static bool do_no_send(struct gateway *g)
 {
 	struct link *link = some_link(g);
@@ -160,6 +170,15 @@ static bool do_delist(struct gateway *g) /* the first one is the canary */
 	return true;
 }
 
+static bool do_list(struct gateway *g)
+{
+	size_t i = (size_t)dice_between(&g->dice, 1, (int64_t)g->t->n_symbols - 1);
+	if (!market_delisted(g->t->market, i))
+		return false;
+	market_list(g->t->market, i);
+	return true;
+}
+
 static bool do_burst(struct gateway *g)
 {
 	g->t->burst_until_ns = g->t->now_ns + dice_between(&g->dice, 100, 1000) * MS;
@@ -185,7 +204,8 @@ static bool do_sleep(struct gateway *g)
 
 static bool do_wall(struct gateway *g)
 {
-	g->wall_off_ns += dice_between(&g->dice, -100, 100) * S;
+	int64_t by = dice_between(&g->dice, -100, 100) * S;
+	g->wall_off_ns += dice_hits(&g->dice, 200000) ? 60 * by : by;
 	return true;
 }
 
@@ -217,6 +237,17 @@ static bool do_reconnect(struct gateway *g)
 	return plan_command(g, "reconnect", "");
 }
 
+static bool do_renew(struct gateway *g)
+{
+	return plan_command(g, "renew", "");
+}
+
+/* One of them, or all there are. */
+static bool do_configure(struct gateway *g)
+{
+	return plan_command(g, "configure", dice_hits(&g->dice, 250000) ? "*" : some_name(g));
+}
+
 static bool do_remove(struct gateway *g)
 {
 	return plan_command(g, "remove", some_name(g));
@@ -233,16 +264,20 @@ static bool (*const acts[N_FAULTS])(struct gateway *g) = {
 	[FAULT_CUT] = do_cut,
 	[FAULT_MUTE] = do_mute,
 	[FAULT_STALL] = do_stall,
+	[FAULT_SILENT] = do_silent,
 	[FAULT_NO_SEND] = do_no_send,
 	[FAULT_SHUT] = do_shut,
 	[FAULT_CROSS] = do_cross,
 	[FAULT_DELIST] = do_delist,
+	[FAULT_LIST] = do_list,
 	[FAULT_BURST] = do_burst,
 	[FAULT_FREEZE] = do_freeze,
 	[FAULT_SLEEP] = do_sleep,
 	[FAULT_WALL] = do_wall,
 	[FAULT_RESYNC] = do_resync,
 	[FAULT_RECONNECT] = do_reconnect,
+	[FAULT_RENEW] = do_renew,
+	[FAULT_CONFIGURE] = do_configure,
 	[FAULT_REMOVE] = do_remove,
 	[FAULT_ADD] = do_add,
 };

@@ -9,6 +9,7 @@
  *   terms.c   what this seed makes of the exchange
  *   plan.c    what this seed is like; the faults that come at random times
  *   net.c     connections, frames and their faults
+ *   strange.c frames that come whole and are not what they should be
  *   requests.c    requests, answers and their faults
  *   truth.c   what the exchange really had
  *   judge.c   what must hold, after every step
@@ -107,6 +108,7 @@ struct link {
 	bool mute, no_send;    /* faults */
 	bool being_told;       /* the session is just being told that it is closed */
 	int64_t stalled_until_ns;
+	int64_t silent_until_ns; /* no data before */
 	int64_t closes_at_ns;   /* the exchange will; 0: it has not said so */
 	int64_t up_ns, down_ns; /* what is sent now does not overtake what came before */
 	int64_t latency_ns, io_ns;
@@ -378,6 +380,12 @@ void net_free(struct gateway *g);
 bool request_of(struct sim_buffer *text, bc_str path, const char *headers,
 		struct http_request *out);                              /* borrows text */
 int64_t header_number(const struct sim_reply *reply, const char *name); /* -1: none */
+
+/* strange.c: into *text, or as it was */
+bc_str strange_fields(struct gateway *g, bc_str payload, struct sim_buffer *text);
+bool strange_book(struct gateway *g, bc_str payload, struct sim_buffer *text); /* unreadable */
+const char *strange_frame(struct gateway *g); /* before the next one; NULL: none */
+bool strange_refusal(struct gateway *g, bc_str asked, struct sim_buffer *text);
 
 /* requests.c */
 void request_get(struct gateway *g, uint32_t request, bc_str path);

@@ -217,6 +217,21 @@ Test(handover, successor_that_does_not_carry_all_yet_takes_over_what_it_does)
 	done(r);
 }
 
+/* That it was asked proves nothing: what was shown is as old as the first one's last word. */
+Test(handover, successor_that_has_said_nothing_takes_over_in_doubt)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	opened_on(r, NEXT);
+	ack_all_on(r, NEXT);
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	says_on(r, NEXT, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 Test(handover, successor_that_is_still_connecting_becomes_the_connection)
 {
 	struct rig *r = live_lines(options_of_day(), "AAA");
