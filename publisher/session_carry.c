@@ -124,6 +124,23 @@ static void look_for_mute(struct session *s, uint32_t connection)
 	}
 }
 
+/* Where frames add, it is taken back and asked for: not where it comes, for that would break it.
+ * Where they replace, all is said again. */
+void carry_ask_again(struct session *s, uint32_t symbol)
+{
+	const struct symbol *sym = &s->symbols[symbol];
+	for (uint16_t line = 0; line < s->x->n_lines; line++) {
+		uint32_t bit = 1u << line, on = sym->on[line];
+		bool mute = s->sync.on && line == s->sync.line && !sym->sync.heard;
+		if (on == NOBODY)
+			continue;
+		if (s->x->lines[line].mode != BC_SUBSCRIBE_ADDS)
+			subscribe_resync(s, on, symbol);
+		else if (mute || (sym->missing & bit) != 0 || (sym->heard & bit) == 0)
+			subscribe_anew(s, on, symbol);
+	}
+}
+
 void carry_tick(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];

@@ -124,8 +124,7 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	} else if (!carried) {
 		sym->missing |= bit;
 		sym->proven = sym->proven && !proof;
-		if (was)
-			symbol_lost(s, symbol, BC_REASON_DISCONNECTED);
+		symbol_lost(s, symbol, BC_REASON_DISCONNECTED);
 	}
 }
 

@@ -120,8 +120,10 @@ struct symbol {
 	struct symbol_rest rest;
 	struct symbol_fallback fallback;
 	uint32_t asked;                       /* as missing */
+	uint32_t again;                       /* to be taken back there, and asked for anew */
 	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
 	uint32_t told_mute;                   /* it was logged that nothing comes from there */
+	unsigned unserved; /* how often it has waited for its first data in vain, in a row */
 	bool was_listed;                      /* stood in the instrument list */
 	bool ticks_known;                     /* BC_REST_TICKS has answered for it */
 	bool ticks_refused;                   /* or will not, until the next list */
@@ -413,6 +415,8 @@ bc_status carry_assign(struct session *s, uint32_t symbol); /* gives it its conn
 void carry_release(struct session *s, uint32_t symbol);     /* while it still has its name */
 bool carry_heard(struct session *s, uint32_t symbol); /* from the current connection; is it its? */
 void carry_tick(struct session *s, uint32_t connection);
+/* Nothing good has come of it for long: it is asked for anew where that may help. */
+void carry_ask_again(struct session *s, uint32_t symbol);
 
 /* session_subscribe.c */
 void subscribe_again(struct session *s, uint32_t connection); /* all of it, as soon as allowed */

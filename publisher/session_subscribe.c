@@ -119,8 +119,10 @@ void subscribe_reset(struct session *s, uint32_t connection)
 			continue;
 		*asked_by(sym, c) &= ~(1u << c->line);
 		*subscribed_by(sym, c) &= ~(1u << c->line);
-		if (!c->successor)
-			sym->missing |= 1u << c->line;
+		if (c->successor)
+			continue;
+		sym->missing |= 1u << c->line;
+		sym->again &= ~(1u << c->line);
 	}
 }
 
@@ -180,8 +182,10 @@ void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol)
 	uint32_t n_gone = c->n_gone;
 	if (c->phase != PHASE_OPEN)
 		return;
-	if (adds(s, c))
+	if (adds(s, c)) {
 		take_back(s, c, symbol);
+		s->symbols[symbol].again |= 1u << c->line;
+	}
 	c->n_gone = n_gone; /* it keeps its place */
 	c->anew = true;
 	batch_forget(&c->batch, symbol);
@@ -270,12 +274,13 @@ static void symbol_carried(struct session *s, struct connection *c, uint32_t id)
 }
 
 /* Who was to be taken back is wanted again: nothing is to be said, for what is carried goes on. Not
- * where books begin in the stream alone, for then they would not begin. */
+ * where books begin in the stream alone, for then they would not begin, nor where it does not. */
 static bool came_back(struct session *s, struct connection *c, const char *name)
 {
 	uint32_t id = bc_name_find(&s->by_name, bc_str_of(name)), bit = 1u << c->line;
 	if (id == BC_NAME_NONE || !carried(s, &s->symbols[id], (uint32_t)(c - s->connections)) ||
-	    (*asked_by(&s->symbols[id], c) & bit) != 0)
+	    (*asked_by(&s->symbols[id], c) & bit) != 0 ||
+	    (!c->successor && (s->symbols[id].again & bit) != 0))
 		return false;
 	*asked_by(&s->symbols[id], c) |= bit;
 	symbol_carried(s, c, id);
@@ -324,6 +329,7 @@ static bc_status batch_subscribe(struct session *s, uint32_t connection)
 			return BC_ENOMEM;
 		b->canary = b->canary || (canary && bc_str_is(sym->name, s->x->canary));
 		*asked_by(sym, c) |= bit;
+		sym->again &= c->successor ? UINT32_MAX : ~bit;
 	}
 	if (!canary || b->canary || b->names.n >= max)
 		return BC_OK; /* where it found no place, it is the next one's */

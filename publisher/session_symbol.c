@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNSERVED_MAX 64 /* ten minutes, of feed.first_data_after each */
+
 /* ------------------------------------------------------------------ waiting */
 
 static void wait_leave(struct session *s, uint32_t id)
@@ -211,6 +213,8 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 static void live(struct session *s, uint32_t id)
 {
 	s->symbols[id].had_data = true;
+	if (!bc_state_fit(s->symbols[id].state))
+		s->symbols[id].unserved = 0;
 	if (s->symbols[id].down)
 		fallback_over(s, id);
 	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
@@ -271,22 +275,32 @@ void symbol_resume(struct session *s, uint32_t id)
 
 /* ------------------------------------------------------------------ time passes */
 
-/* Some exchanges ignore a symbol they do not know, so silence is all there is to see. */
+/* After one wait, two, four and so on, then after each UNSERVED_MAX of them. */
+static bool asks_again(const struct symbol *sym)
+{
+	unsigned n = sym->unserved;
+	return n < UNSERVED_MAX ? (n & (n - 1)) == 0 : n % UNSERVED_MAX == 0;
+}
+
+/* Some exchanges ignore a symbol they do not know, so silence is all there is to see. One that was
+ * refused or ignored once may be served the next time. */
 static void no_first_data(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
-	if (sync_patient(s, id)) {
-		wait_from_now(s, id, WAIT_FIRST_DATA);
+	wait_from_now(s, id, WAIT_FIRST_DATA);
+	if (sync_patient(s, id))
 		return;
-	}
+	sym->unserved++;
+	if (!asks_again(sym))
+		return;
 	session_log(s, BC_LOG_WARN, "symbol.no-data", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_S("state", bc_state_word(sym->state)),
-		    BC_LOG_T("waited", s->now.mono.ns - s->waiting[id].since.ns),
+		    BC_LOG_T("waited", sym->unserved * s->o.first_data_after_ns),
 		    BC_LOG_S("hint", "subscribed, but the exchange sends nothing; is it listed?"));
-	wait_leave(s, id);
 	sym->fallback.why = BC_REASON_NO_DATA;
 	symbol_set(s, id, sym->state == BC_STATE_REST ? BC_STATE_REST : BC_STATE_STALE,
 		   BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
+	carry_ask_again(s, id);
 }
 
 static void no_change(struct session *s, uint32_t id)

@@ -232,6 +232,22 @@ Test(handover, successor_that_has_said_nothing_takes_over_in_doubt)
 	done(r);
 }
 
+/* While a book that was in doubt is asked for again, it is not subscribed; it may be live. */
+Test(handover, successor_that_is_still_connecting_takes_over_in_doubt_who_was_asked_for_again)
+{
+	struct rig *r = live_rig("AAA");
+	session_renew(r->session, r->now);
+	pass(r, 0);
+	says(r, "book AAA 3 2"); /* crossed: all is asked for again */
+	for (int i = 0; i < 4; i++)
+		says(r, "book AAA 3 2");
+	says(r, "book AAA 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	closed(r, 0, 0);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	done(r);
+}
+
 Test(handover, successor_that_is_still_connecting_becomes_the_connection)
 {
 	struct rig *r = live_lines(options_of_day(), "AAA");

@@ -2,6 +2,8 @@
  * and one symbol on two lines. */
 #include "tests/support/session_lines.h"
 
+#include <stdlib.h>
+
 /* ------------------------------------------------------------------ batches and answers */
 
 Test(lines, next_frame_waits_for_the_answer_to_the_one_before)
@@ -89,6 +91,41 @@ Test(lines, refusal_harms_only_the_symbol_at_fault)
 		  "%s", r->logged);
 	cr_expect_neq(view_of(r, "BAD").state, BC_STATE_LIVE);
 	cr_expect_leq(frames_on(r, PUBLIC), 8);
+	done(r);
+}
+
+/* A frame that was not answered yet is: one that asks for BBB with `verb`. True: it took it back.
+ */
+static bool answer_news(struct rig *r, uint32_t c, size_t *n, const char *verb)
+{
+	if (frames_on(r, c) == *n)
+		return false;
+	*n = frames_on(r, c);
+	bool back = strncmp(frame_on(r, c), "unsub#", 6) == 0;
+	answer_on(r, c, back || c == MARKET ? "ack" : verb);
+	return back;
+}
+
+Test(lines, who_was_refused_alone_is_asked_for_again_with_growing_waits)
+{
+	struct rig *r = live_lines(options_of_lines(), "AAA");
+	size_t n[2] = { frames_on(r, PUBLIC), frames_on(r, MARKET) }, again = 0;
+	static const int at[] = { 10, 20, 40, 80 };
+	add(r, "BBB");
+	for (int second = 0; second < 90; second++) {
+		pass_proven(r, 1, 2);
+		answer_news(r, MARKET, &n[MARKET], "ack");
+		if (!answer_news(r, PUBLIC, &n[PUBLIC], second < 60 ? "no" : "ack"))
+			continue;
+		cr_assert_lt(again, 4);
+		cr_expect_leq(abs(second - at[again]), 1, "%zu: at %d s", again, second);
+		again++;
+		expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_NO_DATA);
+	}
+	cr_expect_eq(again, 4);
+	expect_state(r, "AAA", BC_STATE_QUIET, BC_REASON_NONE);
+	says_on(r, PUBLIC, "book BBB 1 2");
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
 	done(r);
 }
 
@@ -329,6 +366,8 @@ Test(lines, symbol_that_one_line_never_speaks_of_is_named_once)
 	add(r, "BBB"); /* there is another look after each subscription */
 	pass(r, 0);
 	ack_both(r);
+	says_on(r, PUBLIC, "book BBB 1 2");
+	says_on(r, MARKET, "ticker BBB");
 	pass_proven(r, 20, 2);
 	const char *told = strstr(r->logged, "symbol.mute symbol=MUTE line=market path=/market");
 	cr_assert_not_null(told, "%s", r->logged);

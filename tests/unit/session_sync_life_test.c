@@ -98,6 +98,27 @@ Test(session_sync_life, stream_that_is_mute_while_its_bbo_moves_is_asked_for_ane
 	done(r);
 }
 
+/* Taken back, too: else the exchange has nothing to begin. */
+Test(session_sync_life, stream_that_is_mute_is_taken_back_before_it_is_asked_for)
+{
+	static struct bc_exchange x;
+	struct session_options o = sync_options();
+	x = fake_diff_exchange;
+	x.subscribe = fake_lines_exchange.subscribe;
+	x.unsubscribe = fake_lines_exchange.unsubscribe;
+	o.exchange = &x;
+	struct rig *r = live_diff_with(o, "AAA BBB");
+	unsigned seq = 10;
+	size_t n = r->n_sent;
+	hears_only_bbo(r, 12 * S, &seq);
+	cr_assert_eq(r->n_sent, n + 2);
+	cr_expect_not_null(strstr(r->sent[n].text, "unsub#"), "%s", r->sent[n].text);
+	cr_expect_not_null(strstr(r->sent[n].text, " AAA"), "%s", r->sent[n].text);
+	cr_expect_eq(strncmp(r->sent[n + 1].text, "sub#", 4), 0, "%s", r->sent[n + 1].text);
+	cr_expect_not_null(strstr(r->sent[n + 1].text, " AAA"), "%s", r->sent[n + 1].text);
+	done(r);
+}
+
 Test(session_sync_life, canary_that_is_mute_is_asked_for_anew_too)
 {
 	struct rig *r = live_diff("CANARY");

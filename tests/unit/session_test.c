@@ -176,6 +176,28 @@ Test(session, silently_ignored_symbol_is_found_and_named)
 	done(r);
 }
 
+/* An exchange that does not answer may have lost what was asked. */
+Test(session, who_was_ignored_is_asked_for_again_with_growing_waits)
+{
+	struct rig *r = live_rig("AAA");
+	add(r, "BBB");
+	pass(r, S);
+	size_t n = r->n_sent, times[6] = { 0 };
+	for (int i = 0; i < 60; i++) {
+		says(r, "book AAA 1 2");
+		pass(r, S);
+		times[i / 10] += r->n_sent - n;
+		n = r->n_sent;
+	}
+	static const size_t want[6] = { 1, 1, 0, 1, 0, 0 };
+	for (int i = 0; i < 6; i++)
+		cr_expect_eq(times[i], want[i], "%zu after %d s", times[i], 10 * i);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	says(r, "book BBB 1 2");
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 Test(session, pings_at_their_interval)
 {
 	struct rig *r = live_rig("AAA");
