@@ -203,7 +203,8 @@ uint64_t sync_urgency(const struct session *s, uint32_t id)
 	return class << 62 | (within & (UINT64_MAX >> 2));
 }
 
-/* Waiting for its turn is not silence; one that is stale for a better reason keeps it. */
+/* Waiting for its turn is not silence; one that is stale for a better reason keeps it. But who is
+ * not subscribed waits for nothing. */
 bool sync_patient(const struct session *s, uint32_t id)
 {
 	const struct symbol *sym = &s->symbols[id];
@@ -212,7 +213,7 @@ bool sync_patient(const struct session *s, uint32_t id)
 						   [BC_REASON_CHECKSUM] = true,
 						   [BC_REASON_CROSSED] = true,
 						   [BC_REASON_RANGE] = true };
-	return y->join != NULL &&
+	return y->join != NULL && sync_ready(s, id) &&
 	       (y->phase >= SYNC_QUEUED || (sym->state == BC_STATE_STALE && better[sym->reason]));
 }
 

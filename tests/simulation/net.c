@@ -379,7 +379,7 @@ static void refuse(struct link *link, bool shut)
 	bool told;
 	e->why = "refused";
 	e->http_status = shut ? 503 : statuses[dice_between(&g->dice, 0, 6)];
-	told = e->http_status == 429 || e->http_status == 418;
+	told = e->http_status / 100 == 4; /* else the waits double, up to an hour */
 	e->retry_after_ns = told ? dice_between(&g->dice, 1, 3) * S : 0;
 	event_add(g, &g->client, e);
 }

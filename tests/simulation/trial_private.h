@@ -109,8 +109,8 @@ struct link {
 	bool being_told;       /* the session is just being told that it is closed */
 	int64_t stalled_until_ns;
 	int64_t silent_until_ns; /* no data before */
-	int64_t closes_at_ns;   /* the exchange will; 0: it has not said so */
-	int64_t up_ns, down_ns; /* what is sent now does not overtake what came before */
+	int64_t closes_at_ns;    /* the exchange will; 0: it has not said so */
+	int64_t up_ns, down_ns;  /* what is sent now does not overtake what came before */
 	int64_t latency_ns, io_ns;
 	int64_t proof_ns; /* by our monotonic clock: last whole data frame that arrived, or opening
 			   */

@@ -1,6 +1,8 @@
 /* Books out of changes while connections and symbols come and go. */
 #include "tests/support/sync_rig.h"
 
+#include <stdlib.h>
+
 /* ------------------------------------------------------------------ connections */
 
 Test(session_sync_life, after_a_reconnect_the_first_change_that_links_is_enough)
@@ -116,6 +118,55 @@ Test(session_sync_life, stream_that_is_mute_is_taken_back_before_it_is_asked_for
 	cr_expect_not_null(strstr(r->sent[n].text, " AAA"), "%s", r->sent[n].text);
 	cr_expect_eq(strncmp(r->sent[n + 1].text, "sub#", 4), 0, "%s", r->sent[n + 1].text);
 	cr_expect_not_null(strstr(r->sent[n + 1].text, " AAA"), "%s", r->sent[n + 1].text);
+	done(r);
+}
+
+/* Answers the newest frame; AAA is refused where `no`. */
+static void answer_frame(struct rig *r, bool no)
+{
+	char text[64];
+	const struct sent *last = &r->sent[r->n_sent - 1];
+	const char *id = strchr(last->text, '#');
+	cr_assert_not_null(id, "%s", last->text);
+	snprintf(text, sizeof text, "%s %ld",
+		 no && strstr(last->text, "AAA") != NULL ? "no" : "ack", strtol(id + 1, NULL, 10));
+	says(r, text);
+	pass(r, 300 * MS);
+}
+
+/* A better reason than silence does not make it wait for what nobody was asked for. */
+Test(session_sync_life, who_was_refused_after_a_reconnect_is_asked_for_again_whatever_its_reason)
+{
+	static struct bc_exchange x;
+	static struct bc_line line;
+	struct session_options o = sync_options();
+	x = fake_diff_exchange;
+	line = x.lines[0];
+	line.acks = true;
+	x.lines = &line;
+	x.subscribe = fake_lines_exchange.subscribe;
+	x.unsubscribe = fake_lines_exchange.unsubscribe;
+	o.exchange = &x;
+	struct rig *r = rig_with(o);
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened(r);
+	answer_frame(r, false);
+	answer_later(r, "AAA", SNAP_10);
+	goes_by(r, 3 * S);
+	cr_expect(bc_state_fit(view_of(r, "AAA").state));
+	closed(r, 0, 0);
+	pass(r, S);
+	opened(r);
+	for (int i = 0; i < 3; i++) /* both, one, the other */
+		answer_frame(r, true);
+	says(r, "nonsense");
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_GAP);
+	size_t n = r->n_sent;
+	goes_by(r, 12 * S);
+	cr_expect_gt(r->n_sent, n);
+	cr_expect_not_null(strstr(r->sent[n].text, " AAA"), "%s", r->sent[n].text);
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
 	done(r);
 }
 
