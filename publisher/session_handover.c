@@ -125,6 +125,8 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 		sym->missing |= bit;
 		sym->proven = sym->proven && !proof;
 		symbol_lost(s, symbol, BC_REASON_DISCONNECTED);
+		if (c->phase == PHASE_OPEN) /* it may have been refused there */
+			symbol_waits(s, symbol);
 	}
 }
 

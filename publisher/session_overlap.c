@@ -302,13 +302,39 @@ static void know_of_before(const struct session *s, uint32_t symbol, struct over
 	mark->last = newest->at;
 }
 
+/* Ids that say nothing of the order: the first connection brings all trades while there is one, in
+ * the order of their times, and then the successor those that are not older than its last. */
+static bool takes_trade(struct session *s, const struct handover *h, uint32_t symbol,
+			const struct bc_event *event)
+{
+	struct overlap_mark *mark = mark_of(h, symbol, OVERLAP_TRADE);
+	bool timed = bc_wall_known(event->ts_exchange) && event->ts_exchange.ns >= 0;
+	uint64_t at = timed ? (uint64_t)event->ts_exchange.ns : 0;
+	if (h->old != NOBODY && s->current == h->successor)
+		return false;
+	if (h->old == NOBODY && timed && mark->known && at < mark->last) {
+		s->count.duplicates++;
+		return false;
+	}
+	if (h->old != NOBODY && timed && (!mark->known || at > mark->last)) {
+		mark->known = true;
+		mark->last = at;
+	}
+	return true;
+}
+
 bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 		   const struct bc_event *event)
 {
 	struct key key;
 	bool of_successor = s->current == h->successor, alone = h->old == NOBODY;
-	if (!room_for(s, h, symbol) || !key_of(s, event, &key))
+	if (!room_for(s, h, symbol))
 		return !of_successor || alone;
+	if (!key_of(s, event, &key)) {
+		if (event->channel == BC_CHANNEL_TRADE && !s->x->trade_ids_ascend)
+			return takes_trade(s, h, symbol, event);
+		return !of_successor || alone;
+	}
 	struct overlap *o = &h->symbols[symbol];
 	struct overlap_mark *mark = mark_of(h, symbol, key.stream);
 	enum verdict verdict = HOLD;

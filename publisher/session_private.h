@@ -442,6 +442,7 @@ void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_rea
 void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum session_scope scope);
 void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason); /* its connection */
 void symbol_subscribed(struct session *s, uint32_t id);
+void symbol_waits(struct session *s, uint32_t id); /* for its first data, from now on */
 void symbol_fed(struct session *s, uint32_t id, enum bc_channel channel);
 void symbol_halt(struct session *s, uint32_t id, enum bc_reason reason);
 void symbol_halt_unlisted(struct session *s, uint32_t id); /* session_directory.c */

@@ -234,7 +234,13 @@ void symbol_subscribed(struct session *s, uint32_t id)
 		return;
 	if (sym->proven && sym->missing == 0 && !fallback_stream_behind(s, id))
 		live(s, id);
-	else if (s->waiting[id].wait == WAIT_NOTHING)
+	else
+		symbol_waits(s, id);
+}
+
+void symbol_waits(struct session *s, uint32_t id)
+{
+	if (s->waiting[id].wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
 

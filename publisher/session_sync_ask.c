@@ -204,7 +204,7 @@ uint64_t sync_urgency(const struct session *s, uint32_t id)
 }
 
 /* Waiting for its turn is not silence; one that is stale for a better reason keeps it. But who is
- * not subscribed waits for nothing. */
+ * not subscribed on all its lines waits for more than that. */
 bool sync_patient(const struct session *s, uint32_t id)
 {
 	const struct symbol *sym = &s->symbols[id];
@@ -213,7 +213,7 @@ bool sync_patient(const struct session *s, uint32_t id)
 						   [BC_REASON_CHECKSUM] = true,
 						   [BC_REASON_CROSSED] = true,
 						   [BC_REASON_RANGE] = true };
-	return y->join != NULL && sync_ready(s, id) &&
+	return y->join != NULL && sync_ready(s, id) && sym->missing == 0 &&
 	       (y->phase >= SYNC_QUEUED || (sym->state == BC_STATE_STALE && better[sym->reason]));
 }
 

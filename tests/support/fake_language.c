@@ -161,9 +161,12 @@ static bc_status on_whole(struct reading *r)
 	return say_timed(r, BC_FLAG_SNAPSHOT);
 }
 
+/* "trade NAME ID [MS]" */
 static bc_status say_trade(struct reading *r, uint32_t flags)
 {
 	struct bc_event e = event(r, BC_CHANNEL_TRADE);
+	if (r->n > 3)
+		e.ts_exchange.ns = (int64_t)integer(r->words[3]) * BC_NS_PER_MS;
 	e.flags = flags;
 	e.body.trade = (struct bc_trade){ { 1, 0 }, { 1, 0 }, BC_SIDE_BUY, r->words[2] };
 	r->sink->event(r->sink->self, &e);

@@ -16,9 +16,9 @@ static inline struct session_options options_of_day(void)
 }
 
 /* All live, `line` has been told that it ends, and its successor carries all of it. */
-static inline struct rig *twins(uint32_t line, const char *symbols)
+static inline struct rig *twins_with(struct session_options o, uint32_t line, const char *symbols)
 {
-	struct rig *r = live_lines(options_of_day(), symbols);
+	struct rig *r = live_lines(o, symbols);
 	says_on(r, line, "leaving");
 	pass(r, 0);
 	opened_on(r, NEXT);
@@ -31,6 +31,11 @@ static inline struct rig *twins(uint32_t line, const char *symbols)
 	pass(r, 0);
 	forget(r);
 	return r;
+}
+
+static inline struct rig *twins(uint32_t line, const char *symbols)
+{
+	return twins_with(options_of_day(), line, symbols);
 }
 
 #endif

@@ -248,6 +248,26 @@ Test(handover, successor_that_is_still_connecting_takes_over_in_doubt_who_was_as
 	done(r);
 }
 
+Test(handover, who_was_refused_on_the_successor_is_asked_for_again_there)
+{
+	struct rig *r = live_lines(options_of_day(), "AAA");
+	says_on(r, PUBLIC, "leaving");
+	pass(r, 0);
+	opened_on(r, NEXT);
+	for (int i = 0; i < 3; i++) { /* both, one, the other */
+		answer_on(r, NEXT, strstr(named_on(r, NEXT), "AAA") != NULL ? "no" : "ack");
+		pass(r, 300 * MS);
+	}
+	closed_as(r, PUBLIC, (struct session_closed){ 0 });
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	size_t n = frames_on(r, NEXT);
+	pass_proven(r, 12, 3);
+	cr_expect_gt(frames_on(r, NEXT), n);
+	cr_expect_str_eq(named_on(r, NEXT), "AAA");
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
+	done(r);
+}
+
 Test(handover, successor_that_is_still_connecting_becomes_the_connection)
 {
 	struct rig *r = live_lines(options_of_day(), "AAA");

@@ -88,6 +88,24 @@ Test(overlap, what_is_taken_of_two_streams)
 	}
 }
 
+/* Of so many none is remembered for long. */
+Test(overlap, trades_whose_ids_have_no_order_are_told_apart_by_their_times)
+{
+	static struct bc_exchange x;
+	struct session_options o = options_of_day();
+	x = fake_lines_exchange;
+	x.trade_ids_ascend = false;
+	o.exchange = &x;
+	struct rig *r = twins_with(o, MARKET, "AAA");
+	script(r, MARKET,
+	       "o trade AAA a 1|o trade AAA b 2|n trade AAA a 1|o trade AAA c 3|o trade AAA d 4|"
+	       "o trade AAA e 5|o trade AAA f 6|o trade AAA g 7|o trade AAA h 8|o trade AAA i 9|"
+	       "o trade AAA j 10|o trade AAA k 11|o!|n trade AAA b 2|n trade AAA k 11|"
+	       "n trade AAA l 11|n trade AAA m 12");
+	cr_expect_str_eq(trades, "a b c d e f g h i j k l m ");
+	done(r);
+}
+
 Test(overlap, one_that_lags_and_is_replaced_itself_does_not_go_back)
 {
 	struct rig *r = twins(PUBLIC, "AAA");

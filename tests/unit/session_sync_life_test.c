@@ -122,7 +122,7 @@ Test(session_sync_life, stream_that_is_mute_is_taken_back_before_it_is_asked_for
 }
 
 /* Answers the newest frame; AAA is refused where `no`. */
-static void answer_frame(struct rig *r, bool no)
+static void answer_on_line(struct rig *r, uint32_t c, bool no)
 {
 	char text[64];
 	const struct sent *last = &r->sent[r->n_sent - 1];
@@ -130,8 +130,13 @@ static void answer_frame(struct rig *r, bool no)
 	cr_assert_not_null(id, "%s", last->text);
 	snprintf(text, sizeof text, "%s %ld",
 		 no && strstr(last->text, "AAA") != NULL ? "no" : "ack", strtol(id + 1, NULL, 10));
-	says(r, text);
+	says_on(r, c, text);
 	pass(r, 300 * MS);
+}
+
+static void answer_frame(struct rig *r, bool no)
+{
+	answer_on_line(r, 0, no);
 }
 
 /* A better reason than silence does not make it wait for what nobody was asked for. */
@@ -167,6 +172,42 @@ Test(session_sync_life, who_was_refused_after_a_reconnect_is_asked_for_again_wha
 	cr_expect_gt(r->n_sent, n);
 	cr_expect_not_null(strstr(r->sent[n].text, " AAA"), "%s", r->sent[n].text);
 	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_NO_DATA);
+	done(r);
+}
+
+/* The book is right, and waits for no snapshot: it is the other line that is missing. */
+Test(session_sync_life, who_is_refused_on_another_line_is_asked_for_again_whatever_its_reason)
+{
+	static struct bc_exchange x;
+	struct session_options o = sync_options();
+	x = fake_lines_exchange;
+	x.sync = fake_diff_exchange.sync;
+	x.rest = fake_diff_exchange.rest;
+	x.n_rest = fake_diff_exchange.n_rest;
+	x.rest_weight_per_min = fake_diff_exchange.rest_weight_per_min;
+	o.exchange = &x;
+	struct rig *r = rig_with(o);
+	add(r, "AAA");
+	session_start(r->session, r->now);
+	opened_on(r, 1); /* the market line */
+	for (int i = 0; i < 3; i++)
+		answer_on_line(r, 1, true);
+	opened_on(r, 0);
+	answer_on_line(r, 0, false);
+	answer_later(r, "AAA", SNAP_10);
+	says(r, "delta AAA 11 11 b 100=2 a");
+	says(r, "range AAA");
+	expect_state(r, "AAA", BC_STATE_STALE, BC_REASON_RANGE);
+	size_t n = r->n_sent;
+	for (int i = 0; i < 12; i++) {
+		says_on(r, 1, "ticker CANARY");
+		goes_by(r, S);
+		if (asked(r, "AAA"))
+			answers(r, "snap 11 b 100=2 a 101=1");
+	}
+	cr_assert_gt(r->n_sent, n);
+	cr_expect_eq(r->sent[n].connection, 1);
+	cr_expect_not_null(strstr(r->sent[n].text, " AAA"), "%s", r->sent[n].text);
 	done(r);
 }
 
