@@ -1,7 +1,6 @@
 /* bus_pub.c - XPUB: binds, subscriptions, sending. */
 #include "common/bus_pub.h"
 
-#include "common/clock.h"
 #include "common/run_dir.h"
 
 #include <arpa/inet.h>
@@ -21,9 +20,7 @@
  * as long as more come it does nothing else: with a queue of 10,000 a flood of a million stopped
  * the caller of any function of the socket for 21 s, with this one for less than 0.1 s. A thousand
  * subscriptions take 6 ms instead of 1. */
-#define READ_HWM    4
-#define QUIET_MS    10
-#define READ_OUT_NS (200 * BC_NS_PER_MS)
+#define READ_HWM 4
 
 struct bc_pub {
 	void *socket;
@@ -67,30 +64,10 @@ bc_status bc_pub_new(struct bc_pub **out, void *context, const struct bc_pub_opt
 	return BC_OK;
 }
 
-/* A connection that has ended while what it said waits to be read is in a state that libzmq 4.3.4
- * ends the process for, if its next heartbeat finds it there: so all is read before the socket
- * lingers. */
-static void read_out(struct bc_pub *pub)
-{
-	char rest[MAX_SUBSCRIPTION_BYTES + 1];
-	const bc_mono_time begun = bc_mono_now();
-	const int none = 0;
-	while (bc_bus_wait(&pub->socket, 1, QUIET_MS) == BC_OK && bc_bus_has_input(pub->socket)) {
-		while (zmq_recv(pub->socket, rest, sizeof rest, ZMQ_DONTWAIT) >= 0)
-			continue;
-		if (bc_mono_now().ns - begun.ns > READ_OUT_NS) { /* it has no end */
-			zmq_setsockopt(pub->socket, ZMQ_LINGER, &none, sizeof none);
-			return;
-		}
-	}
-}
-
 void bc_pub_free(struct bc_pub **pub)
 {
 	if (*pub == NULL)
 		return;
-	if ((*pub)->socket != NULL && (*pub)->flood.n_cut > 0)
-		read_out(*pub);
 	bc_pub_flush(*pub);
 	bc_bus_socket_free(&(*pub)->socket);
 	for (size_t i = 0; i < (*pub)->n_endpoints; i++) {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-enum { HEARTBEAT_MS = 1000, HEARTBEAT_TIMEOUT_MS = 3000, RECONNECT_MAX_MS = 500 };
+enum { PROBE_S = 1, PROBES = 3, UNANSWERED_MS = 3000, RECONNECT_MAX_MS = 500 };
 
 void *bc_bus_context_new(void)
 {
@@ -38,9 +38,11 @@ bc_status bc_bus_socket_new(void **out, void *context, const struct bc_socket_op
 		return BC_EBUS;
 	if (!set_int(socket, ZMQ_SNDHWM, o->send_hwm) ||
 	    !set_int(socket, ZMQ_RCVHWM, o->recv_hwm) ||
-	    !set_int(socket, ZMQ_LINGER, o->linger_ms) ||
-	    !set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) ||
-	    !set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) ||
+	    !set_int(socket, ZMQ_LINGER, o->linger_ms) || !set_int(socket, ZMQ_TCP_KEEPALIVE, 1) ||
+	    !set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, PROBE_S) ||
+	    !set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, PROBE_S) ||
+	    !set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, PROBES) ||
+	    !set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS) ||
 	    !set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) ||
 	    !set_int(socket, ZMQ_IPV6, 1) ||
 	    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &o->max_frame_bytes,

@@ -1,7 +1,8 @@
-/* bus_socket.h - what all our ZeroMQ sockets have in common: limits, heartbeats, safe binds.
+/* bus_socket.h - what all our ZeroMQ sockets have in common: limits, dead peers, safe binds.
  *
- * Every socket is made with heartbeats (a silent partition is noticed after 3 s; without them
- * libzmq 4.3.4 never does), a bounded linger, a bounded queue and a largest frame.
+ * Every socket is made with a bounded linger, a bounded queue and a largest frame; and the kernel
+ * asks after silent TCP peers, so that a partition is noticed after 3 s. Not ZMTP's heartbeats:
+ * libzmq 4.3.4 ends the process if one meets a connection whose input waits for us (decision 0025).
  *
  * Threads a context may be shared; a socket belongs to one thread.
  * Source  libzmq 4.3.4, docs/decisions for the figures. */

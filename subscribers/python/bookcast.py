@@ -788,9 +788,11 @@ class Bus:
         self._context = zmq.Context()
         self._sub = self._context.socket(zmq.SUB)
         # SNDHWM: subscriptions wait in that queue, and beyond its bound are dropped without a word.
+        # The kernel asks after a silent TCP peer; ZMTP's heartbeats end a process that reads too slowly (libzmq 4.3.4).
         for option, value in ((zmq.LINGER, 0), (zmq.RCVHWM, 100_000), (zmq.SNDHWM, 100_000),
                               (zmq.MAXMSGSIZE, MAX_FRAME),
-                              (zmq.HEARTBEAT_IVL, 2000), (zmq.HEARTBEAT_TIMEOUT, 6000)):
+                              (zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 1), (zmq.TCP_KEEPALIVE_INTVL, 1),
+                              (zmq.TCP_KEEPALIVE_CNT, 3), (zmq.TCP_MAXRT, 3000)):
             self._sub.setsockopt(option, value)
         self._asker = _Asker(self._context, cache)  # for calls that wait
         self._background = _Asker(self._context, cache)  # for recv(), which does not
