@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GIVE_UP_NS      (20 * BC_NS_PER_S)
+#define GIVE_UP_NS      (60 * BC_NS_PER_S)
 #define SLOW_NS         (250 * BC_NS_PER_MS) /* a turn of the loop, where limits are a second */
 #define CAP_BYTES       ((size_t)4 << 20)
 #define FRESH_WITHIN_NS (60 * BC_NS_PER_S)

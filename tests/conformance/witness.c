@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_NS    (20 * BC_NS_PER_S)
+#define LIMIT_NS    (60 * BC_NS_PER_S)
 #define MESSAGE_MAX ((size_t)2 << 20)
 
 struct talk {

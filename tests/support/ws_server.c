@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 128
-#define IO_LIMIT_S      20
+#define IO_LIMIT_S      60
 
 struct ws_peer {
 	struct ws_server *server;

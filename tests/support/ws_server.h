@@ -2,7 +2,7 @@
  * to the byte: it frames nothing unless told to, so it can also break every rule.
  *
  * Each accepted connection runs `script` in a thread of its own, on a blocking socket; a read or
- * write that takes over 20 s fails. The connection is closed when the script returns. A script
+ * write that takes over 60 s fails. The connection is closed when the script returns. A script
  * that reads until the client goes away ends at the latest when the server stops. */
 #ifndef BC_TEST_WS_SERVER_H
 #define BC_TEST_WS_SERVER_H

@@ -9,6 +9,8 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 
+#define PATIENCE 60 /* seconds */
+
 static struct temp_dir dir;
 static void *context;
 static struct bc_rpc_server *server;
@@ -83,10 +85,11 @@ static void ask(const char *words, struct bc_rpc_reply *reply)
 	snprintf(text, sizeof text, "%s", words);
 	for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
 		args[n++] = bc_str_of(word);
-	cr_assert_eq(bc_rpc_send(client, args[0], args + 1, n - 1, bc_mono_now(), 5 * BC_NS_PER_S),
+	cr_assert_eq(bc_rpc_send(client, args[0], args + 1, n - 1, bc_mono_now(),
+				 PATIENCE * BC_NS_PER_S),
 		     BC_OK);
 	bc_status rc;
-	int64_t end = test_in(5);
+	int64_t end = test_in(PATIENCE);
 	while ((rc = bc_rpc_poll(client, bc_mono_now(), reply)) == BC_EAGAIN && test_waits(end))
 		cache_desk_serve(desk, now, 10);
 	cr_assert_eq(rc, BC_OK, "%s", words);

@@ -24,7 +24,7 @@ static void stop(void)
 	fake_bus_stop(&bus);
 }
 
-TestSuite(cli, .init = start, .fini = stop, .timeout = 120);
+TestSuite(cli, .init = start, .fini = stop, .timeout = 250);
 
 struct call {
 	const char *words; /* separated by one space */

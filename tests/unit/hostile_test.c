@@ -125,7 +125,7 @@ static void cut_everywhere(struct feed_check *f, char kind, const char *frame, s
 	}
 }
 
-Test(hostile, cut_at_every_byte, .timeout = 50)
+Test(hostile, cut_at_every_byte, .timeout = 250)
 {
 	each_frame_of_each_exchange(cut_everywhere);
 }
@@ -148,7 +148,7 @@ static void spoil_everywhere(struct feed_check *f, char kind, const char *frame,
 	}
 }
 
-Test(hostile, spoilt_at_every_byte, .timeout = 50)
+Test(hostile, spoilt_at_every_byte, .timeout = 250)
 {
 	each_frame_of_each_exchange(spoil_everywhere);
 }
@@ -176,7 +176,7 @@ static void splice_at_every_comma(struct feed_check *f, char kind, const char *f
 	}
 }
 
-Test(hostile, other_values_in_every_place, .timeout = 50)
+Test(hostile, other_values_in_every_place, .timeout = 250)
 {
 	each_frame_of_each_exchange(splice_at_every_comma);
 }
@@ -213,7 +213,7 @@ Test(hostile, texts_made_to_hurt)
 	guard_page_close(&guard);
 }
 
-Test(hostile, a_large_frame_takes_no_longer_than_its_bytes, .timeout = 50)
+Test(hostile, a_large_frame_takes_no_longer_than_its_bytes, .timeout = 250)
 {
 	/* 16 MB of a list that never ends: refused once read, in linear time. */
 	static const char head[] = { '{', '"', 'x', '"', ':', '"' };

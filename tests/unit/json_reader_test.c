@@ -311,7 +311,7 @@ static size_t compare_lines(const char *path)
 	return frames;
 }
 
-Test(json_reader, captures_read_as_jansson_reads_them, .timeout = 50)
+Test(json_reader, captures_read_as_jansson_reads_them, .timeout = 250)
 {
 	static const char *const exchanges[] = { "upbit", "bithumb", "okx", "kraken", "bybit" };
 	const char *captures = getenv("BOOKCAST_CAPTURES");

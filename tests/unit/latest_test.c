@@ -348,7 +348,7 @@ static bool read_well(bc_status *rc)
 }
 
 /* A writer killed in the midst of it, at places nobody chose: whole messages or none. */
-Test(latest, a_writer_that_is_killed_leaves_no_torn_message, .timeout = 50)
+Test(latest, a_writer_that_is_killed_leaves_no_torn_message, .timeout = 250)
 {
 	int odd = 0, torn = 0;
 	bc_status rc;

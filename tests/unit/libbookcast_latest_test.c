@@ -91,7 +91,7 @@ static int64_t bid(int *state) /* 0: there is none */
 	return (int64_t)m->exchange_seq;
 }
 
-TestSuite(libbookcast_latest, .init = open_all, .fini = close_all, .timeout = 30);
+TestSuite(libbookcast_latest, .init = open_all, .fini = close_all, .timeout = 250);
 
 Test(libbookcast_latest, of_two_lines_the_fitter_then_the_newer_answers)
 {

@@ -11,7 +11,7 @@
 #include <zmq.h>
 
 #define EPOCH    100
-#define PATIENCE 30 /* seconds */
+#define PATIENCE 60 /* seconds */
 #define BOOK     "upbit.KRW-BTC.book"
 #define OTHER    "upbit.KRW-ETH.book"
 #define TRADE    "upbit.KRW-BTC.trade"

@@ -18,7 +18,7 @@
  */
 #define BEAT_NS      (5 * BC_NS_PER_S)
 #define LAST_BEAT_NS (60 * BC_NS_PER_MS)
-#define PATIENCE     30 /* seconds */
+#define PATIENCE     60 /* seconds */
 
 struct gateway {
 	void *socket;

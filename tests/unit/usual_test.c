@@ -282,7 +282,7 @@ static void change_everywhere(const char *frame, size_t n)
 	}
 }
 
-Test(usual, changed_at_every_byte, .timeout = 50)
+Test(usual, changed_at_every_byte, .timeout = 250)
 {
 	each_frame(change_everywhere);
 }
@@ -347,7 +347,7 @@ static void respell_numbers(const char *frame, size_t n)
 	}
 }
 
-Test(usual, numbers_in_every_spelling, .timeout = 50)
+Test(usual, numbers_in_every_spelling, .timeout = 250)
 {
 	each_frame(respell_numbers);
 }
@@ -434,7 +434,7 @@ static size_t give_capture(const char *dir, const char *exchange, const char *na
 	return n_usual;
 }
 
-Test(usual, recorded_frames, .timeout = 50)
+Test(usual, recorded_frames, .timeout = 250)
 {
 	static const struct {
 		const char *exchange, *name;

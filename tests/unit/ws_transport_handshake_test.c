@@ -123,7 +123,28 @@ Test(ws_transport_handshake, tells_why_it_never_opened)
 	}
 }
 
-/* libwebsockets tells nothing of these; the limit is its wrapper's. */
+/* How a connection ends that has `limit_ms` to open: at that limit. */
+static bool gives_up_at(const char *ca_file, const struct ws_server *server, bool tls,
+			int64_t limit_ms, const char *detail)
+{
+	struct client c;
+	client_start(&c, ca_file);
+	struct bc_ws_target target = target_of(ws_server_port(server), tls);
+	target.handshake_timeout_ns = limit_ms * BC_NS_PER_MS;
+	const uint64_t from = uv_hrtime();
+	client_connect_to(&c, &target);
+	cr_assert(client_within(&c, &c.n_closed, 1, target.handshake_timeout_ns + 4 * BC_NS_PER_S),
+		  "%s: nothing told", detail);
+	cr_expect_geq(uv_hrtime() - from, target.handshake_timeout_ns);
+	cr_expect_str_eq(c.told, "closed timed-out\n");
+	const bool as_said = strcmp(c.detail, detail) == 0;
+	cr_expect(as_said || limit_ms < LIMIT_NS / BC_NS_PER_MS, "%s, not %s", c.detail, detail);
+	client_stop(&c);
+	return as_said;
+}
+
+/* libwebsockets tells nothing of these; the limit is its wrapper's. A machine that needs longer for
+ * what comes before is given longer. */
 static void mute(void (*script)(struct ws_peer *, void *), bool tls, bool no_tls_answer,
 		 const char *detail)
 {
@@ -131,19 +152,10 @@ static void mute(void (*script)(struct ws_peer *, void *), bool tls, bool no_tls
 	SSL_CTX *ctx = tls ? test_ca_server(ca, TEST_LEAF_GOOD) : NULL;
 	struct ws_server *server = ws_server_start(&(struct ws_server_options){
 		.tls = ctx, .no_tls_answer = no_tls_answer, .script = script });
-	struct client c;
-	client_start(&c, test_ca_file(ca));
-	struct bc_ws_target target = target_of(ws_server_port(server), tls);
-	target.handshake_timeout_ns = 300 * BC_NS_PER_MS;
-	const uint64_t from = uv_hrtime();
-	client_connect_to(&c, &target);
-	cr_expect(client_until(&c, &c.n_closed, 1), "%s: nothing told", detail);
-	const uint64_t took = uv_hrtime() - from;
-	cr_expect_str_eq(c.told, "closed timed-out\n");
-	cr_expect_str_eq(c.detail, detail);
-	cr_expect_geq(took, 300 * BC_NS_PER_MS);
-	cr_expect_lt(took, 5 * BC_NS_PER_S, "took %lu ns", took);
-	client_stop(&c);
+	int64_t limit_ms = 300;
+	while (!gives_up_at(test_ca_file(ca), server, tls, limit_ms, detail) &&
+	       limit_ms < LIMIT_NS / BC_NS_PER_MS)
+		limit_ms *= 4;
 	ws_server_stop(&server);
 	SSL_CTX_free(ctx);
 	test_ca_free(&ca);
