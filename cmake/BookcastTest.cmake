@@ -69,8 +69,11 @@ function(bc_add_simulation exchange)
   add_test(NAME simulation.${exchange}.lies COMMAND simulation --exchange ${exchange} --lies)
   add_test(NAME simulation.${exchange}.two_gateways
     COMMAND simulation --exchange ${exchange} --gateways 2)
+  add_test(NAME simulation.${exchange}.shards
+    COMMAND simulation --exchange ${exchange} --shards 4)
   set_tests_properties(simulation.${exchange} simulation.${exchange}.same_twice
-    simulation.${exchange}.lies simulation.${exchange}.two_gateways PROPERTIES
+    simulation.${exchange}.lies simulation.${exchange}.two_gateways
+    simulation.${exchange}.shards PROPERTIES
     TIMEOUT 3600 LABELS simulation SKIP_RETURN_CODE 77
     FAIL_REGULAR_EXPRESSION "${BOOKCAST_TEST_FAILS}")
 endfunction()

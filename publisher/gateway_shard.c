@@ -4,6 +4,7 @@
  * gateway it belongs to publish it. */
 #include "publisher/gateway_private.h"
 
+#include "publisher/elsewhere.h"
 #include "publisher/peers.h"
 
 bc_status gateway_shard_open(struct gateway *g, struct session_options *options, char *why,
@@ -70,29 +71,15 @@ static void look_out(struct gateway *g)
 		peers_connect(g->peers, bc_config_item(c, BC_KEY_SHARD_PEERS, i));
 }
 
-/* Here it is good for nothing that waiting for a better one could save. */
-static bool useless(enum bc_state state)
-{
-	return !bc_state_fit(state) && state != BC_STATE_REST;
-}
-
-static bool served(struct gateway *g, const struct session_view *view, bc_mono_time now)
-{
-	uint32_t owner = g->division == NULL ? 0 : bc_division_owner(g->division, view->name);
-	enum peer_serves how = peers_serve(g->peers, view->name, owner, g->shards, now);
-	return how == PEER_FIT || (how == PEER_LISTS && useless(view->state));
-}
-
 static void hand_over(struct gateway *g)
 {
-	bc_mono_time now = bc_boot_now();
 	struct session_view view;
 	for (uint32_t i = 0; i < session_symbol_limit(g->session); i++) {
-		if (!session_symbol(g->session, i, &view) || !view.leaving)
-			continue;
-		peers_watch(g->peers, view.name); /* again in the next turn, if it failed */
-		session_elsewhere(g->session, gateway_now(g), i, served(g, &view, now));
+		if (session_symbol(g->session, i, &view) && view.leaving)
+			peers_watch(g->peers, view.name); /* again in the next turn, if it failed */
 	}
+	elsewhere_tell(peers_heard(g->peers), g->session, gateway_now(g), g->division);
+	peers_renew(g->peers);
 }
 
 static void retire(struct gateway *g)

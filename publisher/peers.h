@@ -1,10 +1,8 @@
-/* peers.h - what the other gateways of this exchange serve, as they say it themselves.
+/* peers.h - the other gateways of this exchange, heard on their PUB sockets.
  *
- * They are heard on their PUB sockets: heartbeats, symbol lists, and the states of the symbols
- * that are watched. Nothing is asked of them, so one that hangs costs nothing. It is there while
- * symbols are handed over, and not otherwise.
+ * What they say goes to elsewhere.h. Nothing is asked of them, so one that hangs costs nothing.
+ * It is there while symbols are handed over, and not otherwise.
  *
- * Memory  grows with the symbols that are watched; 64 peers.
  * Threads one, the loop's. */
 #ifndef PEERS_H
 #define PEERS_H
@@ -15,6 +13,7 @@
 #include <uv.h>
 
 struct peers;
+struct elsewhere;
 
 struct peers_options {
 	uv_loop_t *loop;
@@ -35,10 +34,8 @@ void peers_connect(struct peers *p, const char *endpoint); /* again and again is
 /* Its state is heard from now on. BC_ENOMEM, BC_ERANGE: it is not; ask again. */
 bc_status peers_watch(struct peers *p, bc_str symbol);
 
-enum peer_serves { PEER_NOT, PEER_LISTS, PEER_FIT };
-
-/* How well is a watched symbol served by a gateway of this shard that is alive? */
-enum peer_serves peers_serve(const struct peers *p, bc_str symbol, uint32_t shard, uint32_t shards,
-			     bc_mono_time now);
+struct elsewhere *peers_heard(const struct peers *p);
+/* What may have been lost is asked for again. */
+void peers_renew(struct peers *p);
 
 #endif

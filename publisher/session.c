@@ -131,6 +131,7 @@ static void clock_jumped(struct session *s, int64_t turn_ns, int64_t slept_ns)
 		    BC_LOG_T("slept", slept_ns),
 		    BC_LOG_S("hint", "this machine slept or was overloaded; all is made anew"));
 	handover_call_off_all(s);
+	shard_doubt(s);
 	for (uint32_t i = 0; i < s->n_connections; i++)
 		connection_give_up(s, i, BC_REASON_CLOCK, "clock");
 }

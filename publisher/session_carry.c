@@ -54,6 +54,8 @@ bc_status carry_assign(struct session *s, uint32_t symbol)
 		}
 		sym->on[line] = id;
 		sym->missing |= 1u << line;
+		if (s->connections[id].dropped_at.ns != 0)
+			sym->old_until = mono_plus(s->connections[id].dropped_at, OLD_BOOKS_NS);
 		s->connections[id].n_symbols++;
 		subscribe_again(s, id);
 		if (twin_of(s, id) != NOBODY)

@@ -88,6 +88,15 @@ static bool trade_refused(struct session *s, uint32_t id, const struct bc_event 
 
 /* ------------------------------------------------------------------ books without a number */
 
+/* Whoever comes back to a connection that it was taken from a moment ago may be told once more what
+ * it was told then. A snapshot is the answer to the new subscription. */
+static bool of_before(struct session *s, const struct symbol *sym, const struct bc_event *event)
+{
+	bool old = s->now.mono.ns < sym->old_until.ns && (event->flags & BC_FLAG_SNAPSHOT) == 0;
+	s->count.ignored += old;
+	return old;
+}
+
 /* Where the exchange numbers nothing, its own times are the only order of a symbol's books. One
  * that is older than what we had came out of order, or from a server that lags; it is not applied,
  * and which of the two holds is in doubt until the exchange has sent it again. If it insists, its
@@ -97,6 +106,8 @@ static bool book_went_back(struct session *s, uint32_t id, const struct bc_event
 	struct symbol *sym = &s->symbols[id];
 	struct symbol_order *order = &sym->order;
 	bool snapshot = (event->flags & BC_FLAG_SNAPSHOT) != 0;
+	if (!order->book_timed && of_before(s, sym, event))
+		return true;
 	bool back = order->book_timed && event->ts_exchange.ns < order->book_at.ns &&
 		    order->book_at.ns - event->ts_exchange.ns < BOOK_BACK_NS;
 	if (back && snapshot && bc_state_fit(sym->state)) {

@@ -62,6 +62,7 @@
 #define BOOK_BACK_NS       (60 * BC_NS_PER_S)
 #define ORDER_BACK_NS      (10 * BC_NS_PER_S)
 #define TRADES_ANEW_NS     BC_NS_PER_S
+#define OLD_BOOKS_NS       (10 * BC_NS_PER_S)
 
 /* ------------------------------------------------------------------ symbols */
 
@@ -130,8 +131,9 @@ struct symbol {
 	bc_mono_time subscribed_at;
 	bool gone; /* from the list, since gone_at */
 	bc_mono_time gone_at;
-	bool leaving;   /* belongs to another shard */
-	bool elsewhere; /* which serves it since elsewhere_at */
+	bc_mono_time old_until; /* books of an earlier subscription may come; 0: there was none */
+	bool leaving;           /* belongs to another shard */
+	bool elsewhere;         /* which serves it since elsewhere_at */
 	bc_mono_time elsewhere_at;
 };
 
@@ -188,6 +190,7 @@ struct connection {
 	bool anew; /* on a line that replaces: what was said is not right any more */
 	bc_mono_time subscribe_at; /* not before */
 	bc_mono_time resynced_at;
+	bc_mono_time dropped_at; /* a symbol that was asked for is not wanted any more; 0: none */
 	struct batch batch;
 	struct names gone;    /* to be taken back */
 	uint32_t n_gone;      /* carried still, though not wanted: nothing can take it back */
@@ -618,6 +621,7 @@ bool directory_match(const struct session *s, const char *spec, enum spec_kind k
 bool shard_owns(const struct session *s, bc_str name);
 void shard_settle(struct session *s, uint32_t id); /* is it leaving, or not any more? */
 void shard_symbol_gone(struct session *s, uint32_t id);
+void shard_doubt(struct session *s); /* whoever served elsewhere may be gone */
 void shard_tick(struct session *s);
 bc_mono_time shard_deadline(const struct session *s);
 

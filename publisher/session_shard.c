@@ -41,6 +41,13 @@ static void look_when_to_leave(struct session *s)
 		s->leave_at = mono_min(s->leave_at, leaves_at(s, &s->symbols[i]));
 }
 
+void shard_doubt(struct session *s)
+{
+	for (uint32_t i = 0; s->n_leaving > 0 && i < s->symbol_limit; i++)
+		s->symbols[i].elsewhere = false;
+	s->leave_at = MONO_NEVER;
+}
+
 void shard_tick(struct session *s)
 {
 	uint32_t n = 0;

@@ -113,6 +113,7 @@ void subscribe_reset(struct session *s, uint32_t connection)
 	c->subscribe_at = s->now.mono;
 	c->subscribing = c->canary_sent = false;
 	c->anew = true;
+	c->dropped_at = (bc_mono_time){ 0 };
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
 		if (!carried(s, sym, connection))
@@ -169,8 +170,10 @@ void subscribe_take_back(struct session *s, uint32_t connection, uint32_t symbol
 		c->canary_sent = (*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0;
 	else if (adds(s, c))
 		take_back(s, c, symbol);
-	else
-		c->anew = c->anew || (*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0;
+	else if ((*asked_by(&s->symbols[symbol], c) & (1u << c->line)) != 0) {
+		c->anew = true;
+		c->dropped_at = s->now.mono;
+	}
 	batch_forget(&c->batch, symbol);
 	subscribe_again(s, connection);
 }

@@ -5,6 +5,7 @@
 #include "proto/topic.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ actions of the session */
@@ -49,6 +50,8 @@ static bc_status act_added(void *self, uint32_t symbol, bc_str name)
 	struct gateway *g = self;
 	note(g, "<- added %u %.*s", symbol, (int)name.n, name.p);
 	judge_added(g, symbol, name);
+	if (g->member != NULL)
+		shards_followed(g, g->judged[symbol % MAX_NUMBERS].symbol);
 	return outlet_symbol_add(g->outlet, trial_now(g).mono, symbol, name);
 }
 
@@ -58,6 +61,8 @@ static void act_removed(void *self, uint32_t symbol)
 	note(g, "<- removed %u", symbol);
 	outlet_symbol_remove(g->outlet, symbol);
 	judge_removed(g, symbol);
+	if (g->member != NULL)
+		shards_dropped(g, g->judged[symbol].symbol);
 }
 
 static void act_symbol_state(void *self, uint32_t symbol, const struct session_change *change)
@@ -66,6 +71,7 @@ static void act_symbol_state(void *self, uint32_t symbol, const struct session_c
 	note(g, "<- state %s %s %s", g->judged[symbol % MAX_NUMBERS].name,
 	     bc_state_word(change->state), bc_reason_word(change->reason));
 	judge_announced(g, symbol, change);
+	shards_announced(g, g->judged[symbol % MAX_NUMBERS].symbol, change);
 	outlet_symbol_state(g->outlet, trial_now(g).mono, symbol, change);
 }
 
@@ -220,7 +226,7 @@ static void pick_options(struct gateway *g)
 		.intervals = 1u << BC_INTERVAL_1M,
 		.levels = levels[dice_between(&g->dice, 0, 5)],
 		.max_levels = (uint32_t)dice_between(&g->dice, 60, 400),
-		.snapshot_levels = pick_limit(g, x),
+		.snapshot_levels = shards_flawless(g->t) ? 0 : pick_limit(g, x),
 		.weight_percent = 60,
 		.history_trades = dice_hits(&g->dice, 200000) ? 20 : 0,
 		.silent_after_ns = dice_between(&g->dice, 2500, 5000) * MS,
@@ -230,6 +236,8 @@ static void pick_options(struct gateway *g)
 		.listing_every_ns = dice_between(&g->dice, 5, 40) * S,
 		.seed = dice_next(&g->dice),
 	};
+	if (shards_flawless(g->t))
+		g->so.silent_after_ns = 60 * S; /* few symbols of a slow market */
 	terms_choose(g, &g->so);
 }
 
@@ -260,11 +268,15 @@ bool client_open(struct gateway *g)
 	char why[256] = "";
 	if (g->so.exchange == NULL)
 		pick_options(g);
+	if (g->member != NULL)
+		shards_choose(g, &g->so);
 	if (session_new(&g->session, &g->so, &actions, why, sizeof why) != BC_OK ||
 	    !open_outlet(g)) {
 		trial_fail(g, "start", "no session or outlet: %s", why);
 		return false;
 	}
+	if (g->member != NULL)
+		return shards_configure(g, why, sizeof why) == BC_OK;
 	for (size_t i = 0; i < g->plan.n_followed; i++) {
 		const char *name = market_spec(g->t->market, i)->name;
 		if (session_add(g->session, trial_now(g), name, why, sizeof why) != BC_OK) {
@@ -362,9 +374,9 @@ static void configure(struct gateway *g, const char *spec)
 static void command(struct gateway *g, struct event *e)
 {
 	static bc_status (*const verbs[])(struct session *, struct session_now, const char *,
-					  char *,
-					  size_t) = { session_add, session_remove, session_resync };
-	static const char *const words[] = { "add ", "remove ", "resync " };
+					  char *, size_t) = { session_add, session_remove,
+							      session_resync, session_want };
+	static const char *const words[] = { "add ", "remove ", "resync ", "want " };
 	char why[256] = "";
 	note(g, "-> command %s", e->bytes);
 	g->n_commands--;
@@ -376,11 +388,17 @@ static void command(struct gateway *g, struct event *e)
 		session_renew(g->session, trial_now(g));
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("configure ")))
 		configure(g, e->bytes + strlen("configure "));
+	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("reshard ")))
+		shards_told(g, strtoul(e->bytes + strlen("reshard "), NULL, 10));
+	if (g->member != NULL)
+		shards_obeys(g, e->bytes, true);
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		size_t n = strlen(words[i]);
 		if (strncmp(e->bytes, words[i], n) == 0)
 			verbs[i](g->session, trial_now(g), e->bytes + n, why, sizeof why);
 	}
+	if (g->member != NULL)
+		shards_obeys(g, e->bytes, false);
 }
 
 bool client_deliver(struct gateway *g, struct event *e)

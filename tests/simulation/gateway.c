@@ -80,11 +80,13 @@ static int64_t next_by_our_clock(const struct gateway *g)
 
 int64_t gateway_next_here(const struct gateway *g)
 {
-	int64_t next, bus = bus_next(g);
+	int64_t next, bus = bus_next(&g->bus);
 	if (g->dead)
 		return sooner(bus, g->back_at_ns);
 	if (g->bus.joins_at_ns != 0)
 		bus = sooner(bus, g->bus.joins_at_ns);
+	if (g->member != NULL)
+		bus = sooner(bus, ears_next(g));
 	next = next_by_our_clock(g);
 	if (g->client.n > 0)
 		next = sooner(next, g->client.at[0]->at_ns);
@@ -118,7 +120,7 @@ static void forget(struct gateway *g)
 	outlet_free(&g->outlet);
 	net_free(g);
 	requests_free(g);
-	if (g->face_state != NULL)
+	if (g->face_state != NULL && !g->shares_address)
 		g->t->face->state_free(g->face_state);
 	g->face_state = NULL;
 }
@@ -126,13 +128,18 @@ static void forget(struct gateway *g)
 bool gateway_start(struct gateway *g)
 {
 	g->epoch = EPOCH_FIRST + g->index * EPOCHS_APART + g->n_lives++;
-	g->face_state = g->t->face->state_new();
+	if (!g->shares_address)
+		g->face_state = g->t->face->state_new();
+	else
+		g->face_state = shards_address(g->t);
 	g->next_heartbeat_ns = trial_now(g).mono.ns + HEARTBEAT_NS;
 	return g->face_state != NULL && client_open(g);
 }
 
 void gateway_kill(struct gateway *g, int64_t back_at_ns)
 {
+	if (g->member != NULL)
+		shards_died(g);
 	forget(g);
 	g->dead = true;
 	g->died_ns = g->t->now_ns;
@@ -146,7 +153,15 @@ void gateway_kill(struct gateway *g, int64_t back_at_ns)
 	memset(g->judged, 0, sizeof g->judged);
 }
 
-/* The exchange knows nothing of who was there before: it comes from another address. */
+void gateway_retire(struct gateway *g)
+{
+	outlet_shut_down(g->outlet, trial_now(g).mono);
+	client_after(g);
+	gateway_kill(g, INT64_MAX);
+	note(g, "-- has nothing left, and ends");
+}
+
+/* The exchange knows nothing of who was there before: it comes from another address, as a rule. */
 static void come_back(struct gateway *g)
 {
 	g->dead = false;
@@ -154,8 +169,11 @@ static void come_back(struct gateway *g)
 	g->bus.cut_until_ns = 0;
 	g->bus.joins_at_ns = g->t->now_ns + MS;
 	note(g, "-- started anew");
-	if (gateway_start(g))
-		session_start(g->session, trial_now(g));
+	if (!gateway_start(g))
+		return;
+	session_start(g->session, trial_now(g));
+	if (g->member != NULL)
+		ears_back(g);
 }
 
 void gateway_renew(struct gateway *g, bc_str prefix)
@@ -195,7 +213,20 @@ static void heartbeat(struct gateway *g)
 				  .started = now.wall,
 				  .interval_ns = HEARTBEAT_NS };
 	g->next_heartbeat_ns = now.mono.ns + HEARTBEAT_NS;
+	if (g->member != NULL)
+		shards_heartbeat(g, &h);
 	outlet_heartbeat(g->outlet, now.mono, &h);
+}
+
+/* The shard's business goes before the heartbeat, as in the gateway. */
+static void turn(struct gateway *g)
+{
+	if (g->member != NULL)
+		ears_turn(g);
+	if (g->member != NULL && shards_retired(g))
+		shards_end(g);
+	else
+		heartbeat(g);
 }
 
 static void act(struct gateway *g)
@@ -206,7 +237,7 @@ static void act(struct gateway *g)
 		if (!take_input(g))
 			return;
 	} else if (g->t->reader != NULL && g->next_heartbeat_ns <= trial_now(g).mono.ns) {
-		heartbeat(g);
+		turn(g);
 		return;
 	} else {
 		watch_for_spinning(g);
@@ -221,10 +252,12 @@ static void act(struct gateway *g)
 void gateway_step_here(struct gateway *g)
 {
 	int64_t now = g->t->now_ns;
-	if (bus_next(g) <= now)
+	if (bus_next(&g->bus) <= now)
 		bus_deliver(g);
 	else if (g->bus.joins_at_ns != 0 && !g->dead && g->bus.joins_at_ns <= now)
 		bus_join(g);
+	else if (!g->dead && g->member != NULL && ears_next(g) <= now)
+		ears_step(g);
 	else if (!g->dead)
 		act(g);
 	else if (g->back_at_ns <= now)
@@ -247,6 +280,8 @@ bool gateway_open(struct trial *t, uint32_t index)
 		t->o.seed * UINT64_C(0x9e3779b97f4a7c15) + index * UINT64_C(0xd6e8feb86659fd93);
 	g->next_tick_ns = t->now_ns;
 	g->stepped = trial_now(g);
+	if (t->shards != NULL)
+		shards_join(g);
 	plan_make(g);
 	return terms_make(g);
 }
@@ -254,7 +289,10 @@ bool gateway_open(struct trial *t, uint32_t index)
 void gateway_free(struct gateway *g)
 {
 	forget(g);
-	bus_free(g);
+	bus_free(&g->bus);
+	if (g->member != NULL)
+		ears_close(g);
+	free(g->member);
 	for (size_t i = 0; i < MAX_SYMBOLS; i++) {
 		replica_free(&g->replicas[i][0]);
 		replica_free(&g->replicas[i][1]);

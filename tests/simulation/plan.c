@@ -21,6 +21,7 @@ static void pick_faults(struct gateway *g)
 					[WHEN_REST] = 500000,
 					[WHEN_TIMED] = 1 };
 	bool none = dice_hits(&g->dice, 50000);
+	none |= shards_flawless(g->t);
 	for (size_t i = 0; i < N_FAULTS; i++) {
 		bool has = dice_hits(&g->dice, 350000) && !none;
 		uint32_t chance = (uint32_t)dice_between(&g->dice, 1, most[when_of[i]]);
@@ -57,6 +58,8 @@ void plan_make(struct gateway *g)
 	m.rate = (double)dice_between(d, 10, 80);
 	p->every_ns = dice_between(d, 500, 5000) * MS;
 	pick_faults(g);
+	if (g->member != NULL)
+		shards_market(g, &m.n_symbols, &m.storm_ns);
 	if (g->index == 0)
 		plan_market(g->t, &m);
 	else
@@ -211,19 +214,27 @@ static bool do_wall(struct gateway *g)
 
 /* ------------------------------------------------------------------ commands */
 
-static const char *some_name(struct gateway *g)
+static size_t some_symbol(struct gateway *g)
 {
-	size_t i = (size_t)dice_between(&g->dice, 0, (int64_t)g->t->n_symbols - 1);
-	return market_spec(g->t->market, i)->name;
+	return (size_t)dice_between(&g->dice, 0, (int64_t)g->t->n_symbols - 1);
 }
 
-bool plan_command(struct gateway *g, const char *verb, const char *name)
+static const char *some_name(struct gateway *g)
+{
+	return market_spec(g->t->market, some_symbol(g))->name;
+}
+
+void plan_command_at(struct gateway *g, int64_t at_ns, const char *verb, const char *name)
 {
 	char text[96];
 	int n = snprintf(text, sizeof text, "%s %s", verb, name);
 	g->n_commands++;
-	event_add(g, &g->client,
-		  event_new(g, EVENT_COMMAND, g->t->now_ns, (bc_str){ text, (size_t)n }));
+	event_add(g, &g->client, event_new(g, EVENT_COMMAND, at_ns, (bc_str){ text, (size_t)n }));
+}
+
+bool plan_command(struct gateway *g, const char *verb, const char *name)
+{
+	plan_command_at(g, g->t->now_ns, verb, name);
 	return true;
 }
 
@@ -250,11 +261,15 @@ static bool do_configure(struct gateway *g)
 
 static bool do_remove(struct gateway *g)
 {
+	if (g->member != NULL)
+		return shards_command(g->t, false, some_symbol(g));
 	return plan_command(g, "remove", some_name(g));
 }
 
 static bool do_add(struct gateway *g)
 {
+	if (g->member != NULL)
+		return shards_command(g->t, true, some_symbol(g));
 	return plan_command(g, "add", some_name(g));
 }
 

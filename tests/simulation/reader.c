@@ -21,6 +21,7 @@ struct heard_topic {
 	/* what was handed out last while fit, since it was not */
 	uint64_t fit_seq;
 	int64_t fit_time, at_ns;
+	bool was_fit; /* at a look */
 	char name[BC_TOPIC_MAX + 1];
 };
 
@@ -275,6 +276,30 @@ void reader_take(struct gateway *g, struct track *track, bc_str topic, bc_str pa
 
 /* ------------------------------------------------------------------ from time to time */
 
+/* An exchange that says its bbo when it changes, and not at first, leaves who is new without one.
+ */
+static bool is_told_at_first(const struct trial *t, bc_str channel)
+{
+	return bc_str_is(channel, "book") ||
+	       (bc_str_is(channel, "bbo") &&
+		(session_carried(t->gateways[0]->x) & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) == 0);
+}
+
+/* Where nothing goes wrong nobody who listens sees that a symbol changes hands. */
+static void judge_no_hole(struct trial *t, bc_str topic, const struct bc_board_answer *answer)
+{
+	struct heard_topic *h = heard_topic(t->reader, topic);
+	struct bc_topic parts;
+	bool fit = answer->status == BC_BOARD_OK && bc_state_fit(answer->state);
+	if (!shards_undisturbed(t) || bc_topic_split(topic, &parts) != BC_OK ||
+	    !is_told_at_first(t, parts.channel))
+		return;
+	if (h->was_fit && !fit)
+		trial_fail(t->gateways[0], "hole", "%s is %s (%s) for who listens, and was fit",
+			   h->name, bc_state_word(answer->state), bc_reason_word(answer->reason));
+	h->was_fit = fit;
+}
+
 static void look(struct trial *t)
 {
 	struct bc_board *board = t->reader->board;
@@ -284,6 +309,7 @@ static void look(struct trial *t)
 	for (size_t i = 0; i < n && i < MAX_TOPICS; i++) {
 		bc_board_get(board, topics[i], (bc_mono_time){ t->now_ns }, &answer);
 		judge_answer(t, topics[i], &answer);
+		judge_no_hole(t, topics[i], &answer);
 		offer_again(t, topics[i], &answer);
 	}
 }

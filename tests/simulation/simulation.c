@@ -1,12 +1,13 @@
 /* simulation.c - sessions, adapters and outlets in simulated time on model exchanges, with faults.
  *
  *   simulation --exchange upbit [--seeds 400] [--first 1] [--seed N] [--verbose]
- *              [--steps N] [--storm SECONDS] [--gateways N] [--soak HOURS] [--twice]
- *              [--lies]
+ *              [--steps N] [--storm SECONDS] [--gateways N] [--shards N] [--soak HOURS]
+ *              [--twice] [--lies]
  *
  * --gateways: so many follow the same symbols, each over a network and with faults of its own, and
- * a reader hears them all; --soak: so many hours of rare faults, all connections made anew every
- * hour, and the memory in use may not grow;
+ * a reader hears them all; --shards: up to so many gateways divide the symbols, A/B lines of each
+ * in some trials, and an operator changes their number and the weights; --soak: so many hours of
+ * rare faults, all connections made anew every hour, and the memory in use may not grow;
  * --steps goes on until so many inputs were given; --twice runs each seed twice and compares;
  * --lies publishes something false in each trial, and expects to see it caught.
  *
@@ -20,10 +21,12 @@
 #include <string.h>
 #include <time.h>
 
-#define SEEDS      400
-#define SEEDS_LONG 20000
-#define LIE_SEEDS  20
-#define FAILED_MAX 5 /* then it is enough */
+#define SEEDS            400
+#define SEEDS_LONG       20000
+#define SHARD_SEEDS      4 /* they have more gateways, and more time */
+#define SHARD_SEEDS_LONG 2000
+#define LIE_SEEDS        20
+#define FAILED_MAX       5 /* then it is enough */
 
 struct totals {
 	uint64_t trials, failed, steps, with[N_FAULTS];
@@ -37,7 +40,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: simulation --exchange ID [--seeds N] [--first N] [--seed N] "
 			"[--verbose] [--steps N] [--storm SECONDS] "
-			"[--gateways N] [--soak HOURS] [--twice] [--lies]\n");
+			"[--gateways N] [--shards N] [--soak HOURS] [--twice] [--lies]\n");
 	return 2;
 }
 
@@ -71,6 +74,9 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->sum.lost += r->lost;
 	all->sum.handed_out += r->handed_out;
 	all->sum.copies += r->copies;
+	all->sum.divided += r->divided;
+	all->sum.given_up += r->given_up;
+	all->sum.orphaned += r->orphaned;
 	for (size_t i = 0; i < N_MISHAPS; i++)
 		all->sum.mishaps[i] += r->mishaps[i];
 #define SUM(field) all->sum.counters.field += r->counters.field
@@ -133,6 +139,9 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("answers of the reader", all->sum.answers);
 	row("handed out by the reader", all->sum.handed_out);
 	row("copies of another line", all->sum.copies);
+	row("times the symbols were divided", all->sum.divided);
+	row("symbols handed over", all->sum.given_up);
+	row("  to who had just been killed", all->sum.orphaned);
 	row("trials with anything wrong", all->failed);
 	printf("\n  %-34s\n", "how it was made good");
 	row("connections opened", c->opened);
@@ -170,7 +179,7 @@ static void print(const struct model *model, const struct totals *all, double se
 struct arguments {
 	const struct model *model;
 	uint64_t first, seeds, steps;
-	uint32_t gateways, soak_hours;
+	uint32_t gateways, shards, soak_hours;
 	int64_t storm_ns;
 	bool verbose, twice, lies;
 };
@@ -181,6 +190,7 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 	struct trial_options o = { .model = a->model,
 				   .seed = seed,
 				   .gateways = a->gateways,
+				   .shards = a->shards,
 				   .soak_hours = a->soak_hours,
 				   .verbose = a->verbose,
 				   .storm_ns = a->storm_ns,
@@ -193,6 +203,8 @@ static void run_one(const struct arguments *a, uint64_t seed, struct totals *all
 			      (long long)(a->storm_ns / BC_NS_PER_S));
 	if (a->gateways != 0)
 		n += snprintf(replay + n, sizeof replay - (size_t)n, " --gateways %u", a->gateways);
+	if (a->shards != 0)
+		n += snprintf(replay + n, sizeof replay - (size_t)n, " --shards %u", a->shards);
 	if (a->soak_hours != 0)
 		snprintf(replay + n, sizeof replay - (size_t)n, " --soak %u", a->soak_hours);
 	trial_run(&o, &r);
@@ -264,6 +276,13 @@ static const struct model *model_of(const char *id)
 	return NULL;
 }
 
+static uint64_t usual_seeds(const struct arguments *a, bool thorough)
+{
+	if (a->shards > 0)
+		return thorough ? SHARD_SEEDS_LONG : SHARD_SEEDS;
+	return (thorough ? SEEDS_LONG : SEEDS) / (a->gateways > 0 ? 1 + a->gateways : 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -273,6 +292,7 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "storm", required_argument, NULL, 't' },
 		{ "gateways", required_argument, NULL, 'g' },
+		{ "shards", required_argument, NULL, 'd' },
 		{ "soak", required_argument, NULL, 'h' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "twice", no_argument, NULL, '2' },
@@ -294,6 +314,8 @@ int main(int argc, char **argv)
 			a.storm_ns = strtoll(optarg, NULL, 10) * BC_NS_PER_S;
 		else if (c == 'g')
 			a.gateways = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (c == 'd')
+			a.shards = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'h')
 			a.soak_hours = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'v')
@@ -307,10 +329,10 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (a.model == NULL || optind != argc || a.gateways > MAX_GATEWAYS)
+	if (a.model == NULL || optind != argc || a.gateways > MAX_GATEWAYS ||
+	    a.shards > MAX_SHARDS || (a.shards > 0 && a.gateways + a.soak_hours > 0))
 		return usage();
 	if (a.seeds == 0)
-		a.seeds = (getenv("BOOKCAST_LONG") != NULL ? SEEDS_LONG : SEEDS) /
-			  (a.gateways > 0 ? 1 + a.gateways : 1);
+		a.seeds = usual_seeds(&a, getenv("BOOKCAST_LONG") != NULL);
 	return run_all(&a);
 }

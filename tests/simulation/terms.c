@@ -8,7 +8,7 @@
 /* Snapshots so small that the price walks out of them. */
 static void change_limits(struct gateway *g)
 {
-	if (g->t->model->limits == NULL)
+	if (g->t->model->limits == NULL || shards_flawless(g->t))
 		return;
 	g->sync = *g->changed.sync;
 	g->sync.limits = g->t->model->limits;

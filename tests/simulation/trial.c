@@ -109,15 +109,18 @@ static void calm_down(struct trial *t)
 		t->calm_id[i] = t->face->book_id == NULL ? 0 : t->face->book_id(t->market, i);
 	}
 	note(t->gateways[0], "-- the storm is over");
+	if (t->shards != NULL)
+		shards_calm(t);
 }
 
 static struct gateway *who_has_not_healed(struct trial *t, char *why, size_t cap)
 {
 	for (uint32_t i = 0; i < t->n_gateways; i++) {
-		if (!judge_healed(t->gateways[i], why, cap))
+		bool may_be_dead = t->shards != NULL && t->gateways[i]->dead;
+		if (!may_be_dead && !judge_healed(t->gateways[i], why, cap))
 			return t->gateways[i];
 	}
-	return NULL;
+	return t->shards == NULL ? NULL : shards_unsettled(t, why, cap);
 }
 
 static bool all_fit(const struct trial *t)
@@ -162,7 +165,7 @@ static void next_phase(struct trial *t)
 		end(t);
 }
 
-enum place { THERE, HERE, ON_THE_BUS, AT_THE_READER, AT_THE_HOUR };
+enum place { THERE, HERE, ON_THE_BUS, AT_THE_READER, AT_THE_HOUR, AT_THE_OPERATOR };
 
 struct next {
 	int64_t at_ns;
@@ -191,6 +194,8 @@ static void step(struct trial *t)
 		consider(&next, t->mishaps.next_ns, ON_THE_BUS, NULL);
 	if (t->soak.next_ns != 0)
 		consider(&next, t->soak.next_ns, AT_THE_HOUR, NULL);
+	if (t->shards != NULL)
+		consider(&next, shards_next(t), AT_THE_OPERATOR, NULL);
 	if (next.at_ns > t->now_ns)
 		t->now_ns = next.at_ns;
 	if (next.place == THERE)
@@ -201,14 +206,18 @@ static void step(struct trial *t)
 		bus_mishap(t);
 	else if (next.place == AT_THE_HOUR)
 		soak_hour(t);
+	else if (next.place == AT_THE_OPERATOR)
+		shards_act(t);
 	else
 		reader_step(t);
 }
 
 static void run(struct trial *t)
 {
-	for (uint32_t i = 0; i < t->n_gateways; i++)
-		session_start(t->gateways[i]->session, trial_now(t->gateways[i]));
+	for (uint32_t i = 0; i < t->n_gateways; i++) {
+		if (!t->gateways[i]->dead)
+			session_start(t->gateways[i]->session, trial_now(t->gateways[i]));
+	}
 	while (t->phase != PHASE_OVER) {
 		step(t);
 		if (t->phase != PHASE_OVER)
@@ -222,6 +231,8 @@ static bool open_all(struct trial *t)
 {
 	uint32_t n = t->o.gateways > 0 ? t->o.gateways : 1;
 	bool ok = true;
+	if (t->o.shards > 0)
+		n = shards_plan(t);
 	for (uint32_t i = 0; i < n && ok; i++)
 		ok = gateway_open(t, i);
 	t->numbered = ok && t->gateways[0]->x->sync != NULL;
@@ -229,14 +240,16 @@ static bool open_all(struct trial *t)
 		trial_fail(t->gateways[0], "start", "the model exchange cannot be made");
 		return false;
 	}
-	if (t->o.gateways > 0) {
+	if (t->o.gateways > 0 || t->shards != NULL) {
 		bus_plan(t);
 		reader_open(t);
 	}
+	if (t->shards != NULL)
+		shards_open(t);
 	if (t->o.soak_hours > 0)
 		soak_begin(t);
 	for (uint32_t i = 0; i < n && ok; i++)
-		ok = gateway_start(t->gateways[i]);
+		ok = t->gateways[i]->dead || gateway_start(t->gateways[i]);
 	return ok;
 }
 
@@ -254,14 +267,17 @@ void trial_run(const struct trial_options *options, struct trial_result *out)
 	t->now_ns = TRIAL_START;
 	if (open_all(t)) {
 		run(t);
-		if (!t->gateways[0]->dead)
-			out->counters = *session_counters(t->gateways[0]->session);
+		for (uint32_t i = t->n_gateways; i-- > 0;) {
+			if (!t->gateways[i]->dead)
+				out->counters = *session_counters(t->gateways[i]->session);
+		}
 	}
 	out->simulated_ns = t->now_ns - TRIAL_START;
 	out->hash = t->trace.hash;
 	for (uint32_t i = 0; i < t->n_gateways; i++)
 		gateway_free(t->gateways[i]);
 	reader_free(t);
+	shards_free(t);
 	truth_free(t);
 	if (t->market != NULL)
 		market_free(&t->market);

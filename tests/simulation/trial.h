@@ -26,16 +26,19 @@ enum fault {
 extern const char *const fault_text[N_FAULTS];
 
 /* Between the gateways and who reads them; where there is a reader. */
-enum mishap { MISHAP_LOST, MISHAP_PARTED, MISHAP_KILLED, N_MISHAPS };
+enum mishap { MISHAP_LOST, MISHAP_PARTED, MISHAP_KILLED, MISHAP_DEAFENED, N_MISHAPS };
 
 extern const char *const mishap_text[N_MISHAPS];
 
-#define MAX_GATEWAYS 4
+#define MAX_GATEWAYS 8
+#define MAX_SHARDS   6
 
 struct trial_options {
 	const struct model *model;
 	uint64_t seed;
-	uint32_t gateways;     /* 0: one, and nobody reads it; else a reader hears them all */
+	uint32_t gateways; /* 0: one, and nobody reads it; else a reader hears them all */
+	uint32_t shards;   /* 0: all follow the same; else the symbols are divided by up to so many,
+			    * and   the number changes */
 	uint32_t soak_hours;   /* 0: not one; else the storm is so long, and the result has a row an
 				  hour */
 	bool verbose;          /* print every action */
@@ -68,6 +71,8 @@ struct trial_result {
 	uint64_t answers; /* of the reader, fit and compared */
 	uint64_t lost;    /* messages it has counted as lost */
 	uint64_t handed_out, copies;
+	uint64_t divided, given_up; /* new divisions; symbols that their old owner gave up */
+	uint64_t orphaned;          /* of them while their new owner had just been killed */
 	struct session_counters counters;
 };
 

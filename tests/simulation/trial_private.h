@@ -15,6 +15,8 @@
  *   judge.c   what must hold, after every step
  *   bus.c     from the gateways to the reader; gateways killed and started anew
  *   reader.c  who hears all gateways, and what it may say
+ *   shards.c  the symbols divided among the gateways, and divided anew
+ *   ears.c    what the gateways hear of each other
  *   soak.c    a day of it */
 #ifndef BC_SIMULATION_TRIAL_PRIVATE_H
 #define BC_SIMULATION_TRIAL_PRIVATE_H
@@ -204,19 +206,24 @@ struct judged { /* by the session's number */
 
 /* ------------------------------------------------------------------ bus.c */
 
-struct passing;
-
 struct track { /* of one life of a topic */
 	struct track *next;
 	uint64_t heard, missing; /* by the reader: the newest; not delivered since */
 };
 
-struct bus { /* from one gateway */
+struct passing { /* a message on its way */
+	int64_t at_ns;
+	struct track *track;
+	size_t n_topic, n;
+	char bytes[];
+};
+
+struct bus { /* from one gateway to one who listens */
 	struct passing **passing;
 	size_t first, n, cap;
 	int64_t last_ns;      /* what follows does not overtake it */
 	int64_t cut_until_ns; /* nothing arrives before */
-	int64_t joins_at_ns;  /* the reader connects again; 0: it is connected */
+	int64_t joins_at_ns;  /* he connects again; 0: he is connected */
 };
 
 struct mishaps { /* between the gateways and the reader */
@@ -258,14 +265,16 @@ struct gateway {
 	int64_t ticked_ns;          /* last tick of the session */
 	unsigned ticks_in_a_row;    /* without time going on */
 
-	void *face_state; /* the exchange as it knows our address */
-	uint32_t crossed; /* fault */
+	void *face_state;    /* the exchange as it knows our address */
+	bool shares_address; /* with the others, so that state is not ours */
+	uint32_t crossed;    /* fault */
 
 	bool dead;
 	int64_t died_ns, back_at_ns;
 	uint64_t epoch, n_lives;
 	int64_t next_heartbeat_ns;
 	struct bus bus;
+	struct member *member; /* of the shards; NULL: there are none */
 
 	struct session *session;
 	struct session_options so;
@@ -318,6 +327,7 @@ struct trial {
 	struct soak soak;
 	struct reader *reader; /* NULL: there is none */
 	struct mishaps mishaps;
+	struct shards *shards; /* NULL: all gateways follow the same */
 	struct gateway *gateways[MAX_GATEWAYS];
 	uint32_t n_gateways;
 };
@@ -341,6 +351,7 @@ int64_t gateway_next_here(const struct gateway *g);
 void gateway_step_there(struct gateway *g);
 void gateway_step_here(struct gateway *g);
 void gateway_kill(struct gateway *g, int64_t back_at_ns);
+void gateway_retire(struct gateway *g); /* it ends by itself */
 /* Somebody wants to hear again what begins with it. */
 void gateway_renew(struct gateway *g, bc_str prefix);
 struct gateway *gateway_of(const struct trial *t, uint64_t epoch);
@@ -361,6 +372,7 @@ bool fault_hits(struct gateway *g, enum fault fault); /* and is counted */
 void fault_timed(struct gateway *g);
 /* "resync KRW-BTC" to our side, which may be frozen. True. */
 bool plan_command(struct gateway *g, const char *verb, const char *name);
+void plan_command_at(struct gateway *g, int64_t at_ns, const char *verb, const char *name);
 
 /* net.c */
 struct event *event_new(struct gateway *g, enum event_kind kind, int64_t at_ns, bc_str bytes);
@@ -429,10 +441,52 @@ void judge_end(struct gateway *g);
 void bus_plan(struct trial *t);
 void bus_mishap(struct trial *t);
 void bus_send(struct gateway *g, uint32_t topic, bc_str payload, bool welcome);
-int64_t bus_next(const struct gateway *g); /* INT64_MAX: nothing is on its way */
-void bus_deliver(struct gateway *g);
+/* False: it is lost. */
+bool bus_pass(struct gateway *g, struct bus *b, const struct topic *topic, bc_str payload);
+struct passing *bus_take(struct bus *b); /* the caller frees it */
+int64_t bus_next(const struct bus *b);   /* INT64_MAX: nothing is on its way */
+void bus_deliver(struct gateway *g);     /* to the reader */
 void bus_join(struct gateway *g);
-void bus_free(struct gateway *g);
+void bus_cut(struct trial *t, struct bus *b);
+void bus_free(struct bus *b);
+
+/* shards.c */
+uint32_t shards_plan(struct trial *t);          /* how many gateways there are to be */
+bool shards_flawless(const struct trial *t);    /* nothing but divisions happens */
+bool shards_undisturbed(const struct trial *t); /* and no connection comes of age */
+void shards_join(struct gateway *g);
+void shards_market(struct gateway *g, size_t *n_symbols, int64_t *storm_ns);
+void shards_open(struct trial *t); /* once there is a market */
+void shards_free(struct trial *t);
+int64_t shards_next(const struct trial *t);
+void shards_act(struct trial *t);
+void shards_calm(struct trial *t); /* the last division is told to all again */
+bool shards_command(struct trial *t, bool add, size_t symbol); /* told to all; true */
+void shards_told(struct gateway *g, size_t division);
+/* It begins, or ends, to do what it was told about a symbol. */
+void shards_obeys(struct gateway *g, const char *command, bool begins);
+void shards_choose(struct gateway *g, struct session_options *o);
+bc_status shards_configure(struct gateway *g, char *why, size_t cap);
+void shards_heartbeat(struct gateway *g, struct bc_heartbeat *h);
+bool shards_retired(const struct gateway *g); /* all is handed over */
+void shards_end(struct gateway *g);
+void *shards_address(struct trial *t); /* the exchange as it knows the one address of all */
+void shards_died(struct gateway *g);
+void shards_announced(struct gateway *g, size_t symbol, const struct session_change *change);
+void shards_followed(struct gateway *g, size_t symbol);
+void shards_dropped(struct gateway *g, size_t symbol);
+/* NULL: everybody has his own, and nobody anything else. */
+struct gateway *shards_unsettled(struct trial *t, char *why, size_t cap);
+
+/* ears.c */
+void ears_send(struct gateway *there, const struct topic *topic, bc_str payload);
+int64_t ears_next(const struct gateway *g);
+void ears_step(struct gateway *g);
+void ears_turn(struct gateway *g); /* with each heartbeat */
+void ears_lost(struct gateway *there);
+void ears_back(struct gateway *there);
+bool ears_cut(struct gateway *g); /* false: it hears nobody */
+void ears_close(struct gateway *g);
 
 /* soak.c */
 void soak_begin(struct trial *t);

@@ -177,6 +177,45 @@ Test(session, book_that_is_older_than_the_one_before_is_not_applied)
 	done(r);
 }
 
+/* Where a subscription replaces the one before, its answer is a snapshot. */
+Test(session, who_comes_back_at_once_is_not_live_by_what_was_under_way)
+{
+	struct rig *r = live_rig("AAA BBB");
+	char why[100];
+	cr_assert_eq(session_remove(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	pass(r, 100 * MS);
+	cr_assert_eq(session_add(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	pass(r, 500 * MS);
+	forget(r);
+	says(r, "at AAA 5000 1 2");
+	cr_expect_str_eq(r->seen, "", "of the earlier subscription");
+	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
+	says(r, "at BBB 5000 1 2");
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	says(r, "whole AAA 5000 1 2");
+	says(r, "at AAA 5100 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	cr_expect_str_eq(r->seen, "BBB book; AAA live none; AAA book; AAA book; ");
+	done(r);
+}
+
+/* Nothing is under way for so long, whatever the exchange marks. */
+Test(session, who_comes_back_later_is_live_by_any_book)
+{
+	struct rig *r = live_rig("AAA BBB");
+	char why[100];
+	cr_assert_eq(session_remove(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	for (int i = 0; i < 11; i++) {
+		pass(r, S);
+		says(r, "book BBB 1 2");
+	}
+	cr_assert_eq(session_add(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	pass(r, 500 * MS);
+	says(r, "at AAA 5000 1 2");
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 /* After a reconnect a server that lags is not believed before it insists; then it is its clock. */
 Test(session, older_snapshot_is_believed_when_the_exchange_insists)
 {

@@ -203,6 +203,25 @@ Test(session_shard, who_is_not_served_elsewhere_all_the_time_stays)
 	bc_division_free(&two);
 }
 
+/* Whoever served it may be gone; nobody has listened. */
+Test(session_shard, who_stood_still_does_not_let_go_on_waking_up)
+{
+	struct bc_division *two = divided(2);
+	struct rig *r = shard_rig(two, owner("AAA", 2), "AAA");
+	uint32_t id = number_of(r, "AAA");
+	session_reshard(r->session, r->now, two, BC_SHARD_NONE);
+	session_elsewhere(r->session, r->now, id, true);
+	go_on(r, 2 * S);
+	at(r, r->now.mono.ns + 30 * S);
+	session_tick(r->session, r->now);
+	cr_expect(followed(r, "AAA"), "what it heard is 30 s old");
+	session_elsewhere(r->session, r->now, id, true);
+	pass(r, 5 * S);
+	cr_expect(!followed(r, "AAA"), "it has heard so again");
+	done(r);
+	bc_division_free(&two);
+}
+
 Test(session_shard, who_comes_back_was_never_away)
 {
 	struct bc_division *two = divided(2), *three = divided(3);
