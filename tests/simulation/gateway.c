@@ -221,8 +221,11 @@ static void heartbeat(struct gateway *g)
 /* The shard's business goes before the heartbeat, as in the gateway. */
 static void turn(struct gateway *g)
 {
+	bool tells = g->member != NULL && session_leaving(g->session) > 0;
 	if (g->member != NULL)
 		ears_turn(g);
+	if (tells) /* the session has heard, and looked at the clock */
+		watch_for_standstills(g);
 	if (g->member != NULL && shards_retired(g))
 		shards_end(g);
 	else
