@@ -199,6 +199,18 @@ bool rest_takes(struct session *s, const struct bc_event *event)
 	return false;
 }
 
+void rest_refused(struct session *s, bc_str symbol)
+{
+	struct rest_request *r = s->rest.reading;
+	if (r == NULL)
+		return;
+	r->n_refused += symbol.n > 0;
+	r->broken = r->broken || symbol.n == 0;
+	if (r->job == JOB_INSTRUMENTS && symbol.n > 0)
+		directory_unread(s, symbol);
+}
+
+/* False: something of it could not be read. */
 static bool read_answer(struct session *s, struct rest_request *r, bc_str body)
 {
 	struct bc_input input = { .kind = BC_INPUT_REST,
@@ -238,19 +250,20 @@ static void ticks_read(struct session *s)
 }
 
 /* A history may well be empty; an exchange without instruments, and a snapshot without a book,
- * are none. */
+ * are none. Where an answer is about many, one that cannot be read is not the others' fault. */
 static bool read_well(struct session *s, struct rest_request *r, bc_str body)
 {
+	bool of_many = r->job == JOB_INSTRUMENTS || s->rest.jobs[r->job].batch != NULL;
 	if (r->max_bytes != 0 && body.n > r->max_bytes)
 		return false;
 	if (r->job == JOB_INSTRUMENTS)
 		directory_round_begins(s);
-	bool good = read_answer(s, r, body);
+	bool good = read_answer(s, r, body) || (of_many && r->n_refused > 0 && !r->broken);
 	if (r->job == JOB_INSTRUMENTS)
 		return good && s->directory.in_round > 0;
 	if (r->job == JOB_SNAPSHOT)
 		return good && r->n_taken == 1;
-	return good && (r->n_taken > 0 || r->n_other == 0);
+	return good && (r->n_taken > 0 || r->n_other + r->n_refused == 0);
 }
 
 static bool nobody_waits(const struct session *s, const struct rest_request *r)

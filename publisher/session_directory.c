@@ -149,6 +149,18 @@ void directory_learn(struct session *s, bc_str name, const struct bc_instrument 
 		follow_if_wanted(s, e);
 }
 
+void directory_unread(struct session *s, bc_str name)
+{
+	struct listed *e = entry_of(s, name);
+	bool followed = bc_name_find(&s->by_name, name) != BC_NAME_NONE;
+	if (e == NULL && followed && enter(s, name, (bc_str){ 0 }) == BC_OK)
+		e = entry_of(s, name);
+	if (e == NULL || e->round == s->directory.round)
+		return; /* nobody asks for it by name, or it is there twice */
+	e->round = s->directory.round;
+	s->directory.in_round++;
+}
+
 void directory_round_begins(struct session *s)
 {
 	s->directory.round++;

@@ -187,6 +187,8 @@ static void on_reject(void *self, const struct bc_reject *reject)
 	session_log(s, BC_LOG_WARN, range ? "feed.range" : "feed.refused",
 		    BC_LOG_B("symbol", reject->symbol), BC_LOG_B("what", reject->what),
 		    BC_LOG_B("value", reject->value), BC_LOG_U("offset", reject->offset));
+	if (s->current == NOBODY)
+		rest_refused(s, reject->symbol);
 	if (reject->foreign || s->current == NOBODY ||
 	    s->connections[s->current].phase != PHASE_OPEN || handover_unfit(s, "refused"))
 		return;

@@ -260,9 +260,11 @@ struct rest_request { /* a slot */
 	enum bc_interval interval;
 	uint32_t weight;
 	bc_mono_time asked_at;
-	size_t max_bytes; /* of the answer; 0: what the driver takes at most */
-	uint32_t n_taken; /* events of its answer that it had asked for */
-	uint32_t n_other; /* and those it had not */
+	size_t max_bytes;   /* of the answer; 0: what the driver takes at most */
+	uint32_t n_taken;   /* events of its answer that it had asked for */
+	uint32_t n_other;   /* and those it had not */
+	uint32_t n_refused; /* items of it that could not be read, but for their names */
+	bool broken;        /* or not even that: whose it was, nobody knows */
 };
 
 struct rest_row {         /* what is the same in every session */
@@ -555,6 +557,9 @@ bc_mono_time rest_deadline(const struct session *s);
 /* An event that no connection brought: is it what the answer being read was asked for, and for
  * others than the history to take? */
 bool rest_takes(struct session *s, const struct bc_event *event);
+/* Of what no connection brought, something was refused. symbol: whose it was; empty: nobody knows.
+ */
+void rest_refused(struct session *s, bc_str symbol);
 
 /* session_snapshot.c. A request that is in flight already serves a second wish, too. */
 void rest_snapshot(struct session *s, uint32_t symbol);        /* as soon as the weight allows */
@@ -603,6 +608,8 @@ void directory_free(struct session *s);
 void directory_round_begins(struct session *s);
 void directory_round_ends(struct session *s);
 void directory_learn(struct session *s, bc_str name, const struct bc_instrument *instrument);
+/* It stands in the list, though what is said of it cannot be read. */
+void directory_unread(struct session *s, bc_str name);
 /* Follows what of `spec` is ours. foreign: what to do with a name of another shard. */
 enum foreign { FOREIGN_REFUSE, FOREIGN_NOTE };
 bc_status directory_follow(struct session *s, const char *spec, enum foreign foreign, char *why,

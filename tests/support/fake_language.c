@@ -260,10 +260,24 @@ static bc_status on_future(struct reading *r)
 	return say_ticker(r, 3600 * BC_NS_PER_S);
 }
 
-/* "polled SYMBOL MS BID ASK...": books by REST. */
+/* One item of an answer about many. */
+static bc_status refuse_item(struct reading *r, bc_str symbol)
+{
+	r->sink->reject(r->sink->self, &(struct bc_reject){ .why = BC_EPARSE,
+							    .symbol = symbol,
+							    .what = BC_STR("item") });
+	return BC_EPARSE;
+}
+
+/* "polled SYMBOL MS BID ASK...": books by REST; a bid of "x" cannot be read. */
 static bc_status on_polled(struct reading *r)
 {
+	bc_status worst = BC_OK;
 	for (size_t i = 1; i + 3 < r->n; i += 4) {
+		if (bc_str_is(r->words[i + 2], "x")) {
+			worst = refuse_item(r, r->words[i]);
+			continue;
+		}
 		bc_level bid = { number(r->words[i + 2]), { 1, 0 } };
 		bc_level ask = { number(r->words[i + 3]), { 2, 0 } };
 		struct bc_event e = event(r, BC_CHANNEL_BOOK);
@@ -273,7 +287,7 @@ static bc_status on_polled(struct reading *r)
 		e.body.book = (struct bc_book){ &bid, &ask, 1, 1 };
 		r->sink->event(r->sink->self, &e);
 	}
-	return BC_OK;
+	return worst;
 }
 
 /* "tickers SYMBOL MS...": by REST. */
@@ -380,12 +394,17 @@ static enum bc_listing status_of(bc_str word)
 
 static bc_status on_list(struct reading *r)
 {
+	bc_status worst = BC_OK;
 	for (size_t i = 1; i < r->n; i++) {
 		bc_str word = r->words[i], rest = { 0 };
 		const char *colon = memchr(word.p, ':', word.n);
 		if (colon != NULL) {
 			rest = (bc_str){ colon + 1, (size_t)(word.p + word.n - colon - 1) };
 			word.n = (size_t)(colon - word.p);
+		}
+		if (bc_str_is(rest, "unread")) {
+			worst = refuse_item(r, word);
+			continue;
 		}
 		struct bc_event e = event(r, BC_CHANNEL_INSTRUMENT);
 		char unified[32];
@@ -400,7 +419,7 @@ static bc_status on_list(struct reading *r)
 							    .status = status_of(rest) };
 		r->sink->event(r->sink->self, &e);
 	}
-	return BC_OK;
+	return worst;
 }
 
 static bc_status on_ticks(struct reading *r)

@@ -153,6 +153,26 @@ Test(session_fallback, an_older_answer_is_left_out_and_three_are_believed)
 	done(r);
 }
 
+Test(session_fallback, one_book_that_cannot_be_read_does_not_slow_the_others)
+{
+	struct rig *r = fallen_rig(poll_options(), "AAA BBB");
+	forget(r);
+	for (int n = 0; n < 10; n++) {
+		char text[96];
+		for (int i = 0; i < 15 && !asked(r, "/books AAA BBB"); i++)
+			pass(r, 100 * MS);
+		cr_assert(asked(r, "/books AAA BBB"), "round %d", n);
+		snprintf(text, sizeof text, "polled AAA %lld 1 2 BBB %lld x 2",
+			 (long long)WALL_MS + 20000 + n, (long long)WALL_MS + 20000 + n);
+		answers(r, text);
+	}
+	expect_state(r, "AAA", BC_STATE_REST, BC_REASON_DISCONNECTED);
+	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	cr_expect_eq(session_counters(r->session)->rest_failures, 0);
+	cr_expect_eq(session_counters(r->session)->refused, 10);
+	done(r);
+}
+
 Test(session_fallback, a_crossed_answer_is_in_doubt)
 {
 	struct rig *r = fallen_rig(poll_options(), "AAA");

@@ -282,6 +282,26 @@ Test(session, what_was_removed_stays_away_whatever_it_was_called)
 	}
 }
 
+/* Nobody who is listed is taken for gone, and who is gone is not kept by it. */
+Test(session, one_instrument_that_cannot_be_read_costs_nobody_else_anything)
+{
+	struct rig *r = rig_with(options_for_tests());
+	add(r, "A* BBB CCC");
+	session_start(r->session, r->now);
+	answers(r, "list AAA ABB:unread BBB:unread CCC");
+	pass(r, 0);
+	cr_expect_eq(session_symbols(r->session), 3, "but for ABB, whatever that is");
+	expect_state(r, "BBB", BC_STATE_CONNECTING, BC_REASON_NONE);
+	cr_expect_not_null(strstr(r->logged, "symbol.listing"), "%s", r->logged);
+	cr_expect(asked(r, "ticks"), "%s", r->get);
+	answers(r, "ticks AAA BBB CCC");
+	listed_again(r, "list AAA:unread BBB DDD:unread");
+	expect_state(r, "AAA", BC_STATE_CONNECTING, BC_REASON_NONE);
+	expect_state(r, "CCC", BC_STATE_HALTED, BC_REASON_DELISTED);
+	cr_expect_eq(session_counters(r->session)->rest_failures, 0);
+	done(r);
+}
+
 Test(session, unlisted_symbols_are_halted_with_a_hint)
 {
 	struct rig *r = rig_with(options_for_tests());
