@@ -76,7 +76,13 @@ void sim_truth_log_turn(struct sim *sim)
 
 void sim_truth_log_close(struct sim *sim)
 {
-	if (sim->truth_log != NULL)
-		fclose(sim->truth_log);
+	bool good;
+
+	if (sim->truth_log == NULL)
+		return;
+	good = ferror(sim->truth_log) == 0;
+	if (fclose(sim->truth_log) != 0 || !good)
+		fprintf(stderr, "bookcast-sim: --truth-log %s: not all of it could be written\n",
+			sim->options.truth_log);
 	sim->truth_log = NULL;
 }
