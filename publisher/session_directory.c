@@ -425,20 +425,34 @@ static void drop_unwanted(struct session *s)
 	}
 }
 
-/* What is dropped makes room first. */
-bc_status directory_reconcile(struct session *s)
+/* Those that are wanted by name, and ours. */
+static bc_status follow_names(struct session *s)
 {
 	bc_status rc = BC_OK, one;
-	drop_unwanted(s);
-	for (uint32_t i = 0; i < s->wanted.n; i++) {
+	const char *refused = NULL;
+	uint32_t n_refused = 0;
+	for (uint32_t i = s->wanted.n_globs; i < s->wanted.n; i++) {
 		const struct wanted_rule *rule = &s->wanted.rules[i];
 		if (rule->kind != SPEC_NATIVE || !wanted_rule_wants(rule) ||
 		    !wanted_rule_wants(directory_rule(s, bc_str_of(rule->key))) ||
-		    !shard_owns(s, bc_str_of(rule->key)))
+		    !shard_owns(s, bc_str_of(rule->key)) ||
+		    (one = follow_name(s, rule->key)) == BC_OK)
 			continue;
-		if ((one = follow_name(s, rule->key)) != BC_OK)
-			rc = one;
+		rc = one;
+		refused = rule->key;
+		n_refused++;
 	}
+	if (rc != BC_OK)
+		session_log(s, BC_LOG_ERROR, "symbol.refused", BC_LOG_S("symbol", refused),
+			    BC_LOG_U("symbols", n_refused), BC_LOG_S("why", bc_status_text(rc)));
+	return rc;
+}
+
+/* What is dropped makes room first. */
+bc_status directory_reconcile(struct session *s)
+{
+	drop_unwanted(s);
+	bc_status rc = follow_names(s);
 	for (uint32_t i = 0; i < s->directory.n; i++) {
 		if (s->directory.entries[i].round == s->directory.round)
 			follow_if_wanted(s, &s->directory.entries[i]);

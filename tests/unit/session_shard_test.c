@@ -330,6 +330,18 @@ Test(session_shard, more_than_can_be_followed_is_told)
 		     BC_ERANGE);
 	cr_expect_eq(session_symbols(r->session), 20000);
 	done(r);
+
+	/* The same, of what becomes ours. */
+	struct bc_division *two = divided(2);
+	r = shard_rig(two, 0, "AAA");
+	cr_assert_eq(session_configure(r->session, r->now, specs, 20002, why, sizeof why), BC_OK);
+	cr_expect_lt(session_symbols(r->session), 20000);
+	forget(r);
+	session_reshard(r->session, r->now, NULL, 0);
+	cr_expect_eq(session_symbols(r->session), 20000);
+	cr_expect_not_null(strstr(r->logged, "symbol.refused"), "%s", r->logged);
+	done(r);
+	bc_division_free(&two);
 }
 
 /* ------------------------------------------------------------------ patterns */
