@@ -358,10 +358,11 @@ bc_status directory_follow(struct session *s, const char *spec, enum foreign for
 	bool ours = single == NULL || shard_owns(s, bc_str_of(single));
 	if (!ours && foreign == FOREIGN_REFUSE)
 		return refuse_foreign(s, single, why, cap);
+	bool wanted = wanted_rule_wants(wanted_find(&s->wanted, key));
 	rc = wanted_add(&s->wanted, spec, key);
 	if (rc == BC_OK && !name)
 		rc = follow_matches(s, key);
-	else if (rc == BC_OK && ours && (rc = follow_name(s, key)) != BC_OK)
+	else if (rc == BC_OK && ours && (rc = follow_name(s, key)) != BC_OK && !wanted)
 		wanted_remove(&s->wanted, spec, key); /* it was not done */
 	if (rc == BC_OK && name && ours)
 		shard_settle(s, bc_name_find(&s->by_name, bc_str_of(key)));

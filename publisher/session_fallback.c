@@ -196,13 +196,6 @@ static void fit_by_rest(struct session *s, uint32_t id)
 	symbol_set(s, id, BC_STATE_REST, sym->fallback.why, SESSION_BOOK_ONLY);
 }
 
-static int top_order(const struct bc_book *book) /* as in session_feed.c */
-{
-	if (book->n_bids == 0 || book->n_asks == 0)
-		return -1;
-	return bc_decimal_compare(book->bids[0].price, book->asks[0].price);
-}
-
 static void crossed(struct session *s, uint32_t id)
 {
 	s->count.crossed++;
@@ -260,7 +253,7 @@ static void take_book(struct session *s, uint32_t id, const struct bc_event *eve
 	struct symbol *sym = &s->symbols[id];
 	struct bc_event book = *event;
 	const struct poll_mark mark = mark_of(event), stream = stream_mark(s, id);
-	int order = top_order(&book.body.book);
+	int order = feed_top_order(&book.body.book);
 	uint32_t limit = s->rest.poll_limit, most = book.body.book.n_bids;
 	if (order > 0) {
 		crossed(s, id);

@@ -17,7 +17,7 @@ static bool clock_implausible(bc_wall_time exchange, bc_wall_time received)
 					   exchange.ns < received.ns - CLOCK_BEHIND_NS);
 }
 
-static int top_order(const struct bc_book *book) /* < 0: right, 0: locked, > 0: crossed */
+int feed_top_order(const struct bc_book *book)
 {
 	if (book->n_bids == 0 || book->n_asks == 0)
 		return -1;
@@ -29,7 +29,7 @@ void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wal
 	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
 	if (clock_implausible(event->ts_exchange, received))
 		event->flags |= BC_FLAG_CLOCK;
-	if (book && top_order(&event->body.book) == 0)
+	if (book && feed_top_order(&event->body.book) == 0)
 		event->flags |= BC_FLAG_LOCKED;
 	symbol_fed(s, id, event->channel);
 	s->count.events[event->channel]++;
@@ -71,7 +71,7 @@ void feed_market_data(struct session *s, uint32_t id, const struct bc_event *eve
 	    order_refuses(s, id, event))
 		return;
 	struct bc_event checked = *event;
-	if ((book || event->channel == BC_CHANNEL_BBO) && top_order(&event->body.book) > 0)
+	if ((book || event->channel == BC_CHANNEL_BBO) && feed_top_order(&event->body.book) > 0)
 		crossed(s, id, &checked);
 	else
 		feed_publish(s, id, &checked, s->received);

@@ -457,6 +457,7 @@ bc_mono_time symbols_deadline(const struct session *s);
 
 /* session_feed.c */
 void feed_sink_init(struct session *s);
+int feed_top_order(const struct bc_book *book); /* < 0: right, 0: locked, > 0: crossed */
 void feed_market_data(struct session *s, uint32_t id, const struct bc_event *event);
 void feed_input(struct session *s, uint32_t connection, const struct bc_input *input);
 /* Fetches into the cache what this message will need, as far as a glance tells. */

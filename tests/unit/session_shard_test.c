@@ -329,6 +329,15 @@ Test(session_shard, more_than_can_be_followed_is_told)
 	cr_expect_eq(session_configure(r->session, r->now, specs, 20002, why, sizeof why),
 		     BC_ERANGE);
 	cr_expect_eq(session_symbols(r->session), 20000);
+
+	/* To ask once more does not take back that it is wanted. */
+	const char *left_out = specs[20000];
+	cr_assert(!followed(r, left_out));
+	cr_expect_eq(session_add(r->session, r->now, left_out, why, sizeof why), BC_ERANGE);
+	cr_assert_eq(session_remove(r->session, r->now, "S0", why, sizeof why), BC_OK);
+	cr_assert_eq(session_remove(r->session, r->now, "S1", why, sizeof why), BC_OK);
+	cr_expect_eq(session_configure(r->session, r->now, specs, 20002, why, sizeof why), BC_OK);
+	cr_expect(followed(r, left_out));
 	done(r);
 
 	/* The same, of what becomes ours. */
