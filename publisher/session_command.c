@@ -80,6 +80,7 @@ void session_reconnect(struct session *s, struct session_now now)
 	session_begin(s, now);
 	handover_call_off_all(s);
 	maintenance_hurry(s);
+	s->no_connect_before = BUDGET_NOW; /* of bans the office knows, and obeys them */
 	for (uint32_t i = 0; i < s->n_connections; i++) {
 		struct connection *c = &s->connections[i];
 		c->failures = 0;

@@ -117,6 +117,25 @@ Test(session, told_to_stay_away)
 	}
 }
 
+/* A server that is busy for a week may be wrong about that; one that bans us is not asked. */
+Test(session, an_operator_need_not_wait_but_for_a_ban)
+{
+	static const struct {
+		int http;
+		size_t connects;
+	} rows[] = { { 503, 2 }, { 429, 1 }, { 418, 1 }, { 403, 1 } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = live_rig("AAA");
+		closed(r, rows[i].http, 7 * 24 * 3600 * S);
+		pass(r, 60 * S);
+		cr_expect_eq(r->n_connects, 1, "%d", rows[i].http);
+		session_reconnect(r->session, r->now);
+		pass(r, 10 * S);
+		cr_expect_eq(r->n_connects, rows[i].connects, "%d", rows[i].http);
+		done(r);
+	}
+}
+
 Test(session, handshake_that_never_answers_is_given_up)
 {
 	struct rig *r = rig_with(options_for_tests());
