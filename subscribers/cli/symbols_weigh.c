@@ -127,8 +127,8 @@ static void print_all(struct weighing *w, int64_t took_ns)
 	bc_wall_format(bc_wall_now(), text);
 	if (w->n > 0)
 		qsort(w->all, w->n, sizeof *w->all, most_first);
-	printf("# %s: messages a second, measured over %" PRIu64 " ms until %s\n", w->exchange, ms,
-	       text);
+	printf("# %s: messages a second, measured over %" PRIu64 " ms until %.10s %.8s UTC\n",
+	       w->exchange, ms, text, text + 11);
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint64_t thousandths = (w->all[i].n * 1000000 + ms - 1) / ms;
 		printf("%s %" PRIu64 ".%03" PRIu64 "\n", w->all[i].name, thousandths / 1000,

@@ -4,6 +4,7 @@
 #include "common/gateways.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,22 +227,38 @@ static const struct top_paint colors = { "\033[32m", "\033[1;31m", "\033[32m",
 #define TOP_QUANTITY   11
 #define TOP_PRICE      12
 #define TOP_SPREAD     11
-#define TOP_FIXED      (2 * TOP_QUANTITY + 2 * TOP_PRICE + TOP_SPREAD + 2)
+#define TOP_ALWAYS     (2 * TOP_PRICE + 2)
 #define TOP_STATE      5 /* of which so many must be seen: "stale" */
 
-/* As wide as the longest name, as far as there is room. */
-static size_t symbol_width(const struct top_table *table, size_t columns)
+/* What there is room for. */
+struct layout {
+	size_t symbol; /* columns */
+	size_t fixed;  /* from the symbol to the state */
+	bool quantities, spread;
+};
+
+/* A narrow window goes without the spread, a narrower one without the quantities: a price is never
+ * without its state. Symbols are as wide as the longest name, as far as there is room. */
+static struct layout lay_out(const struct top_table *table, size_t columns)
 {
-	size_t width = TOP_SYMBOL, most = TOP_SYMBOL_MAX;
-	if (columns != 0 && columns < TOP_SYMBOL_MAX + TOP_FIXED + TOP_STATE)
-		most = columns > TOP_SYMBOL + TOP_FIXED + TOP_STATE
-			       ? columns - TOP_FIXED - TOP_STATE
-			       : TOP_SYMBOL;
+	size_t room = columns == 0 ? SIZE_MAX : columns, symbol = TOP_SYMBOL;
+	size_t narrow = TOP_SYMBOL + TOP_ALWAYS + 2 * TOP_QUANTITY + TOP_STATE;
+	struct layout l = { .fixed = TOP_ALWAYS };
+	l.quantities = room >= narrow;
+	l.spread = room >= narrow + TOP_SPREAD;
+	if (l.quantities)
+		l.fixed += 2 * (size_t)TOP_QUANTITY;
+	if (l.spread)
+		l.fixed += TOP_SPREAD;
+	size_t most =
+		room > TOP_SYMBOL + l.fixed + TOP_STATE ? room - l.fixed - TOP_STATE : TOP_SYMBOL;
 	for (size_t i = 0; i < table->n_rows; i++) {
 		size_t wants = text_columns(table->rows[i].name);
-		width = wants > width ? wants : width;
+		symbol = wants > symbol ? wants : symbol;
 	}
-	return width < most ? width : most;
+	most = most < TOP_SYMBOL_MAX ? most : TOP_SYMBOL_MAX;
+	l.symbol = symbol < most ? symbol : most;
+	return l;
 }
 
 static void put_symbol(struct bc_text *out, const char *name, size_t width)
@@ -264,7 +281,7 @@ static const char *paint_price(const struct top_row *row, bc_mono_time now,
 }
 
 static void put_row(const struct top_table *table, size_t i, const struct top_screen *screen,
-		    size_t width, const struct top_paint *paint, struct bc_text *out)
+		    const struct layout *l, const struct top_paint *paint, struct bc_text *out)
 {
 	struct top_best best;
 	if (!top_table_row(table, i, screen->now, &best))
@@ -272,21 +289,24 @@ static void put_row(const struct top_table *table, size_t i, const struct top_sc
 	const struct top_row *row = &table->rows[i];
 	const char *price = paint_price(row, screen->now, paint);
 
-	put_symbol(out, row->name, width);
-	put_number(out, row->bid.quantity, TOP_QUANTITY);
+	put_symbol(out, row->name, l->symbol);
+	if (l->quantities)
+		put_number(out, row->bid.quantity, TOP_QUANTITY);
 	bc_text_addf(out, "%s", price);
 	put_number(out, row->bid.price, TOP_PRICE);
 	put_number(out, row->ask.price, TOP_PRICE);
 	bc_text_addf(out, "%s", *price != '\0' ? paint->end : "");
-	put_number(out, row->ask.quantity, TOP_QUANTITY);
-	put_spread(out, row, TOP_SPREAD);
+	if (l->quantities)
+		put_number(out, row->ask.quantity, TOP_QUANTITY);
+	if (l->spread)
+		put_spread(out, row, TOP_SPREAD);
 
 	char text[40];
 	struct bc_text word = bc_text_on(text, sizeof text);
 	bc_text_addf(&word, "%s", bc_state_word(best.state));
 	if (best.reason != BC_REASON_NONE)
 		bc_text_addf(&word, " %s", bc_reason_word(best.reason));
-	size_t before = width + TOP_FIXED;
+	size_t before = l->symbol + l->fixed;
 	int room = screen->columns > before ? (int)(screen->columns - before) : (int)word.n;
 	bc_text_addf(out, "  %s%.*s%s\n", bc_state_fit(best.state) ? paint->good : paint->bad, room,
 		     text, paint->end);
@@ -304,8 +324,8 @@ static void count_rate(struct top_table *table, bc_mono_time now)
 	table->counted = now;
 }
 
-static void put_head(const struct top_table *table, const struct top_screen *screen, size_t width,
-		     const struct top_paint *paint, struct bc_text *out)
+static void put_head(const struct top_table *table, const struct top_screen *screen,
+		     const struct layout *l, const struct top_paint *paint, struct bc_text *out)
 {
 	bc_text_addf(out, "%s%s%s  %zu symbols, %zu fit to trade on", paint->strong, screen->title,
 		     paint->end, table->n_rows, top_table_n_fit(table, screen->now));
@@ -313,9 +333,11 @@ static void put_head(const struct top_table *table, const struct top_screen *scr
 		bc_text_addf(out, ", %.0f messages/s", table->per_s);
 	if (screen->lost > 0)
 		bc_text_addf(out, ", %" PRIu64 " lost on the way here", screen->lost);
-	bc_text_addf(out, "\n%s%-*s%*s%*s%*s%*s%*s  %s%s\n", paint->strong, (int)width, "symbol",
-		     TOP_QUANTITY, "quantity", TOP_PRICE, "bid", TOP_PRICE, "ask", TOP_QUANTITY,
-		     "quantity", TOP_SPREAD, "spread", "state", paint->end);
+	const int quantity = l->quantities ? TOP_QUANTITY : 0, spread = l->spread ? TOP_SPREAD : 0;
+	const char *title = l->quantities ? "quantity" : "";
+	bc_text_addf(out, "\n%s%-*s%*s%*s%*s%*s%*s  %s%s\n", paint->strong, (int)l->symbol,
+		     "symbol", quantity, title, TOP_PRICE, "bid", TOP_PRICE, "ask", quantity, title,
+		     spread, l->spread ? "spread" : "", "state", paint->end);
 }
 
 void top_table_draw(struct top_table *table, const struct top_screen *screen, struct bc_text *out)
@@ -325,11 +347,11 @@ void top_table_draw(struct top_table *table, const struct top_screen *screen, st
 
 	if (screen->lines != 0 && screen->lines < room + taken)
 		room = screen->lines > taken ? screen->lines - taken : 1;
-	size_t width = symbol_width(table, screen->columns);
+	struct layout l = lay_out(table, screen->columns);
 	count_rate(table, screen->now);
-	put_head(table, screen, width, paint, out);
+	put_head(table, screen, &l, paint, out);
 	for (size_t i = 0; i < room; i++)
-		put_row(table, i, screen, width, paint, out);
+		put_row(table, i, screen, &l, paint, out);
 	if (table->n_rows > room)
 		bc_text_addf(out, "... and %zu more: a taller window shows them\n",
 			     table->n_rows - room);

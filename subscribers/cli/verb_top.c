@@ -132,7 +132,8 @@ static enum cli_status follow(struct top *t)
 {
 	enum cli_status status = CLI_OK;
 	bc_mono_time next = { 0 };
-	fputs("\033[?1049h\033[?25l", stdout); /* the other screen, without a cursor */
+	/* The other screen, without a cursor; what is too long for a line ends with it. */
+	fputs("\033[?1049h\033[?25l\033[?7l", stdout);
 	while (status == CLI_OK && cli_signal() == 0 && !t->bus_failed) {
 		status = cli_sources_wait(&t->sources, DRAW_EVERY / BC_NS_PER_MS / 2);
 		drain(t);
@@ -143,7 +144,7 @@ static enum cli_status follow(struct top *t)
 		next.ns = now.ns + DRAW_EVERY;
 		status = draw_live(t);
 	}
-	fputs("\033[?25h\033[?1049l", stdout);
+	fputs("\033[?7h\033[?25h\033[?1049l", stdout);
 	return fflush(stdout) != 0 || t->bus_failed ? CLI_ERROR : status;
 }
 
