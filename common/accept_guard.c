@@ -23,9 +23,15 @@ bc_status bc_accept_guard(void)
 	return BC_OK;
 }
 
-uint64_t bc_accept_refused(void)
+void bc_accept_tell(struct bc_log *log, const char *event, uint64_t *told)
 {
-	return atomic_load(&refused);
+	uint64_t now = atomic_load(&refused);
+	if (now > *told)
+		bc_log_event(log, BC_LOG_ERROR, event, BC_LOG_U("connections", now - *told),
+			     BC_LOG_S("why",
+				      "no file descriptor is free; raise LimitNOFILE, or see "
+				      "who connects so often"));
+	*told = now;
 }
 
 static int take(int listener, struct sockaddr *address, socklen_t *length, int flags)

@@ -10,12 +10,14 @@
 #ifndef BC_ACCEPT_GUARD_H
 #define BC_ACCEPT_GUARD_H
 
+#include "common/log.h"
 #include "proto/value.h"
 
 /* Takes the reserve. BC_EIO: there is none to take. */
 bc_status bc_accept_guard(void);
 
-/* Connections that were hung up on since the start. */
-uint64_t bc_accept_refused(void);
+/* Logs `event` if connections were hung up on since this was last told; *told counts those of the
+ * process that have been, from 0. */
+void bc_accept_tell(struct bc_log *log, const char *event, uint64_t *told);
 
 #endif

@@ -327,19 +327,6 @@ static void tell_systemd(struct gateway *g)
 		bc_log_event(g->log, BC_LOG_DEBUG, "gateway.sd-notify", BC_LOG_S("why", "refused"));
 }
 
-/* Every descriptor is in use, so whoever comes is hung up on. */
-static void tell_refused(struct gateway *g)
-{
-	uint64_t refused = bc_accept_refused();
-	if (refused > g->refused)
-		bc_log_event(g->log, BC_LOG_ERROR, "bus.turned-away",
-			     BC_LOG_U("connections", refused - g->refused),
-			     BC_LOG_S("why",
-				      "no file descriptor is free; raise LimitNOFILE, or see "
-				      "who connects so often"));
-	g->refused = refused;
-}
-
 void gateway_heartbeat(struct gateway *g)
 {
 	const struct session_counters *in = session_counters(g->session);
@@ -367,7 +354,7 @@ void gateway_heartbeat(struct gateway *g)
 	outlet_heartbeat(g->outlet, bc_mono_now(), &h);
 	gateway_latest_beat(g);
 	g->heartbeats++;
-	tell_refused(g);
+	bc_accept_tell(g->log, "bus.turned-away", &g->refused);
 	gateway_status_update(g);
 	bc_log_flush(g->log);
 	tell_systemd(g);

@@ -52,7 +52,7 @@ static void on_readable(void *self)
 			continue;
 		if (rc != BC_OK) {
 			bc_board_bad_frame(f->board);
-			bc_log_event(f->log, BC_LOG_WARN, "feed.bad_frame",
+			bc_log_event(f->log, BC_LOG_WARN, "feed.bad-frame",
 				     BC_LOG_S("why", "it has no topic"));
 			continue;
 		}
@@ -81,7 +81,7 @@ static void add_feed(struct cache_feeds *f, const char *endpoint, bool remote)
 		}
 	if (f->n_feeds == MAX_FEEDS) {
 		if (!f->full_told)
-			bc_log_event(f->log, BC_LOG_ERROR, "feed.too_many",
+			bc_log_event(f->log, BC_LOG_ERROR, "feed.too-many",
 				     BC_LOG_S("left_out", endpoint), BC_LOG_I("max", MAX_FEEDS));
 		f->full_told = true;
 		return;
@@ -113,7 +113,7 @@ static bool scan(struct cache_feeds *f)
 	char endpoint[BC_ENDPOINT_MAX];
 	bool readable = uv_fs_scandir(f->loop, &request, f->run_dir, 0, NULL) >= 0;
 	if (!readable)
-		bc_log_event(f->log, BC_LOG_WARN, "feed.run_dir_unreadable",
+		bc_log_event(f->log, BC_LOG_WARN, "feed.run-dir-unreadable",
 			     BC_LOG_S("path", f->run_dir));
 	else
 		while (uv_fs_scandir_next(&request, &item) != UV_EOF) {
@@ -203,7 +203,7 @@ bc_status cache_feeds_start(struct cache_feeds **out, uv_loop_t *loop, void *zmq
 		return rc;
 	}
 	if (uv_fs_event_start(&f->event, on_change, f->run_dir, 0) != 0)
-		bc_log_event(log, BC_LOG_WARN, "feed.run_dir_unwatched",
+		bc_log_event(log, BC_LOG_WARN, "feed.run-dir-unwatched",
 			     BC_LOG_S("why", "it is read every second instead"));
 	scan(f);
 	*out = f;

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	if ((log = bc_log_new("cache", STDERR_FILENO)) == NULL)
 		goto out;
 	if (bc_accept_guard() != BC_OK)
-		bc_log_event(log, BC_LOG_WARN, "cache.no_reserve",
+		bc_log_event(log, BC_LOG_WARN, "cache.no-reserve",
 			     BC_LOG_S("why", "no file descriptor is left to keep"));
 	bc_log_set_level(log, (enum bc_log_level)bc_config_word(config, BC_KEY_LOG_LEVEL));
 	if ((rc = cache_service_new(&service, config, log)) != BC_OK ||
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	cache_service_run(service);
 out:
 	if (rc != BC_OK)
-		bc_log_event(log, BC_LOG_ERROR, "cache.not_started",
+		bc_log_event(log, BC_LOG_ERROR, "cache.cannot-start",
 			     BC_LOG_S("why", bc_status_text(rc)));
 	cache_service_free(&service);
 	bc_log_free(&log);

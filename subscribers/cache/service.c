@@ -127,19 +127,6 @@ static void count(struct cache_service *s, bc_mono_time now)
 		bc_metric_set(&s->metrics, rows[i].id, rows[i].value);
 }
 
-/* Every descriptor is in use, so whoever comes is hung up on. */
-static void tell_refused(struct cache_service *s)
-{
-	uint64_t refused = bc_accept_refused();
-	if (refused > s->refused)
-		bc_log_event(s->log, BC_LOG_ERROR, "clients.turned_away",
-			     BC_LOG_U("connections", refused - s->refused),
-			     BC_LOG_S("why",
-				      "no file descriptor is free; raise LimitNOFILE, or see "
-				      "who connects so often"));
-	s->refused = refused;
-}
-
 static void tell_dropped(struct cache_service *s)
 {
 	uint64_t dropped = cache_desk_about(s->desk)->answers_dropped;
@@ -156,7 +143,7 @@ static void on_second(uv_timer_t *timer)
 	const struct bc_gateways *gateways = bc_board_gateways(s->board);
 	bc_mono_time now = bc_boot_now();
 	bc_board_tick(s->board, now);
-	tell_refused(s);
+	bc_accept_tell(s->log, "clients.turned-away", &s->refused);
 	tell_dropped(s);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)

@@ -26,7 +26,7 @@ class Limits(bookcast_test.Case):
             for process, name in ((gateway, "upbit.0.pub"), (cache, "cache.rpc")):
                 self.fill(strangers, process, str(self.run_dir / name))
             for process in gateway, cache:
-                process.wait_log("event=[a-z]+.turned.away")
+                process.wait_log("event=[a-z]+.turned-away")
             heard = len(books.heard)
             began = time.monotonic()
 
