@@ -550,7 +550,7 @@ void rest_want(struct session *s, enum rest_job_id job);
 /* Now instead of at its usual time; one that failed keeps its wait. */
 void rest_hurry(struct session *s, enum rest_job_id job);
 void rest_forget(struct session *s, uint32_t symbol);
-struct budget_ask rest_ask(const struct session *s, enum rest_job_id job);
+struct budget_ask rest_ask(const struct session *s, enum rest_job_id id);
 void rest_tick(struct session *s);
 bc_mono_time rest_deadline(const struct session *s);
 

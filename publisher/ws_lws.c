@@ -675,10 +675,18 @@ const struct bc_transport_ops bc_transport_lws = {
 	.close = transport_close,
 };
 
+/* "4.1.6", and perhaps more behind it. */
 unsigned int bc_lws_version(void)
 {
-	unsigned int major, minor, patch;
-	if (sscanf(lws_get_library_version(), "%u.%u.%u", &major, &minor, &patch) != 3)
-		return 0;
-	return major * 10000 + minor * 100 + patch;
+	const char *text = lws_get_library_version();
+	unsigned int version = 0;
+	for (int part = 0; part < 3; part++) {
+		char *end;
+		unsigned long n = strtoul(text, &end, 10);
+		if (end == text || n > 99 || (part < 2 && *end != '.'))
+			return 0;
+		version = version * 100 + (unsigned int)n;
+		text = end + 1;
+	}
+	return version;
 }
