@@ -11,12 +11,11 @@
 
 static const char usage[] =
 	"usage: bookcast bench [options]\n"
-	"Measures on this machine what bookcast costs, beside floors measured in the same run, and "
-	"prints\n"
-	"a table, ratios first: below 1 is better than the floor.\n"
+	"Measures on this machine what bookcast costs, beside floors measured in the same\n"
+	"run, and prints a table, ratios first: below 1 is better than the floor.\n"
 	"\n"
 	"  --list         what can be measured, and stop\n"
-	"  --only GLOB    scenarios or groups of this name only; may be given more than once\n"
+	"  --only GLOB    scenarios or groups of this name only; may be repeated\n"
 	"  --quick        a moment each: to see that it works, not for figures\n"
 	"  --rounds N     rounds in which everybody runs once; default: 15\n"
 	"  --seconds S    what a row may take, all its rounds together; default: 1\n"
@@ -24,11 +23,10 @@ static const char usage[] =
 	"  --save FILE    the JSON to a file as well\n"
 	"  --help, --version\n"
 	"\n"
-	"BOOKCAST_CAPTURES: a directory of recorded exchange messages; what needs them is left out "
-	"else.\n"
-	"Exit status: 0 everything was measured; 1 usage, or a scenario failed (stderr says "
-	"which).\n"
-	"A figure is never a failure.\n";
+	"BOOKCAST_CAPTURES: a directory of recorded exchange messages; what needs them is\n"
+	"left out else.\n"
+	"Exit status: 0 everything was measured; 1 usage, or a scenario failed (stderr\n"
+	"says which). A figure is never a failure.\n";
 
 static bool complain(const char *what, const char *value, const char *right)
 {

@@ -14,19 +14,20 @@
 
 static const char usage[] =
 	"usage: bookcast decode EXCHANGE [options] [FILE|-]\n"
-	"Reads raw frames of an exchange, one a line, plain or zstd, and prints what they mean.\n"
+	"Reads raw frames of an exchange, one a line, plain or zstd, and prints what they\n"
+	"mean.\n"
 	"\n"
 	"  --json                  one JSON object a line, instead of a table\n"
 	"  --control               also acknowledgements, errors and pongs\n"
 	"  --depth N               levels a side of each book; default: all\n"
 	"  --times ns|iso          times in JSON: integers, or text; default: ns\n"
-	"  --snapshot SYMBOL=FILE  REST body to hand over when that symbol wants one; several of "
-	"a\n"
-	"                          symbol one after the other\n"
+	"  --snapshot SYMBOL=FILE  REST body to hand over when that symbol wants one;\n"
+	"                          several of a symbol one after the other\n"
 	"  --final-book            print each symbol's book at the end, and nothing else\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 all was understood; 1 usage, input or output failed, or a line was not.\n";
+	"Exit status: 0 all was understood; 1 usage, input or output failed, or a line\n"
+	"was not.\n";
 
 static bool complain(const char *what, const char *value, const char *right)
 {

@@ -41,11 +41,12 @@ static void word_to_json(void *self, const char *word)
 	bc_json_string(self, bc_str_of(word));
 }
 
+/* Candles have a row of their own. */
 static void word_to_row(void *self, const char *word)
 {
-	const char **before = self;
-	printf("%s%s", *before, word);
-	*before = " ";
+	(void)self;
+	if (strchr(word, '-') == NULL)
+		printf(" %s", word);
 }
 
 static void member(struct bc_json_writer *w, const char *key, const char *text)
@@ -79,12 +80,14 @@ static bc_status print_json(const struct bc_exchange *x)
 
 static void print_rows(const struct bc_exchange *x)
 {
-	const char *before = "";
-
 	printf("%-14s %s\n", x->id, x->title);
 	printf("%14s symbols   %s\n", "", x->example_symbols);
-	printf("%14s channels  ", "");
-	each_channel(x, word_to_row, &before);
+	printf("%14s channels ", "");
+	each_channel(x, word_to_row, NULL);
+	printf("\n%14s candles  ", "");
+	for (unsigned i = 0; i < BC_N_INTERVALS; i++)
+		if ((x->intervals >> i & 1) != 0)
+			printf(" %s", bc_interval_word(i));
 	printf("\n%14s levels    %u a side\n", "", x->max_levels);
 	printf("%14s urls      %s  %s\n", "", x->ws_url, x->rest_url);
 }

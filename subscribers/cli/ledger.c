@@ -102,12 +102,13 @@ static int compare(const void *a, const void *b)
 
 const struct ledger_topic **ledger_sorted(const struct ledger *l, size_t *n)
 {
-	const struct ledger_topic **all = calloc(HASH_COUNT(l->entries) + 1, sizeof *all);
+	const size_t one = sizeof(const struct ledger_topic *);
+	const struct ledger_topic **all = calloc(HASH_COUNT(l->entries) + 1, one);
 	*n = 0;
 	if (all == NULL)
 		return NULL;
 	for (const struct entry *e = l->entries; e != NULL; e = e->hh.next)
 		all[(*n)++] = &e->topic;
-	qsort(all, *n, sizeof *all, compare);
+	qsort(all, *n, one, compare);
 	return all;
 }
