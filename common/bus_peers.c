@@ -88,6 +88,7 @@ static bool is_at(int fd, const char *address)
 	struct ucred who;
 	socklen_t n = sizeof other, n_who = sizeof who;
 	char text[NI_MAXHOST];
+	memset(&other, 0, sizeof other);
 	if (getpeername(fd, (struct sockaddr *)&other, &n) != 0)
 		return false;
 	if (other.ss_family == AF_UNIX) {

@@ -46,8 +46,9 @@ static bc_status grow(struct bc_name_index *index)
 		larger.entries[at] = *e;
 		larger.names[at] = index->names[i];
 	}
-	bc_name_free(index);
+	struct bc_name_index old = *index;
 	*index = larger;
+	bc_name_free(&old);
 	return BC_OK;
 }
 

@@ -3,8 +3,9 @@
 #include <string.h>
 
 /* The finalizer of MurmurHash3: every bit of the number decides every bit of the result. */
-uint64_t seen_mix(uint64_t x)
+uint64_t seen_mix(uint64_t number)
 {
+	uint64_t x = number;
 	x ^= x >> 33;
 	x *= 0xff51afd7ed558ccdu;
 	x ^= x >> 33;

@@ -280,6 +280,17 @@ static const char *paint_price(const struct top_row *row, bc_mono_time now,
 	return row->direction > 0 ? paint->up : paint->down;
 }
 
+/* The reason too, where there is room for all of it. */
+static void put_state(struct bc_text *out, const struct top_best *best, size_t columns,
+		      size_t before, const struct top_paint *paint)
+{
+	const char *state = bc_state_word(best->state), *reason = bc_reason_word(best->reason);
+	bool why = best->reason != BC_REASON_NONE &&
+		   (columns == 0 || before + strlen(state) + 1 + strlen(reason) <= columns);
+	bc_text_addf(out, "  %s%s%s%s%s", bc_state_fit(best->state) ? paint->good : paint->bad,
+		     state, why ? " " : "", why ? reason : "", paint->end);
+}
+
 static void put_row(const struct top_table *table, size_t i, const struct top_screen *screen,
 		    const struct layout *l, const struct top_paint *paint, struct bc_text *out)
 {
@@ -301,15 +312,8 @@ static void put_row(const struct top_table *table, size_t i, const struct top_sc
 	if (l->spread)
 		put_spread(out, row, TOP_SPREAD);
 
-	char text[40];
-	struct bc_text word = bc_text_on(text, sizeof text);
-	bc_text_addf(&word, "%s", bc_state_word(best.state));
-	if (best.reason != BC_REASON_NONE)
-		bc_text_addf(&word, " %s", bc_reason_word(best.reason));
-	size_t before = l->symbol + l->fixed;
-	int room = screen->columns > before ? (int)(screen->columns - before) : (int)word.n;
-	bc_text_addf(out, "  %s%.*s%s\n", bc_state_fit(best.state) ? paint->good : paint->bad, room,
-		     text, paint->end);
+	put_state(out, &best, screen->columns, l->symbol + l->fixed, paint);
+	bc_text_add(out, BC_STR("\n"));
 }
 
 static void count_rate(struct top_table *table, bc_mono_time now)

@@ -252,12 +252,9 @@ static bool plain_topic(const char *exchange, const char *symbol, const char *ch
 	    memchr(exchange, '.', n_exchange) != NULL || memchr(channel, '.', n_channel) != NULL ||
 	    memchr(symbol, '/', n_symbol) != NULL)
 		return false;
-	char *p = out;
-	memcpy(p, exchange, n_exchange);
-	p += n_exchange;
+	char *p = mempcpy(out, exchange, n_exchange);
 	*p++ = '.';
-	memcpy(p, symbol, n_symbol);
-	p += n_symbol;
+	p = mempcpy(p, symbol, n_symbol);
 	*p++ = '.';
 	memcpy(p, channel, n_channel + 1);
 	*topic = (bc_str){ out, n_exchange + n_symbol + n_channel + 2 };

@@ -83,9 +83,7 @@ static bc_status drain(struct bc_client *c, bc_mono_time now)
 			client_take(c, topic, payload, now, &none);
 		else if (rc == BC_EPARSE)
 			bc_board_bad_frame(c->board);
-		else if (rc == BC_EBUS)
-			return rc;
-		else if (!c->behind)
+		else if (rc == BC_EBUS || !c->behind)
 			return rc;
 		else if (caught_up(c))
 			set_behind(c, false);

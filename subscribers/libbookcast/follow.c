@@ -50,6 +50,7 @@ static void drop_unused(struct follow *f, struct followed *t)
 		return;
 	follow_ask(f, t, 0);
 	bc_lines_forget(&t->lines);
+	/* Its table holds it. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	HASH_DEL(f->topics, t);
 	free(t);
 }

@@ -119,6 +119,24 @@ Test(top_table, an_empty_side_and_a_long_number_are_marked)
 	}
 }
 
+Test(top_table, a_reason_is_shown_whole_or_not_at_all)
+{
+	static const struct {
+		size_t columns;
+		const char *end;
+	} rows[] = { { 0, "  stale gap\n" }, { 80, "  stale gap\n" }, { 79, "  stale\n" } };
+	take_book("upbit.KRW-BTC.book", 5, 6, BC_STATE_STALE, BC_REASON_GAP, SECOND(1));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct bc_text out = bc_text_on(screen_text, sizeof screen_text);
+		const struct top_screen screen = { .title = "upbit",
+						   .columns = rows[i].columns,
+						   .now = SECOND(1) };
+		top_table_draw(table, &screen, &out);
+		cr_expect_not_null(strstr(screen_text, rows[i].end), "%zu columns:\n%s",
+				   rows[i].columns, screen_text);
+	}
+}
+
 Test(top_table, long_names_and_wide_ones_stay_in_their_column)
 {
 	static const struct {
