@@ -147,6 +147,7 @@ struct census {
 	bc_mono_time now;
 	size_t gateways, gone, symbols;
 	size_t states[BC_N_STATES];
+	uint64_t missing, orphans; /* shards that nobody is; symbols that nobody lists */
 };
 
 typedef void each_symbol_fn(struct census *census, const struct bc_gateway *g, bc_str symbol,
@@ -219,6 +220,7 @@ static struct census count_exchange(struct bc_board *board, const char *exchange
 		c.gone += bc_gateway_gone(g, now);
 	}
 	each_symbol(&c, exchange, count_symbol, NULL);
+	cache_count_missing(set, exchange, now, &c.missing, &c.orphans);
 	return c;
 }
 
@@ -235,17 +237,15 @@ struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
 		tally.gone += c.gone;
 		tally.fit += fit;
 		tally.unfit += c.symbols - fit - c.states[BC_STATE_HALTED];
-		uint64_t missing, orphans;
-		cache_count_missing(set, bc_gateways_at(set, i)->exchange, now, &missing, &orphans);
-		tally.missing += missing;
-		tally.orphans += orphans;
+		tally.missing += c.missing;
+		tally.orphans += c.orphans;
 	}
 	return tally;
 }
 
 static bool all_fit(const struct census *c)
 {
-	return c->gateways > 0 && c->gone == 0 &&
+	return c->gateways > 0 && c->gone == 0 && c->missing == 0 && c->orphans == 0 &&
 	       c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
 }
 
@@ -255,6 +255,8 @@ static void put_exchange(struct bc_json_writer *w, const struct census *c, const
 	put_text(w, "exchange", exchange);
 	put_uint(w, "gateways", c->gateways);
 	put_uint(w, "gone", c->gone);
+	put_uint(w, "missing", c->missing);
+	put_uint(w, "orphans", c->orphans);
 	put_uint(w, "symbols", c->symbols);
 	put_key(w, "states");
 	bc_json_object(w);
@@ -285,9 +287,7 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 			continue;
 		const char *exchange = bc_gateways_at(set, i)->exchange;
 		struct census c = count_exchange(board, exchange, now);
-		uint64_t missing, orphans;
-		cache_count_missing(set, exchange, now, &missing, &orphans);
-		fit = fit && all_fit(&c) && missing == 0 && orphans == 0;
+		fit = fit && all_fit(&c);
 		n_exchanges++;
 		put_exchange(w, &c, exchange);
 	}
@@ -331,6 +331,8 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 		{ "history_halved", history->halved },
 		{ "gateways", tally.gateways },
 		{ "gone", tally.gone },
+		{ "missing", tally.missing },
+		{ "orphans", tally.orphans },
 		{ "requests", about->requests },
 		{ "bad_requests", about->bad_requests },
 		{ "answers_dropped", about->answers_dropped },

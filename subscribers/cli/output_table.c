@@ -430,27 +430,35 @@ static void print_unfit(struct cli *cli, const json_t *exchanges)
 	print_grid(cli, "");
 }
 
+/* One of what should be 0: gone, missing, orphans. A cache of before they were told has none. */
+static void add_lack(struct grid *g, const json_t *exchange, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(exchange, key));
+	grid_addf(g, n ? PAINT_BAD : PAINT_DIM, "%lld", (long long)n);
+}
+
 static void table_health(struct cli *cli, const json_t *health)
 {
-	static const struct grid_column columns[] = { { "exchange", GRID_LEFT },
-						      { "gateways", GRID_RIGHT },
-						      { "gone", GRID_RIGHT },
-						      { "symbols", GRID_RIGHT },
-						      { "states", GRID_LEFT } };
+	static const struct grid_column columns[] = {
+		{ "exchange", GRID_LEFT }, { "gateways", GRID_RIGHT }, { "gone", GRID_RIGHT },
+		{ "missing", GRID_RIGHT }, { "orphans", GRID_RIGHT },  { "symbols", GRID_RIGHT },
+		{ "states", GRID_LEFT },
+	};
 	const json_t *exchanges = json_object_get(health, "exchanges"), *e;
 	char uptime[BC_DURATION_TEXT_MAX];
 	bool fit = json_is_true(json_object_get(health, "fit"));
-	struct grid *g = start_grid(cli, columns, 5);
+	struct grid *g = start_grid(cli, columns, sizeof columns / sizeof *columns);
 	size_t i;
 	if (g == NULL)
 		return;
 	json_array_foreach(exchanges, i, e)
 	{
-		json_int_t gone = json_integer_value(json_object_get(e, "gone"));
 		grid_add(g, bc_str_of(json_text(e, "exchange")), PAINT_STRONG);
 		grid_addf(g, PAINT_NONE, "%lld",
 			  (long long)json_integer_value(json_object_get(e, "gateways")));
-		grid_addf(g, gone ? PAINT_BAD : PAINT_DIM, "%lld", (long long)gone);
+		add_lack(g, e, "gone");
+		add_lack(g, e, "missing");
+		add_lack(g, e, "orphans");
 		grid_addf(g, PAINT_NONE, "%lld",
 			  (long long)json_integer_value(json_object_get(e, "symbols")));
 		add_states(g, json_object_get(e, "states"));

@@ -239,7 +239,9 @@ class ShardTest(Divided):
         self.assertEqual(status, 3)
         self.assertRegex(err, rf"upbit: shard 1/2 is missing \(last heard \S+ ago as upbit\.1\): {len(parts[1])} symbols "
                               r"have no owner, such as \S+")
-        self.assertEqual(self.cli("health")[0], 3)
+        status, (health,), _ = self.cli_json("health")
+        self.assertEqual((status, health["exchanges"][0]["missing"], health["exchanges"][0]["orphans"]),
+                         (3, 1, len(parts[1])))
 
         def metrics():
             return urllib.request.urlopen(f"http://{cache.ready['metrics']}/metrics", timeout=30).read().decode()

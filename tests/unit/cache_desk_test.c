@@ -497,6 +497,31 @@ DESK_TEST(a_gateway_that_said_goodbye_is_not_missed_while_another_serves)
 	cr_expect_eq(gateways, 0);
 }
 
+/* Not fit although every symbol that is served is: the answer says what is missing. */
+DESK_TEST(health_counts_the_shards_and_symbols_that_nobody_has)
+{
+	struct bc_envelope e = bus_envelope(100, 3, BC_STATE_LIVE);
+	struct bc_message m = bus_heartbeat(e, "0", 1, "tcp://10.0.0.1:5000");
+	fill();
+	m.body.heartbeat.shard_count = 3;
+	m.body.heartbeat.counters[0] = (struct bc_counter){ BC_STR("symbols_wanted"), 9 };
+	m.body.heartbeat.n_counters = 1;
+	take("upbit.@0.heartbeat", m);
+	take("upbit.KRW-ETH.state", (struct bc_message){ .envelope = e });
+	json_t *json = ask_json("HEALTH");
+	json_t *upbit = json_array_get(json_object_get(json, "exchanges"), 0);
+	cr_expect(json_is_false(json_object_get(json, "fit")));
+	cr_expect_eq(json_array_size(json_object_get(upbit, "unfit")), 0);
+	cr_expect_eq(number_at(upbit, "gone"), 0);
+	cr_expect_eq(number_at(upbit, "missing"), 2);
+	cr_expect_eq(number_at(upbit, "orphans"), 7);
+	json_decref(json);
+	json = ask_json("STATS");
+	cr_expect_eq(number_at(json, "missing"), 2);
+	cr_expect_eq(number_at(json, "orphans"), 7);
+	json_decref(json);
+}
+
 /* LATEST says in one frame what GET and STATE say in eleven. */
 DESK_TEST(latest_is_get_and_state_in_one_frame)
 {
