@@ -1,7 +1,6 @@
 /* line_ear.c - who listens: bare SUB sockets, one a thread, or libbookcast. */
 #include "bench/line.h"
 
-#include "common/bus_socket.h"
 #include "proto/codec.h"
 #include "subscribers/libbookcast/include/bookcast.h"
 

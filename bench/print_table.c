@@ -1,7 +1,5 @@
 #include "bench/run.h"
 
-#include "common/text.h"
-
 #include <string.h>
 
 #define WIDTH   100

@@ -509,11 +509,3 @@ uint64_t bc_arbiter_leader(const struct bc_arbiter *a)
 {
 	return a->last.epoch;
 }
-
-uint64_t bc_arbiter_open(const struct bc_arbiter *a)
-{
-	uint64_t n = 0;
-	for (size_t i = 0; i < BC_ARBITER_LINES; i++)
-		n += a->lines[i].open.n;
-	return n;
-}

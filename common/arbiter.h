@@ -11,9 +11,10 @@
  *   everything else          replaces what was before. It is taken from the fittest lines only, and
  *                            only what is newer: by exchange sequence, else by the exchange's time
  *                            (of one time: what has not been said yet), else by the receive time,
- *                            and there only what says something else. So nothing that is taken
- * while the topic is fit is older than what was taken so before. but                      when the
- * line that was taken last is not as fit any more, and the others are older for
+ *                            and there only what says something else.
+ *
+ * So nothing that is taken while the topic is fit is older than what was taken so before; but when
+ * the line that was taken last is not as fit any more, and the others are older than that for
  * BC_ARBITER_PATIENCE, they are believed: the exchange has begun to count anew.
  *
  * Losses  a hole in one line's numbers is filled when another line, without a hole of its own
@@ -77,7 +78,5 @@ struct bc_ruling bc_arbiter_gone(struct bc_arbiter *arbiter, uint64_t epoch);
 size_t bc_arbiter_lines(const struct bc_arbiter *arbiter, uint64_t epochs[BC_ARBITER_LINES]);
 /* The line that was taken last. */
 uint64_t bc_arbiter_leader(const struct bc_arbiter *arbiter);
-/* Missing messages of which it is not known yet. */
-uint64_t bc_arbiter_open(const struct bc_arbiter *arbiter);
 
 #endif

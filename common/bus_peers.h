@@ -19,7 +19,7 @@
 struct bc_peer {
 	int fd;
 	char address[BC_PEER_ADDRESS_MAX];
-	uint32_t n_filters, n_refused;
+	uint32_t n_filters;
 	bool cut; /* its connection has been ended, and what it still says is not heard */
 };
 

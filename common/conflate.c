@@ -5,6 +5,8 @@
 
 enum { SPARE_MAX = 64 };
 
+const struct bc_conflate_limits bc_conflate_usual = { 65536, (size_t)32 << 20 };
+
 /* A message that waits. */
 struct bc_conflate_entry {
 	struct bc_conflate_entry *more_before, *more_behind;
@@ -23,7 +25,7 @@ struct bc_conflate {
 	struct bc_conflate_limits limits;
 	struct bc_conflate_topic *first, *last;           /* in turn */
 	struct bc_conflate_entry *more_first, *more_last; /* those that a newer one follows */
-	size_t n_waiting, n_more, n_more_bytes;
+	size_t n_more, n_more_bytes;
 	struct bc_conflate_entry *spare; /* by `later` */
 	size_t n_spare;
 	struct bc_conflate_entry *taken; /* whose payload the user reads, or NULL */
@@ -155,7 +157,6 @@ static struct bc_conflate_entry *leave(struct bc_conflate *c, struct bc_conflate
 	} else {
 		more_unlink(c, e);
 	}
-	c->n_waiting--;
 	topic->account.waiting--;
 	return e;
 }
@@ -217,7 +218,6 @@ static bool put_behind(struct bc_conflate *c, struct bc_conflate_topic *topic,
 	describe(e, m, tag);
 	e->topic = topic;
 	e->n_lost = n_lost;
-	c->n_waiting++;
 	if (topic->newest != NULL) {
 		more_append(c, topic->newest);
 		topic->newest->later = e;
@@ -293,9 +293,4 @@ void bc_conflate_forget(struct bc_conflate *c, struct bc_conflate_topic *topic)
 		entry_spare(c, leave(c, topic));
 		topic->account.published--;
 	}
-}
-
-size_t bc_conflate_waiting(const struct bc_conflate *c)
-{
-	return c->n_waiting;
 }

@@ -47,6 +47,9 @@ struct bc_conflate_limits {
 	size_t max_more, max_bytes;
 };
 
+/* What a subscriber keeps for a reader that is slow: 65,536 messages, 32 MiB. */
+extern const struct bc_conflate_limits bc_conflate_usual;
+
 struct bc_conflate;
 
 struct bc_conflate *bc_conflate_new(const struct bc_conflate_limits *limits); /* NULL: no memory */
@@ -73,7 +76,5 @@ bool bc_conflate_take(struct bc_conflate *conflate, struct bc_conflate_taken *ou
 
 /* Nobody wants the topic any more: what waits of it counts as never published. */
 void bc_conflate_forget(struct bc_conflate *conflate, struct bc_conflate_topic *topic);
-
-size_t bc_conflate_waiting(const struct bc_conflate *conflate);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Shape   a circle of entries, found by a hash of what they are. The oldest makes room.
  * Cost    constant; entries of one bucket are looked through.
- * Memory  the entries are its owner's, seen_ring_bytes() of them; no allocation of its own.
+ * Memory  the entries are its owner's, cap x sizeof(struct seen); no allocation of its own.
  * Internal to the arbiter. */
 #ifndef BC_SEEN_RING_H
 #define BC_SEEN_RING_H

@@ -405,9 +405,3 @@ bc_status own_office_init(struct own_office *own, const struct bc_exchange *x)
 	own->shared = &own->budget;
 	return address_budget_init(&own->budget, x);
 }
-
-void own_office_join(struct own_office *own, struct own_office *other, uint64_t id)
-{
-	own->id = id;
-	own->shared = other->shared;
-}

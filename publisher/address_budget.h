@@ -83,14 +83,12 @@ void address_budget_exhaust(struct address_budget *b, bc_mono_time now);
 struct own_office {
 	struct budget_office office;
 	struct budget_view view;
-	uint64_t id;
-	struct address_budget *shared; /* `budget`, or that of another */
+	uint64_t id;                   /* of who asks */
+	struct address_budget *shared; /* `budget`; in simulations that of others, too */
 	struct address_budget budget;
 };
 
 /* *own must stay where it is. BC_ERANGE as above. */
 bc_status own_office_init(struct own_office *own, const struct bc_exchange *x);
-/* It takes from the other's budget, which must outlive it. */
-void own_office_join(struct own_office *own, struct own_office *other, uint64_t id);
 
 #endif

@@ -24,11 +24,6 @@ bc_mono_time budget_next(const struct budget *budget); /* from when on the next 
 bc_mono_time budget_next_of(const struct budget *budget, uint32_t allowed);
 void budget_spend(struct budget *budget, bc_mono_time now);
 
-static inline bool budget_allows(const struct budget *budget, bc_mono_time now)
-{
-	return budget_next(budget).ns <= now.ns;
-}
-
 #define BACKOFF_FIRST_NS (250 * BC_NS_PER_MS)
 
 /* How long to wait after `failures` attempts that failed in a row: evenly spread over

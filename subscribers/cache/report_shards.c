@@ -8,7 +8,6 @@
 
 #include "common/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_NAMES = 100, MAX_SHARDS = 1024 };
@@ -234,12 +233,6 @@ static void say(const struct ownership *o, struct bc_text *t)
 			     t->n ? "; " : "");
 }
 
-static void put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_uint(w, value);
-}
-
 static void put_missing(const struct ownership *o, struct bc_json_writer *w)
 {
 	char shard[24];
@@ -258,12 +251,12 @@ static void put_names(struct ownership *o, struct bc_json_writer *w)
 	bc_json_array(w);
 	put_missing(o, w);
 	bc_json_array_end(w);
-	put_uint(w, "n_orphans", o->orphans);
+	cache_put_uint(w, "n_orphans", o->orphans);
 	bc_json_key(w, BC_STR("orphans"));
 	bc_json_array(w);
 	put_orphans(o, w);
 	bc_json_array_end(w);
-	put_uint(w, "n_doubles", o->doubles);
+	cache_put_uint(w, "n_doubles", o->doubles);
 	bc_json_key(w, BC_STR("doubles"));
 	bc_json_array(w);
 	struct ownership again = *o;
@@ -282,12 +275,12 @@ void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc
 	bc_json_object(w);
 	bc_json_key(w, BC_STR("exchange"));
 	bc_json_string(w, bc_str_of(exchange));
-	put_uint(w, "alive", o.n_alive);
-	put_uint(w, "shards", o.count);
+	cache_put_uint(w, "alive", o.n_alive);
+	cache_put_uint(w, "shards", o.count);
 	bc_json_key(w, BC_STR("mixed"));
 	bc_json_bool(w, o.mixed);
 	put_names(&o, w);
-	put_uint(w, "leaving", o.leaving);
+	cache_put_uint(w, "leaving", o.leaving);
 	bc_json_key(w, BC_STR("owned"));
 	bc_json_bool(w, o.n_alive > 0 && o.n_missing == 0 && o.orphans == 0);
 	bc_json_key(w, BC_STR("problem"));

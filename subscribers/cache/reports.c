@@ -19,7 +19,7 @@ static void put_text(struct bc_json_writer *w, const char *key, const char *text
 		bc_json_string(w, bc_str_of(text));
 }
 
-static void put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
+void cache_put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
 {
 	put_key(w, key);
 	bc_json_uint(w, value);
@@ -59,7 +59,7 @@ static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
 	} else {
 		snprintf(shard, sizeof shard, "%u/%u", d->shard_index, d->shard_count);
 		put_text(w, "shard", shard);
-		put_uint(w, "pid", d->pid);
+		cache_put_uint(w, "pid", d->pid);
 		put_text(w, "version", d->version);
 		put_time(w, "started", d->started);
 		put_text(w, "endpoint", d->n_endpoints > 0 ? d->endpoints[0] : NULL);
@@ -69,12 +69,12 @@ static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
 	for (uint32_t i = 0; i < d->n_endpoints; i++)
 		bc_json_string(w, bc_str_of(d->endpoints[i]));
 	bc_json_array_end(w);
-	put_uint(w, "symbols", g->n_symbols);
-	put_uint(w, "symbols_version", g->symbols_version);
+	cache_put_uint(w, "symbols", g->n_symbols);
+	cache_put_uint(w, "symbols_version", g->symbols_version);
 	put_key(w, "counters");
 	bc_json_object(w);
 	for (uint32_t i = 0; i < d->n_counters; i++)
-		put_uint(w, d->counters[i].name, d->counters[i].value);
+		cache_put_uint(w, d->counters[i].name, d->counters[i].value);
 	bc_json_object_end(w);
 }
 
@@ -86,7 +86,7 @@ static void put_gateway(struct bc_json_writer *w, const struct bc_gateways *set,
 	bc_json_object(w);
 	put_text(w, "exchange", g->exchange);
 	put_text(w, "instance", g->instance[0] == '\0' ? NULL : g->instance);
-	put_uint(w, "epoch", g->epoch);
+	cache_put_uint(w, "epoch", g->epoch);
 	put_text(w, "state", bc_state_word(gone ? BC_STATE_STALE : g->state));
 	put_text(w, "reason", bc_reason_word(gone ? BC_REASON_GATEWAY : g->reason));
 	put_time(w, "since", gone ? (bc_wall_time){ BC_TIME_UNKNOWN } : g->since);
@@ -253,15 +253,15 @@ static void put_exchange(struct bc_json_writer *w, const struct census *c, const
 {
 	bc_json_object(w);
 	put_text(w, "exchange", exchange);
-	put_uint(w, "gateways", c->gateways);
-	put_uint(w, "gone", c->gone);
-	put_uint(w, "missing", c->missing);
-	put_uint(w, "orphans", c->orphans);
-	put_uint(w, "symbols", c->symbols);
+	cache_put_uint(w, "gateways", c->gateways);
+	cache_put_uint(w, "gone", c->gone);
+	cache_put_uint(w, "missing", c->missing);
+	cache_put_uint(w, "orphans", c->orphans);
+	cache_put_uint(w, "symbols", c->symbols);
 	put_key(w, "states");
 	bc_json_object(w);
 	for (unsigned s = 0; s < BC_N_STATES; s++)
-		put_uint(w, bc_state_word(s), c->states[s]);
+		cache_put_uint(w, bc_state_word(s), c->states[s]);
 	bc_json_object_end(w);
 	put_key(w, "unfit");
 	bc_json_array(w);
@@ -279,7 +279,7 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 	bool fit = true;
 	bc_json_object(w);
 	put_int(w, "uptime_ns", now.ns - about->started.ns);
-	put_uint(w, "topics", bc_board_topics(board));
+	cache_put_uint(w, "topics", bc_board_topics(board));
 	put_key(w, "exchanges");
 	bc_json_array(w);
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
@@ -340,6 +340,6 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 	bc_json_object(w);
 	put_int(w, "uptime_ns", now.ns - about->started.ns);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		put_uint(w, rows[i].key, rows[i].value);
+		cache_put_uint(w, rows[i].key, rows[i].value);
 	bc_json_object_end(w);
 }

@@ -28,9 +28,6 @@
 #define MAX_BYTES       ((size_t)512 << 20)
 #define RETAIN          (600 * BC_NS_PER_S)
 
-/* What waits for the reader of our output, beside the newest of each topic. */
-static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
-
 struct watched { /* a topic; kept until the end */
 	struct watched *next;
 	struct bc_lines lines;
@@ -367,7 +364,7 @@ static enum cli_status read_policy(struct watch *w)
 	if (strcmp(policy, "latest") != 0)
 		return cli_complain(w->cli, CLI_ERROR, "--policy '%s': must be all or latest",
 				    policy);
-	w->waiting = bc_conflate_new(&waiting_limits);
+	w->waiting = bc_conflate_new(&bc_conflate_usual);
 	return w->waiting != NULL
 		       ? CLI_OK
 		       : cli_complain(w->cli, CLI_ERROR, "%s", bc_status_text(BC_ENOMEM));

@@ -5,10 +5,6 @@
 #include "proto/codec.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* What waits under the policy `latest`, beside the newest of each topic. */
-static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
 
 /* ---- the finder's wishes ---- */
 
@@ -123,7 +119,7 @@ bool bc_client_follows(const struct bc_client *c, bc_str topic)
 
 bc_status bc_client_latest(struct bc_client *c, bool on)
 {
-	if (on && c->waiting == NULL && (c->waiting = bc_conflate_new(&waiting_limits)) == NULL)
+	if (on && c->waiting == NULL && (c->waiting = bc_conflate_new(&bc_conflate_usual)) == NULL)
 		return BC_ENOMEM;
 	c->latest = on;
 	return BC_OK;

@@ -211,7 +211,8 @@ void shards_choose(struct gateway *g, struct session_options *o)
 	if (!s->one_address)
 		return;
 	own_office_init(&m->office, g->x);
-	own_office_join(&m->office, &s->office, ++s->n_offices);
+	m->office.id = ++s->n_offices;
+	m->office.shared = &s->office.budget;
 	o->office = &m->office.office;
 }
 

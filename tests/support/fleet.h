@@ -516,7 +516,8 @@ static inline void shard_open(struct fleet *f, uint32_t id, bool shares)
 	s->fleet = f;
 	s->id = id;
 	own_office_init(&f->offices[id], f->x);
-	own_office_join(&f->offices[id], &f->office, id + 1);
+	f->offices[id].id = id + 1;
+	f->offices[id].shared = &f->office.budget;
 	cr_assert_eq(session_new(&s->session, &o, &actions, why, sizeof why), BC_OK, "%s", why);
 }
 

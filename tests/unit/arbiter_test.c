@@ -139,15 +139,13 @@ Test(arbiter, a_trade_that_one_line_lost_comes_from_the_other)
 		offer_so(TRADES, 1, 4,
 			 (struct bc_offer){ .fit = true, .leader_holds = true, .n_lost = 2 });
 	cr_expect_eq(r.verdict, BC_VERDICT_TAKE);
-	cr_expect_eq(r.n_lost, 0, "the other one may still bring them");
-	cr_expect_eq(bc_arbiter_open(arbiter), 2);
+	cr_expect_eq(r.n_lost + r.n_filled, 0, "the other one may still bring them");
 	cr_expect_eq(offer(TRADES, 2, 1), BC_VERDICT_COPY);
 	cr_expect_eq(offer(TRADES, 2, 2), BC_VERDICT_TAKE);
 	cr_expect_eq(offer(TRADES, 2, 3), BC_VERDICT_TAKE);
 	r = offer_so(TRADES, 2, 4, (struct bc_offer){ .fit = true, .leader_holds = true });
 	cr_expect_eq(r.verdict, BC_VERDICT_COPY);
 	cr_expect_eq(r.n_filled, 2);
-	cr_expect_eq(bc_arbiter_open(arbiter), 0);
 }
 
 Test(arbiter, what_nobody_can_bring_any_more_is_lost)
@@ -178,7 +176,6 @@ Test(arbiter, of_two_holes_that_overlap_neither_is_filled)
 	r = offer_so(NUMBERED, 1, 6, two);
 	cr_expect_eq(r.n_lost, 3);
 	cr_expect_eq(r.n_gaps, 2);
-	cr_expect_eq(bc_arbiter_open(arbiter), 0);
 }
 
 Test(arbiter, who_restarts_goes_on_where_it_stopped)
@@ -491,7 +488,6 @@ static void run(enum kind kind, uint64_t seed)
 	}
 	be_missed(m, &m->lines[0]);
 	be_missed(m, &m->lines[1]);
-	cr_assert_eq(bc_arbiter_open(arbiter), 0);
 	check_losses(m);
 	bc_arbiter_free(&arbiter);
 	free(m);

@@ -26,7 +26,8 @@ static struct rig *limited_rig(void)
 	struct session_options o = options_for_tests();
 	struct own_office *mine = &offices[n_offices];
 	own_office_init(mine, &limited);
-	own_office_join(mine, &shared, ++n_offices);
+	mine->id = ++n_offices;
+	mine->shared = &shared.budget;
 	o.exchange = &limited;
 	o.office = &mine->office;
 	struct rig *r = rig_with(o);
