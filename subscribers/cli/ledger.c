@@ -89,6 +89,14 @@ bool ledger_take(struct ledger *l, bc_str topic, uint64_t epoch, uint64_t seq,
 	return step.verdict != BC_SEQUENCE_DUPLICATE && step.verdict != BC_SEQUENCE_OLDER_EPOCH;
 }
 
+struct bc_account ledger_sum(const struct ledger *l)
+{
+	struct bc_account sum = { 0 };
+	for (const struct entry *e = l->entries; e != NULL; e = e->hh.next)
+		bc_account_add(&sum, &e->topic.waiting.account);
+	return sum;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct ledger_topic *x = *(const struct ledger_topic *const *)a;

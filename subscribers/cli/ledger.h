@@ -26,6 +26,9 @@ void ledger_free(struct ledger **ledger);
 bool ledger_take(struct ledger *ledger, bc_str topic, uint64_t epoch, uint64_t seq,
 		 struct ledger_topic **out, uint64_t *n_lost);
 
+/* Of all topics together. */
+struct bc_account ledger_sum(const struct ledger *ledger);
+
 /* All topics, sorted by topic, then by epoch. NULL: out of memory, or none. The array is the
  * caller's, what it points to the ledger's. */
 const struct ledger_topic **ledger_sorted(const struct ledger *ledger, size_t *n);

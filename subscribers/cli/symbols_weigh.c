@@ -14,7 +14,7 @@
 #define MEASURE_NS     (10 * BC_NS_PER_S)
 #define MESSAGES_A_GO  4096
 #define WAIT_MS        50
-#define SYMBOLS_AT_ALL 100000
+#define SYMBOLS_AT_ALL 65536 /* a power of two times the first room */
 
 struct counted {
 	char *name;     /* owned */
@@ -30,6 +30,7 @@ struct weighing {
 	struct counted *all;
 	uint32_t n, room;
 	struct bc_name_index by_name;
+	bool dropped; /* not all were counted */
 	bc_level *levels;
 	struct bc_message message;
 };
@@ -67,6 +68,7 @@ static void take(struct weighing *w, bc_str text, bc_str payload)
 		return;
 	struct counted *c = counted_of(w, topic.symbol);
 	const struct bc_envelope *e = &w->message.envelope;
+	w->dropped = w->dropped || c == NULL;
 	if (c == NULL || (e->flags & BC_FLAG_WELCOME) != 0)
 		return;
 	if (c->epoch == 0)
@@ -136,10 +138,25 @@ static void print_all(struct weighing *w, int64_t took_ns)
 	}
 }
 
+/* Those that are missing are divided by their scores, as others that the file does not have. */
+static void tell_dropped(const struct weighing *w)
+{
+	if (w->n == SYMBOLS_AT_ALL)
+		cli_complain(w->cli, CLI_OK, "%s has more than %d symbols; the others are left out",
+			     w->exchange, SYMBOLS_AT_ALL);
+	else
+		cli_complain(w->cli, CLI_OK, "out of memory; some symbols are left out");
+}
+
 enum cli_status cli_symbols_weigh(struct cli *cli)
 {
 	struct weighing w = { .cli = cli, .exchange = cli->args[1] };
 	int64_t took = MEASURE_NS;
+	if (cli->n_args > 2)
+		return cli_complain(cli, CLI_ERROR,
+				    "'%.80s': one argument too many; weights takes EXCHANGE, and "
+				    "measures all of its symbols",
+				    cli->args[2]);
 	enum cli_status status = cli_flag_ns(cli, "for", &took);
 	if (status == CLI_OK)
 		status = start(&w);
@@ -150,6 +167,8 @@ enum cli_status cli_symbols_weigh(struct cli *cli)
 	}
 	if (status == CLI_OK && w.n == 0)
 		status = cli_complain(cli, CLI_NOT_FOUND, "nothing of %s was heard", w.exchange);
+	if (status == CLI_OK && w.dropped)
+		tell_dropped(&w);
 	if (status == CLI_OK)
 		print_all(&w, bc_mono_now().ns - begun.ns);
 	bc_sub_free(&w.sub);

@@ -368,6 +368,9 @@ static enum cli_status run_symbols(struct cli *cli)
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strcmp(cli->args[0], words[i].word) != 0)
 			continue;
+		if (cli_flag(cli, "for") != NULL)
+			return cli_complain(cli, CLI_ERROR, "--for: is for weights, not for %s",
+					    words[i].word);
 		enum cli_status status = cli_controls_open(&controls, cli, cli->args[1]);
 		if (status == CLI_OK)
 			status = words[i].run(&controls);

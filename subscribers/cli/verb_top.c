@@ -20,8 +20,6 @@
 #define MESSAGES_A_TURN 1000
 #define LISTEN          BC_NS_PER_S /* at least, for the rates that programs read */
 
-static const struct bc_conflate_limits waiting_limits = { 65536, (size_t)32 << 20 };
-
 struct top {
 	struct cli *cli;
 	const char *exchange;
@@ -82,24 +80,13 @@ static void drain(struct top *t)
 	}
 }
 
-static struct bc_account sum_of(const struct top *t)
-{
-	struct bc_account sum = { 0 };
-	size_t n;
-	const struct ledger_topic **topics = ledger_sorted(t->ledger, &n);
-	for (size_t i = 0; i < n; i++)
-		bc_account_add(&sum, &topics[i]->waiting.account);
-	free(topics);
-	return sum;
-}
-
 static void draw(struct top *t, struct top_screen screen)
 {
 	struct bc_text text = bc_text_on(t->screen, t->screen_cap);
 	screen.title = t->exchange;
 	screen.color = t->cli->color;
 	screen.now = bc_mono_now();
-	screen.lost = sum_of(t).lost;
+	screen.lost = ledger_sum(t->ledger).lost;
 	top_table_draw(t->table, &screen, &text);
 }
 
@@ -128,6 +115,12 @@ static enum cli_status draw_live(struct top *t)
 	return CLI_OK;
 }
 
+static enum cli_status tell_bus_failed(const struct top *t)
+{
+	return cli_complain(t->cli, CLI_ERROR, "receiving from the gateways of %s: %s", t->exchange,
+			    bc_status_text(BC_EBUS));
+}
+
 static enum cli_status follow(struct top *t)
 {
 	enum cli_status status = CLI_OK;
@@ -145,7 +138,9 @@ static enum cli_status follow(struct top *t)
 		status = draw_live(t);
 	}
 	fputs("\033[?7h\033[?25h\033[?1049l", stdout);
-	return fflush(stdout) != 0 || t->bus_failed ? CLI_ERROR : status;
+	if (fflush(stdout) != 0)
+		return CLI_ERROR;
+	return t->bus_failed ? tell_bus_failed(t) : status;
 }
 
 /* For programs: what is on the screen, as bbo messages. */
@@ -231,7 +226,7 @@ static json_t *cache_json(struct top *t)
 
 static void tell_exchange(struct top *t, bc_mono_time now)
 {
-	const struct bc_account sum = sum_of(t);
+	const struct bc_account sum = ledger_sum(t->ledger);
 	size_t gateways, gone;
 	top_table_gateways(t->table, now, &gateways, &gone);
 	json_t *line = account_json(t, &sum, now);
@@ -248,7 +243,8 @@ static void tell_exchange(struct top *t, bc_mono_time now)
 	json_decref(line);
 }
 
-/* Waits until every listed symbol has a book, as long as --timeout says; prints what there is. */
+/* Waits until every listed symbol has a book, as long as --timeout says, or until a signal; prints
+ * what there is. */
 static enum cli_status once(struct top *t)
 {
 	const bool json = bc_config_bool(t->cli->config, BC_KEY_JSON);
@@ -265,7 +261,9 @@ static enum cli_status once(struct top *t)
 		whole = listed > 0 && top_table_n_filled(t->table) >= listed;
 	}
 	if (status != CLI_OK || t->bus_failed)
-		return CLI_ERROR;
+		return status != CLI_OK ? status : tell_bus_failed(t);
+	if (top_table_n_filled(t->table) == 0 && cli_signal() != 0)
+		return CLI_NOT_FOUND; /* who ended it knows why nothing came */
 	if (top_table_n_filled(t->table) == 0)
 		return cli_complain(t->cli, CLI_NOT_FOUND, "no book of %s came in time",
 				    t->exchange);
@@ -296,7 +294,7 @@ static enum cli_status start(struct top *t)
 	t->screen_cap = (MAX_ROWS + 8) * (size_t)BC_TOP_LINE_MAX;
 	t->table = top_table_new(MAX_ROWS);
 	t->ledger = ledger_new();
-	t->waiting = bc_conflate_new(&waiting_limits);
+	t->waiting = bc_conflate_new(&bc_conflate_usual);
 	t->levels = malloc(ANSWER_MAX_LEVELS * sizeof *t->levels);
 	t->screen = malloc(t->screen_cap);
 	t->painted = malloc(2 * t->screen_cap);
@@ -354,13 +352,24 @@ static json_t *known_exchanges(struct cli *cli, enum cli_status *status)
 	return exchanges;
 }
 
+/* One after another; a signal ends the one that it meets, and leaves out the others. */
+static enum cli_status run_all(struct cli *cli, json_t *exchanges, enum cli_status status)
+{
+	const char *exchange;
+	json_t *unused;
+	json_object_foreach(exchanges, exchange, unused)
+	{
+		status = cli_worse(status,
+				   cli_signal() == 0 ? run_exchange(cli, exchange) : CLI_NOT_FOUND);
+	}
+	return status;
+}
+
 /* Without an exchange: all that the cache knows, one after another; on a screen there is to be one.
  */
 static enum cli_status run_top(struct cli *cli)
 {
 	enum cli_status status;
-	const char *exchange;
-	json_t *unused;
 	if (cli->n_args > 0)
 		return run_exchange(cli, cli->args[0]);
 	json_t *exchanges = known_exchanges(cli, &status);
@@ -370,8 +379,7 @@ static enum cli_status run_top(struct cli *cli)
 		status = cli_complain(cli, CLI_ERROR,
 				      "there are several exchanges; name one, or use --once");
 	else
-		json_object_foreach(exchanges, exchange, unused) status =
-			cli_worse(status, run_exchange(cli, exchange));
+		status = run_all(cli, exchanges, status);
 	json_decref(exchanges);
 	return status;
 }

@@ -3,6 +3,8 @@ die, restart and lie, and what it survives."""
 import contextlib
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +19,12 @@ import zmq
 import bookcast_test
 from bookcast_test import wait_until
 from fake_gateway import BOOK, DOWN, INTERVAL, LIVE, STALE, STATE, Gateway
+
+
+def catches(process, number):
+    caught = re.search(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{process.pid}/status").read_text())
+    return int(caught[1], 16) >> (number - 1) & 1
+
 
 class CacheTest(bookcast_test.Case):
     def setUp(self):
@@ -46,6 +54,20 @@ class CacheTest(bookcast_test.Case):
     def wait_state(self, topic, *states):
         return self.wait_for(lambda: self.get(topic)[0][1] in states and self.get(topic)[0],
                              lambda: f"{topic} {states}, last {self.get(topic)[0]}")
+
+    def test_ctrl_c_ends_top_of_all_exchanges(self):
+        """Nobody is told that a book did not come in time who did not wait for it."""
+        self.start_cache()
+        both = Gateway(self), Gateway(self, exchange="binance-spot", symbols=("BTCUSDT",))
+        self.wait_for(lambda: [g["endpoint"] for g in self.report("GATEWAYS")["gateways"]].count(None) == 0 and
+                      len(self.report("GATEWAYS")["gateways"]) == 2, "both are known")
+        before = [len(g.asked) for g in both]
+        top = self.start("bookcast", "top", "--once", "--timeout", "300s", wait=False)
+        self.wait_for(lambda: any(len(g.asked) > n for g, n in zip(both, before)) and catches(top, signal.SIGINT),
+                      "it listens to the first one")
+        top.expected = {2}
+        self.assertEqual(top.stop(signal.SIGINT), 2)
+        self.assertEqual((top.out, top.err), ("", ""))
 
     def test_a_gateway_lives_dies_and_returns(self):
         cache = self.start_cache()

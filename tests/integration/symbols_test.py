@@ -93,6 +93,9 @@ class SymbolsTest(bookcast_test.Case):
                 (["add", "upbit", "krw-btc"], 1, "'krw-btc': "),
                 (["add", "upbit"], 1, "names no symbol, for example"),
                 (["frob", "upbit"], 1, "there are add, remove, list, weights"),
+                (["list", "upbit", "--for", "3s"], 1, "--for: is for weights, not for list"),
+                (["add", "upbit", "KRW-BTC", "--for", "3s"], 1, "--for: is for weights, not for add"),
+                (["weights", "upbit", "KRW-BTC"], 1, "'KRW-BTC': one argument too many; weights takes EXCHANGE"),
                 (["add"], 1, "needs add|remove|list|weights EXCHANGE"),
                 (["add", "bithumb", "KRW-BTC"], 2, "no gateway of 'bithumb' runs here"),
                 (["list", "upbit", "X*"], 2, "nobody of upbit follows 'X*'")):

@@ -20,6 +20,7 @@ class Gateway:
                  exchange="upbit"):
         self.exchange, self.instance, self.epoch, self.symbols = exchange, instance, epoch, list(symbols)
         self.topics, self.seq, self.last_beat = {}, {}, 0.0
+        self.asked = []  # prefixes that were subscribed, as often as they were
         self.socket = case.context.socket(zmq.XPUB)
         self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -52,6 +53,7 @@ class Gateway:
         while self.socket.poll(0):
             message = self.socket.recv()
             if message[0] == 1:
+                self.asked.append(message[1:])
                 for topic in [t for t in self.topics if t.startswith(message[1:])]:
                     if self.topics[topic][1] != HEARTBEAT_CHANNEL:
                         self.send(*self.topics[topic], flags=2, again=True)
