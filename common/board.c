@@ -247,15 +247,20 @@ static void set_listed(struct bc_board *board, struct board_line *line, bool lis
 		board->n_unlisted++;
 }
 
-/* The list of an instance speaks for all its epochs: what a restart dropped is gone, too. */
+/* The list of an instance speaks for all its epochs: what a restart dropped is gone, too. But a
+ * list that is not whole drops nobody: until it is, what a restart has not said yet is stale, no
+ * more. */
 static void apply_list(struct bc_board *board, const struct bc_gateway *g, bc_mono_time now)
 {
+	const bool whole = bc_gateway_lists_all(g);
 	struct board_entry *e, *next;
 	HASH_ITER (hh, board->entries, e, next)
 		for (struct board_line *line = e->lines; line != NULL; line = line->next)
 			if (board_symbol(e).p[0] != '@' &&
 			    (line->gateway == g || bc_gateway_same_instance(line->gateway, g)))
-				set_listed(board, line, bc_gateway_lists(g, board_symbol(e)), now);
+				if (whole || bc_gateway_lists(g, board_symbol(e)))
+					set_listed(board, line,
+						   bc_gateway_lists(g, board_symbol(e)), now);
 }
 
 static void apply_news(struct bc_board *board, const struct bc_gateway_news *news, bc_mono_time now)

@@ -173,7 +173,7 @@ static void take_heartbeat(struct bc_gateway *g, const struct bc_heartbeat *h, b
 	if (h->interval_ns > 0 && h->interval_ns <= MAX_INTERVAL_NS)
 		g->interval_ns = h->interval_ns;
 	keep_details(g, h);
-	news->symbols_wanted = !g->has_symbols || g->symbols_version != h->symbols_version;
+	news->symbols_wanted = g->symbols_version != h->symbols_version;
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -210,7 +210,7 @@ static bc_status take_symbols(struct bc_gateway *g, const struct bc_state_change
 	g->symbol_bytes = bytes;
 	g->n_symbols = n;
 	g->symbols_version = change->symbols_version;
-	g->has_symbols = true;
+	g->symbols_partial = change->symbols_partial;
 	news->symbols_changed = true;
 	return BC_OK;
 }
@@ -219,6 +219,11 @@ bool bc_gateway_lists(const struct bc_gateway *g, bc_str symbol)
 {
 	return g->n_symbols > 0 &&
 	       bsearch(&symbol, g->symbols, g->n_symbols, sizeof symbol, compare_symbols) != NULL;
+}
+
+bool bc_gateway_lists_all(const struct bc_gateway *g)
+{
+	return g->symbols_version != 0 && !g->symbols_partial;
 }
 
 /* A message on a topic of the gateway itself: @<instance>.heartbeat, @<instance>.state. */
@@ -240,8 +245,8 @@ static bc_status hear_gateway(struct bc_gateways *set, struct bc_gateway *g,
 	if (e->channel == BC_CHANNEL_HEARTBEAT)
 		take_heartbeat(g, &m->body.heartbeat, now, news);
 	bc_status rc = BC_OK;
-	if (e->channel == BC_CHANNEL_STATE &&
-	    (!g->has_symbols || m->body.state.symbols_version != g->symbols_version))
+	const uint64_t version = e->channel == BC_CHANNEL_STATE ? m->body.state.symbols_version : 0;
+	if (version != 0 && version != g->symbols_version) /* 0: no list, which is no empty one */
 		rc = take_symbols(g, &m->body.state, news);
 	g->state = e->state;
 	g->reason = e->reason;

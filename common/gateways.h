@@ -49,8 +49,8 @@ struct bc_gateway {
 	bool replaced;       /* a newer epoch of its instance has spoken */
 	bool has_details;
 	struct bc_gateway_details details;
-	bool has_symbols;
-	uint64_t symbols_version;
+	uint64_t symbols_version; /* of its list; 0: it has said none yet */
+	bool symbols_partial;     /* more may come */
 	uint32_t n_symbols;
 	bc_str *symbols; /* sorted, in symbol_bytes */
 	char *symbol_bytes;
@@ -90,6 +90,8 @@ struct bc_gateway *bc_gateways_at(const struct bc_gateways *set, size_t i);
 bool bc_gateway_gone(const struct bc_gateway *gateway, bc_mono_time now);
 /* Is the symbol on its list? False as long as there is no list. */
 bool bc_gateway_lists(const struct bc_gateway *gateway, bc_str symbol);
+/* Is there a list, and is it all of it? Else who is not on it has not been dropped. */
+bool bc_gateway_lists_all(const struct bc_gateway *gateway);
 /* Are they processes of one instance? */
 bool bc_gateway_same_instance(const struct bc_gateway *a, const struct bc_gateway *b);
 

@@ -217,6 +217,10 @@ static void put_state(struct bc_json_writer *w, const struct bc_message *m,
 	while (bc_list_next(&s->symbols, &at, &symbol))
 		bc_json_string(w, symbol);
 	bc_json_array_end(w);
+	if (s->symbols_partial) {
+		key(w, "symbols_partial");
+		bc_json_bool(w, true);
+	}
 }
 
 static void put_heartbeat(struct bc_json_writer *w, const struct bc_message *m,

@@ -1,4 +1,5 @@
-/* codec_state.c - [previous] of a symbol, [previous, symbols_version, [symbol...]] of a gateway. */
+/* codec_state.c - [previous] of a symbol, [previous, symbols_version, [symbol...]] of a gateway,
+ * [previous, symbols_version, [symbol...], true] where the list is not whole yet. */
 #include "proto/codec_body.h"
 
 bc_status bc_list_encode(const bc_str *items, uint32_t n, uint8_t *out, size_t cap,
@@ -32,12 +33,14 @@ static bc_status encode_state(struct bc_packer *k, const struct bc_message *m)
 	bool of_gateway = s->symbols_version != 0;
 	if ((unsigned)s->previous >= BC_N_STATES || (!of_gateway && s->symbols.n_items > 0))
 		return BC_EINVAL;
-	bc_pack_array(k, of_gateway ? 3 : 1);
+	bc_pack_array(k, !of_gateway ? 1 : s->symbols_partial ? 4 : 3);
 	bc_pack_uint(k, (unsigned)s->previous);
 	if (of_gateway) {
 		bc_pack_uint(k, s->symbols_version);
 		bc_pack_array(k, s->symbols.n_items);
 		bc_pack_raw(k, s->symbols.bytes, s->symbols.n_bytes);
+		if (s->symbols_partial)
+			bc_pack_bool(k, true);
 	}
 	return BC_OK;
 }
@@ -65,7 +68,9 @@ static void decode_state(struct bc_unpacker *u, struct bc_message *m, struct bc_
 		bc_unpack_fail(u, BC_ERANGE);
 	s->symbols = decode_list(u);
 	if (n > 3)
-		bc_unpack_skip(u, n - 3);
+		s->symbols_partial = bc_unpack_bool(u);
+	if (n > 4)
+		bc_unpack_skip(u, n - 4);
 }
 
 const struct bc_body_codec bc_codec_state = { encode_state, decode_state };

@@ -163,6 +163,7 @@ struct bc_state_change { /* topics <symbol>.state and @<instance>.state */
 	enum bc_state previous;
 	uint64_t symbols_version; /* @<instance>.state only, else 0 */
 	struct bc_list symbols;   /* @<instance>.state only, else empty */
+	bool symbols_partial;     /* who is not in the list may come yet */
 };
 
 struct bc_counter {

@@ -68,6 +68,7 @@ static void on_turn(uv_prepare_t *prepare)
 	g->read_at.ns = BC_TIME_UNKNOWN;
 	if (g->something_failed)
 		gateway_feed_turn(g);
+	outlet_list_partial(g->outlet, session_awaits_listing(g->session));
 	if (outlet_turn(g->outlet, now) || g->something_failed)
 		uv_idle_start(&g->again, on_again);
 	else
@@ -154,6 +155,7 @@ static void start(struct gateway *g)
 {
 	uint64_t ms = (uint64_t)(bc_config_ns(g->settings->config, BC_KEY_HEARTBEAT_INTERVAL) /
 				 BC_NS_PER_MS);
+	outlet_list_partial(g->outlet, session_awaits_listing(g->session));
 	session_start(g->session, gateway_now(g));
 	uv_timer_start(&g->heartbeat, on_heartbeat, 0, ms);
 	/* Last of all: libuv runs the newest prepare handle first, and those that watch ZeroMQ's

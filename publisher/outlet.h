@@ -63,6 +63,9 @@ void outlet_free(struct outlet **outlet);
 bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol, bc_str name);
 void outlet_symbol_remove(struct outlet *o, uint32_t symbol);
 
+/* Are there symbols that are wanted and not known yet? No, until it is said. */
+void outlet_list_partial(struct outlet *o, bool partial);
+
 /* Before the event that caused the change. */
 void outlet_symbol_state(struct outlet *o, bc_mono_time now, uint32_t symbol,
 			 const struct session_change *change);

@@ -121,8 +121,9 @@ struct outlet {
 	struct subject *gateway; /* "@<instance>": state and heartbeat */
 	struct slot *gateway_state, *heartbeat;
 	uint64_t symbols_version;
-	bool list_due; /* the symbol list has changed */
-	bc_str *names; /* scratch for the list */
+	bool list_due;     /* the symbol list has changed */
+	bool list_partial; /* more symbols may come */
+	bc_str *names;     /* scratch for the list */
 	uint32_t names_capacity;
 	uint8_t *listed; /* the encoded list */
 	size_t listed_cap, names_bytes;

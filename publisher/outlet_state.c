@@ -123,8 +123,20 @@ static void write_list(struct outlet *o)
 	}
 	if (bc_list_encode(o->names, n, o->listed, o->listed_cap, &body->symbols) != BC_OK)
 		o->count.encode_failures++;
+	if (n == 0 && !o->list_partial && o->symbols_version == 0)
+		o->symbols_version = 1; /* none is all there are: a list, too */
 	body->symbols_version = o->symbols_version;
+	body->symbols_partial = o->list_partial;
 	o->list_due = false;
+}
+
+void outlet_list_partial(struct outlet *o, bool partial)
+{
+	if (partial == o->list_partial)
+		return;
+	o->list_partial = partial;
+	o->symbols_version += o->symbols_version > 0;
+	o->list_due = true;
 }
 
 static void say_gateway(struct outlet *o, bc_mono_time now, enum bc_state previous)

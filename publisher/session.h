@@ -261,6 +261,8 @@ const struct session_counters *session_counters(const struct session *s);
 uint32_t session_symbols(const struct session *s); /* published ones */
 uint32_t session_wanted(const struct session *s);  /* of all shards, as far as they are known */
 uint32_t session_leaving(const struct session *s);
+/* Patterns wait for the exchange's list: more symbols may be wanted than are known. */
+bool session_awaits_listing(const struct session *s);
 /* Of a spec that names one symbol, of whichever shard; false: it may mean several, or none that is
  * known. */
 bool session_owner(const struct session *s, const char *spec, uint32_t *shard);

@@ -213,6 +213,7 @@ void symbol_halt_unlisted(struct session *s, uint32_t id)
 void directory_count(struct session *s)
 {
 	s->n_wanted = 0;
+	s->awaits_listing = false;
 	for (uint32_t i = 0; i < s->directory.n; i++) {
 		const struct listed *e = &s->directory.entries[i];
 		s->n_wanted +=
@@ -222,6 +223,9 @@ void directory_count(struct session *s)
 		const struct wanted_rule *rule = &s->wanted.rules[i];
 		const struct listed *e =
 			rule->kind == SPEC_NATIVE ? entry_of(s, bc_str_of(rule->key)) : NULL;
+		s->awaits_listing =
+			s->awaits_listing || (!s->directory.loaded && rule->kind != SPEC_NATIVE &&
+					      wanted_rule_wants(rule));
 		s->n_wanted += rule->kind == SPEC_NATIVE && wanted_rule_wants(rule) &&
 			       (e == NULL || e->round != s->directory.round);
 	}

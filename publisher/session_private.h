@@ -361,6 +361,7 @@ struct session {
 	struct directory directory;
 	struct wanted wanted;
 	uint32_t n_wanted;     /* symbols that the rules want, of any shard */
+	bool awaits_listing;   /* a rule wants what only the list can tell, and it has not come */
 	uint32_t n_leaving;    /* symbols */
 	bc_mono_time leave_at; /* the first of them */
 

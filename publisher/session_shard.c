@@ -122,6 +122,11 @@ uint32_t session_wanted(const struct session *s)
 	return s->n_wanted;
 }
 
+bool session_awaits_listing(const struct session *s)
+{
+	return s->awaits_listing;
+}
+
 uint32_t session_leaving(const struct session *s)
 {
 	return s->n_leaving;

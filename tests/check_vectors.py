@@ -122,6 +122,8 @@ def state(body):
     out = {"previous": word(STATES, body[0])}
     if len(body) > 1:
         out.update(symbols_version=body[1], symbols=body[2])
+    if len(body) > 3 and body[3]:
+        out["symbols_partial"] = True
     return out, ()
 
 

@@ -71,6 +71,7 @@ static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
 	bc_json_array_end(w);
 	cache_put_uint(w, "symbols", g->n_symbols);
 	cache_put_uint(w, "symbols_version", g->symbols_version);
+	put_bool(w, "symbols_partial", !bc_gateway_lists_all(g));
 	put_key(w, "counters");
 	bc_json_object(w);
 	for (uint32_t i = 0; i < d->n_counters; i++)
@@ -148,6 +149,7 @@ struct census {
 	size_t gateways, gone, symbols;
 	size_t states[BC_N_STATES];
 	uint64_t missing, orphans; /* shards that nobody is; symbols that nobody lists */
+	size_t listing;            /* gateways that do not know all of their symbols yet */
 };
 
 typedef void each_symbol_fn(struct census *census, const struct bc_gateway *g, bc_str symbol,
@@ -218,6 +220,7 @@ static struct census count_exchange(struct bc_board *board, const char *exchange
 			continue;
 		c.gateways++;
 		c.gone += bc_gateway_gone(g, now);
+		c.listing += !bc_gateway_gone(g, now) && !bc_gateway_lists_all(g);
 	}
 	each_symbol(&c, exchange, count_symbol, NULL);
 	cache_count_missing(set, exchange, now, &c.missing, &c.orphans);
@@ -246,6 +249,7 @@ struct cache_tally cache_tally(struct bc_board *board, bc_mono_time now)
 static bool all_fit(const struct census *c)
 {
 	return c->gateways > 0 && c->gone == 0 && c->missing == 0 && c->orphans == 0 &&
+	       c->listing == 0 &&
 	       c->states[BC_STATE_LIVE] + c->states[BC_STATE_QUIET] == c->symbols;
 }
 
@@ -257,6 +261,7 @@ static void put_exchange(struct bc_json_writer *w, const struct census *c, const
 	cache_put_uint(w, "gone", c->gone);
 	cache_put_uint(w, "missing", c->missing);
 	cache_put_uint(w, "orphans", c->orphans);
+	cache_put_uint(w, "listing", c->listing);
 	cache_put_uint(w, "symbols", c->symbols);
 	put_key(w, "states");
 	bc_json_object(w);

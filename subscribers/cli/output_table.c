@@ -430,7 +430,8 @@ static void print_unfit(struct cli *cli, const json_t *exchanges)
 	print_grid(cli, "");
 }
 
-/* One of what should be 0: gone, missing, orphans. A cache of before they were told has none. */
+/* One of what should be 0: gone, missing, orphans, listing. A cache of before they were told has
+ * none. */
 static void add_lack(struct grid *g, const json_t *exchange, const char *key)
 {
 	json_int_t n = json_integer_value(json_object_get(exchange, key));
@@ -441,8 +442,8 @@ static void table_health(struct cli *cli, const json_t *health)
 {
 	static const struct grid_column columns[] = {
 		{ "exchange", GRID_LEFT }, { "gateways", GRID_RIGHT }, { "gone", GRID_RIGHT },
-		{ "missing", GRID_RIGHT }, { "orphans", GRID_RIGHT },  { "symbols", GRID_RIGHT },
-		{ "states", GRID_LEFT },
+		{ "missing", GRID_RIGHT }, { "orphans", GRID_RIGHT },  { "listing", GRID_RIGHT },
+		{ "symbols", GRID_RIGHT }, { "states", GRID_LEFT },
 	};
 	const json_t *exchanges = json_object_get(health, "exchanges"), *e;
 	char uptime[BC_DURATION_TEXT_MAX];
@@ -459,6 +460,7 @@ static void table_health(struct cli *cli, const json_t *health)
 		add_lack(g, e, "gone");
 		add_lack(g, e, "missing");
 		add_lack(g, e, "orphans");
+		add_lack(g, e, "listing");
 		grid_addf(g, PAINT_NONE, "%lld",
 			  (long long)json_integer_value(json_object_get(e, "symbols")));
 		add_states(g, json_object_get(e, "states"));

@@ -201,6 +201,8 @@ def _state(b):
     fields = {"previous": _word(STATES, b[0])}
     if len(b) > 1:
         fields.update(symbols_version=b[1], symbols=list(b[2]))
+    if len(b) > 3 and b[3]:
+        fields["symbols_partial"] = True
     return fields
 
 
@@ -1121,7 +1123,8 @@ class Bus:
         if m.symbol.startswith("@"):
             gateway.said_down = m.state == "down"
             if m.channel == "state":
-                gateway.symbols = frozenset(m.as_dict().get("symbols") or gateway.symbols)
+                listed = m.as_dict().get("symbols")  # none: it has no list yet
+                gateway.symbols = gateway.symbols if listed is None else frozenset(listed)
             if gateway.instance is None:
                 gateway.instance = m.symbol[1:]
                 self._replace_older(gateway)

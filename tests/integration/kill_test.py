@@ -5,7 +5,7 @@ import sys
 import time
 
 import bookcast_test
-from bookcast_test import FIT, HEARTBEAT, wait_until
+from bookcast_test import FIT, HEARTBEAT, control, wait_until
 
 sys.path.insert(0, str(bookcast_test.SOURCE / "subscribers" / "python"))
 import bookcast  # noqa: E402: the client as a user has it
@@ -47,6 +47,27 @@ class KillTest(bookcast_test.Case):
         subscriber.forget()
         subscriber.wait(lambda m: len([x for x in subscriber.heard if x.state in FIT]) >= 5, what)
         self.assertEqual(bookcast_test.holes(subscriber.heard), [], what)
+
+    def test_the_gateway_while_the_exchange_is_slow_to_list(self):
+        """What its pattern means it does not know yet: until then nobody is called delisted, only stale."""
+        control(self.sim, "fault", name="rest-slow", n=1000, ms=1500)
+        before = self.exact.heard[-1].epoch
+        self.gateway.kill()
+        self.gateway = self.start_gateway(self.sim, symbols="KRW-BTC,*")
+        seen, partial = set(), set()
+
+        def whole():
+            _, gateways, _ = self.cli_json("gateways")
+            answers = self.cli_json("get", "upbit.*")[1]
+            seen.update((a["state"], a["reason"]) for a in answers)
+            status, health, _ = self.cli_json("health")
+            if gateways[0]["epoch"] > before and health[0]["exchanges"][0]["listing"] > 0:
+                self.assertEqual(status, 3, "it has not got all of them")
+                partial.update((a["state"], a["reason"]) for a in answers if a["symbol"] != "KRW-BTC")
+            return all(a["state"] in FIT and a["epoch"] > before for a in answers) and len(answers) == N
+        wait_until(whole, lambda: f"all of the new process; seen {seen}")
+        self.assertEqual(partial, {("stale", "gateway")}, "a list that is not whole was seen, and dropped nobody")
+        self.assertNotIn("delisted", {reason for _, reason in seen})
 
     def connect(self):
         client = bookcast.connect(f"ipc://{self.run_dir}/cache.rpc")

@@ -382,7 +382,7 @@ static const char gateways[] =
 
 static const char health[] =
 	"{\"uptime_ns\":60000000000,\"topics\":100,\"exchanges\":[{\"exchange\":\"upbit\","
-	"\"gateways\":1,\"gone\":0,\"missing\":1,\"orphans\":12,\"symbols\":20,"
+	"\"gateways\":1,\"gone\":0,\"missing\":1,\"orphans\":12,\"listing\":0,\"symbols\":20,"
 	"\"states\":{\"connecting\":0,\"syncing\":0,"
 	"\"live\":18,\"quiet\":1,\"rest\":0,\"stale\":1,\"halted\":0,\"down\":0},\"unfit\":["
 	"{\"symbol\":\"KRW-ETH\",\"state\":\"stale\",\"reason\":\"gap\","

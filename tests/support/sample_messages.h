@@ -180,6 +180,8 @@ static inline void samples_gateway(struct samples *s)
 			   &m->body.state.symbols) != BC_OK)
 		s->n = 0; /* every test that counts samples fails */
 
+	const struct bc_state_change whole = m->body.state;
+
 	const struct bc_heartbeat heartbeat = { .instance = BC_STR("0"),
 						.version = BC_STR("0.1.0"),
 						.shard_count = 1,
@@ -207,6 +209,12 @@ static inline void samples_gateway(struct samples *s)
 	m->body.heartbeat.endpoints[0] = BC_STR("tcp://10.0.0.7:5556");
 	m->body.heartbeat.endpoints[1] = BC_STR("ipc:///run/bookcast/upbit.b.pub");
 	m->body.heartbeat.n_endpoints = 2;
+
+	m = samples_add(s, "state-partial", BC_STR("@0"), BC_CHANNEL_STATE);
+	m->envelope.ts_exchange.ns = BC_TIME_UNKNOWN;
+	m->envelope.state = BC_STATE_SYNCING;
+	m->body.state = whole;
+	m->body.state.symbols_partial = true;
 }
 
 static inline void samples_make(struct samples *s)

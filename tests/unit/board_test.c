@@ -341,6 +341,51 @@ BOARD_TEST(what_a_restart_no_longer_lists_is_down)
 	expect_state(BOOK, BC_STATE_DOWN);
 }
 
+/* What its patterns mean it does not know before the exchange's list has come: nobody is dropped,
+ * and nobody is called delisted. */
+BOARD_TEST(a_restart_that_has_no_whole_list_yet_drops_nobody)
+{
+	uint8_t bytes[512];
+	const bc_str eth[] = { BC_STR("KRW-ETH") };
+	heartbeat("0", 100, 1, BC_STATE_LIVE);
+	symbols("0", 100, 1, "KRW-BTC", "KRW-ETH");
+	book(100, 1, BC_STATE_LIVE);
+	struct bc_envelope e = bus_envelope(200, 1, BC_STATE_CONNECTING);
+	take("upbit.@0.state", (struct bc_message){ .envelope = e }); /* no list at all */
+	expect_state(BOOK, BC_STATE_STALE);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_GATEWAY);
+	e.seq = 2;
+	struct bc_message partial = bus_symbols(e, 1, eth, 1, bytes);
+	partial.body.state.symbols_partial = true;
+	take("upbit.@0.state", partial);
+	expect_state(BOOK, BC_STATE_STALE);
+	struct bc_board_answer answer = get(BOOK);
+	cr_expect_eq(answer.reason, BC_REASON_GATEWAY);
+	cr_expect_eq(bid(&answer), 1, "what was known stays");
+	symbols("0", 200, 3, "KRW-BTC", "KRW-ETH");
+	expect_state(BOOK, BC_STATE_STALE);
+	symbols("0", 200, 4, "KRW-ETH", NULL);
+	expect_state(BOOK, BC_STATE_DOWN);
+	cr_expect_eq(get(BOOK).reason, BC_REASON_DELISTED);
+}
+
+/* Nothing is to be asked for again and again that there is not. */
+BOARD_TEST(a_list_that_there_is_not_is_not_asked_for)
+{
+	char prefix[BC_TOPIC_MAX + 1];
+	struct bc_message m =
+		bus_heartbeat(bus_envelope(100, 1, BC_STATE_CONNECTING), "0", 0, "ipc:///x");
+	take("upbit.@0.heartbeat", m);
+	m.envelope.seq = 2;
+	take("upbit.@0.heartbeat", m);
+	cr_expect_not(bc_board_wants(board, prefix));
+	m.envelope.seq = 3;
+	m.body.heartbeat.symbols_version = 1;
+	take("upbit.@0.heartbeat", m);
+	cr_expect(bc_board_wants(board, prefix));
+	cr_expect_str_eq(prefix, "upbit.@0.state");
+}
+
 BOARD_TEST(no_data_is_not_the_same_as_nobody)
 {
 	cr_expect_eq(get(BOOK).status, BC_BOARD_NOT_FOUND);

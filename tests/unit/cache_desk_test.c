@@ -522,6 +522,25 @@ DESK_TEST(health_counts_the_shards_and_symbols_that_nobody_has)
 	json_decref(json);
 }
 
+/* With no symbols at all none is unfit; but a gateway that does not know them yet is not healthy.
+ */
+DESK_TEST(a_gateway_that_waits_for_the_exchanges_list_is_not_healthy)
+{
+	uint8_t list[256];
+	double gateways;
+	struct bc_envelope e = bus_envelope(100, 1, BC_STATE_CONNECTING);
+	take("upbit.@0.heartbeat", bus_heartbeat(e, "0", 0, "tcp://10.0.0.1:5000"));
+	take("upbit.@0.state", (struct bc_message){ .envelope = e });
+	cr_expect_not(healthy(&gateways));
+	json_t *json = ask_json("HEALTH");
+	cr_expect_eq(number_at(json_array_get(json_object_get(json, "exchanges"), 0), "listing"),
+		     1);
+	json_decref(json);
+	e = bus_envelope(100, 2, BC_STATE_LIVE); /* it serves none, and that is all */
+	take("upbit.@0.state", bus_symbols(e, 1, NULL, 0, list));
+	cr_expect(healthy(&gateways));
+}
+
 /* LATEST says in one frame what GET and STATE say in eleven. */
 DESK_TEST(latest_is_get_and_state_in_one_frame)
 {

@@ -680,6 +680,50 @@ Test(outlet, symbol_list_is_published_once_a_turn_and_welcomed)
 	done(r);
 }
 
+/* One that waits for its symbols from its first turn on. */
+static struct rig *rig_that_waits(void)
+{
+	struct rig *r = rig_with(options(), 0);
+	const struct outlet_options o = options();
+	const struct outlet_sender sender = { r,       on_open, on_close, on_wanted,
+					      on_send, on_now,  on_said,  NULL };
+	outlet_free(&r->outlet);
+	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
+	outlet_list_partial(r->outlet, true);
+	pass(r, 0);
+	return r;
+}
+
+static struct bc_state_change list_of(struct rig *r)
+{
+	pass(r, 0);
+	return last(r, "x.@0.state")->m.body.state;
+}
+
+/* Readers drop who is missing in a list: one that is not whole says so, and none is said where
+ * nobody is known yet. */
+Test(outlet, a_list_says_whether_more_may_come)
+{
+	struct rig *r = rig_that_waits();
+	cr_expect_eq(list_of(r).symbols_version, 0, "no list");
+	cr_assert_eq(outlet_symbol_add(r->outlet, r->now, 0, BC_STR("NEW")), BC_OK);
+	cr_expect_eq(list_of(r).symbols_version, 1);
+	cr_expect(list_of(r).symbols_partial);
+	outlet_list_partial(r->outlet, false);
+	cr_expect_eq(list_of(r).symbols_version, 2, "who has the other one takes this one");
+	cr_expect_not(list_of(r).symbols_partial);
+	done(r);
+}
+
+Test(outlet, who_serves_nobody_has_a_list_too)
+{
+	struct rig *r = rig_that_waits();
+	outlet_list_partial(r->outlet, false);
+	cr_expect_eq(list_of(r).symbols_version, 1);
+	cr_expect_eq(list_of(r).symbols.n_items, 0);
+	done(r);
+}
+
 /* Else readers of this epoch would take what comes for what they have seen. */
 Test(outlet, a_symbol_that_is_added_again_goes_on_with_its_numbers)
 {

@@ -217,12 +217,28 @@ Test(session, glob_follows_what_is_listed)
 	add(r, "A* DDD/FAKE");
 	session_start(r->session, r->now);
 	cr_expect_eq(session_symbols(r->session), 0);
+	cr_expect(session_awaits_listing(r->session));
 	cr_expect_str_eq(r->get, "/list");
 	answers(r, "list AAA ABB BBB DDD");
 	cr_expect_eq(session_symbols(r->session), 3);
+	cr_expect_not(session_awaits_listing(r->session));
 	pass(r, 0);
 	opened(r);
 	cr_expect_str_eq(r->sent[0].text, "sub AAA ABB DDD CANARY");
+	done(r);
+}
+
+Test(session, who_names_all_symbols_waits_for_no_listing)
+{
+	struct rig *r = rig_with(options_for_tests());
+	char why[64];
+	add(r, "AAA BBB");
+	session_start(r->session, r->now);
+	cr_expect_not(session_awaits_listing(r->session));
+	add(r, "C*");
+	cr_expect(session_awaits_listing(r->session));
+	cr_expect_eq(session_remove(r->session, r->now, "C*", why, sizeof why), BC_OK);
+	cr_expect_not(session_awaits_listing(r->session));
 	done(r);
 }
 
