@@ -1,5 +1,7 @@
 #include "common/accept_guard.h"
 
+#include "common/recv_guard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -61,6 +63,8 @@ static int hang_up(int listener)
 static int accept_or_hang_up(int listener, __SOCKADDR_ARG address, socklen_t *length, int flags)
 {
 	int fd = take(listener, address.__sockaddr__, length, flags);
+	if (fd >= 0)
+		bc_recv_guard_accepted(fd);
 	return fd < 0 && (errno == EMFILE || errno == ENFILE) ? hang_up(listener) : fd;
 }
 __attribute__((visibility("default"), alias("accept_or_hang_up"))) int accept4(int, __SOCKADDR_ARG,

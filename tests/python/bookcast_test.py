@@ -437,6 +437,11 @@ class OnTheBus(unittest.TestCase):
         self.assert_account("trade", published=100, received=100 - lost, lost=lost)
         self.assertGreater(lost, 0)
 
+    def test_no_heartbeats_of_libzmq(self):
+        """It ends a process that does not read and whose gateway goes: unit/bus_socket_test does it."""
+        self.assertEqual(self.bus._sub.getsockopt(zmq.HEARTBEAT_IVL), 0)
+        self.assertEqual(self.bus._sub.getsockopt(zmq.TCP_KEEPALIVE), 1)
+
     def test_a_silent_cache_does_not_hold_up_the_stream(self):
         self.follow_book()
         self.cache.silent = True
