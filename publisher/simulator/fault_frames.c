@@ -25,7 +25,8 @@ void damage_duplicate(struct sim_session *s, bc_str payload, const char *arg)
 	fault_send(s, payload);
 }
 
-/* Held until the next frame has gone out; that one is let go by sim_fault_data(). */
+/* Held until the next frame that the fault is for has gone out; that one is let go by
+ * sim_fault_data(). */
 void damage_reorder(struct sim_session *s, bc_str payload, const char *arg)
 {
 	(void)arg;
@@ -126,13 +127,11 @@ void damage_missing(struct sim_session *s, bc_str payload, const char *arg)
 	sim_buffer_free(&text);
 }
 
-static bool armed_for(const struct fault_armed *armed, struct sim_session *s, bc_str symbol,
-		      bc_str payload)
+static bool is_for(const struct fault_armed *armed, const struct sim_session *s, bc_str symbol,
+		   bc_str payload)
 {
 	char name[MARKET_NAME_MAX];
 
-	if (armed->damage == NULL || armed->left == 0)
-		return false;
 	if (armed->match[0] != '\0' &&
 	    memmem(payload.p, payload.n, armed->match, strlen(armed->match)) == NULL)
 		return false;
@@ -148,10 +147,12 @@ static bool damage(struct sim_session *s, bc_str symbol, bc_str payload)
 	for (size_t i = 0; i < FAULTS_ARMED_MAX; i++) {
 		struct fault_armed *armed = &s->sim->armed[i];
 
-		if (!armed_for(armed, s, symbol, payload))
+		if (armed->damage == NULL || armed->left == 0 || !is_for(armed, s, symbol, payload))
 			continue;
 		armed->left--;
 		armed->damage(s, payload, armed->arg);
+		if (s->held_new)
+			s->held_by = *armed;
 		return true;
 	}
 	return false;
@@ -170,6 +171,8 @@ bool sim_fault_data(struct sim_session *s, bc_str symbol, bc_str payload)
 		s->held_new = false;
 		return dealt_with;
 	}
+	if (!is_for(&s->held_by, s, symbol, payload))
+		return dealt_with;
 	if (!dealt_with)
 		fault_send(s, payload);
 	fault_send(s, (bc_str){ s->held.data, s->held.n });

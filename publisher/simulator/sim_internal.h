@@ -22,7 +22,8 @@ struct sim_session {
 	bool gone;                /* its connection is; it waits to be freed */
 	int64_t stalled_until_ns; /* fault */
 	struct fault_stream stream;
-	struct sim_buffer held; /* fault: a frame that waits for the next one */
+	struct sim_buffer held;     /* fault: a frame that waits for the next one */
+	struct fault_armed held_by; /* ... of those it is for */
 	bool held_new;
 };
 

@@ -512,6 +512,20 @@ class FaultTest(Upbit):
                 odd = next(i for i, s in enumerate(steps + [0]) if s != 1)
                 self.assertEqual(steps[odd:odd + len(expected)], expected)
 
+    def test_reorder_is_among_those_it_is_for(self):
+        """Each changes places with the next one of its symbol, whatever others are told between."""
+        sim = self.start_sim("--plain", "--rate", "400", "--symbols", "2")
+        ws = self.connect(sim)
+        ws.send(request({"type": "trade", "codes": [t["symbol"] for t in bookcast_test.true_states(sim)]}))
+        control(sim, "fault", name="reorder", n=20, symbol="KRW-BTC")
+        trades = [parse(ws.recv()[1]) for _ in range(200)]
+        ids = [int(t["sequential_id"]) % 10000 for t in trades if t["code"] == "KRW-BTC"]
+        self.assertLess(len(ids), len(trades))
+        steps = [b - a for a, b in zip(ids, ids[1:])]
+        odd = steps.index(-1)
+        self.assertEqual(steps[odd:odd + 19], [-1, 3] * 9 + [-1])
+        self.assertEqual(set(steps[odd + 20:]), {1})
+
     def test_damaged_frames(self):
         rows = [("corrupt", {}, lambda p: b"\x01" in p),
                 ("truncate", {}, lambda p: not p.endswith(b"}")),
