@@ -438,9 +438,12 @@ def main(together=1):
     sys.exit(bool(run_together(tests, together)))
 
 
+SKIPPED = 77  # the exit status of a test that was
+
+
 def run_together(tests, together):
     """Those that failed."""
-    begun, bad, waiting, running = time.monotonic(), [], list(tests), {}
+    begun, bad, n_skipped, waiting, running = time.monotonic(), [], 0, list(tests), {}
     while waiting or running:
         while waiting and len(running) < together:
             child = _fork(waiting.pop(0))
@@ -449,14 +452,16 @@ def run_together(tests, together):
         child = running.pop(pid)
         child.said.seek(0)
         text = child.said.read()
-        if status == 0:  # what the test itself printed, and the time
-            text = re.sub(r"^\W*-{70}\nRan 1 test in ([\d.]+) ?s\s+OK", r" \1 s", text, flags=re.M)
+        status = os.waitstatus_to_exitcode(status)
+        if status in (0, SKIPPED):  # what the test itself printed, why it was skipped, and the time
+            text = re.sub(r"^[s\W]*-{70}\nRan 1 test in ([\d.]+) ?s\s+OK( \(skipped=\d+\))?", r" \1 s", text, flags=re.M)
             text = " ".join(text.split()) + "\n"
+            n_skipped += status == SKIPPED
         else:
             bad.append(child.test.id())
         print(f"{child.test.id()}: {text}", end="", file=sys.stderr, flush=True)
-    print(f"Ran {len(tests)} tests in {time.monotonic() - begun:.1f} s, {together} at a time"
-          + "".join(f"\nFAILED {name}" for name in bad), file=sys.stderr)
+    print(f"Ran {len(tests) - n_skipped} tests in {time.monotonic() - begun:.1f} s, {together} at a time"
+          + f"; {n_skipped} skipped" * (n_skipped > 0) + "".join(f"\nFAILED {name}" for name in bad), file=sys.stderr)
     return bad
 
 
@@ -481,7 +486,10 @@ def _fork(test):
             _die_with_parent()
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-            status = not unittest.TextTestRunner(sys.stderr).run(test).wasSuccessful()
+            result = unittest.TextTestRunner(sys.stderr).run(test)
+            for _, why in result.skipped:
+                print(f"skipped: {why}", file=sys.stderr)
+            status = (SKIPPED if result.skipped else 0) if result.wasSuccessful() else 1
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
