@@ -1,4 +1,4 @@
-"""What other tests show of the catalogue: (numbers, fault, what shows it). Every name is looked for in the tree."""
+"""What other tests show: (numbers as in cases.py, fault, what shows it). Every name is looked for in the tree."""
 
 ROWS = (
     ("1", "sequence gap", "unit/session_sync_test gap_costs_one_symbol_one_snapshot; "

@@ -211,8 +211,7 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
         self.begin_case(case, transport)
         self.watch(self.all_fit, bookcast_test.DEADLINE)
         self.assertTrue(self.all_fit(), self.now_fit)
-        self.unfit_at, self.reasons = {}, set()
-        self.began = time.monotonic()
+        self.count_from_now()
         case.inject(self)
         if case.stale_h is not None:
             bound = case.stale_h * HEARTBEAT + SLACK
@@ -229,12 +228,18 @@ class FaultLine(binance_line.Line, bookcast_test.Case):
         self.wait_whole(healed)
         self.judge(case)
 
+    def count_from_now(self):
+        """The fault is done now: nobody is marked so far."""
+        self.unfit_at, self.reasons = {}, set()
+        self.began = time.monotonic()
+
     def wait_whole(self, healed):
         bound = self.case.whole_h * HEARTBEAT + SLACK
         took = self.watch(self.all_fit, bound)
         self.assertIsNotNone(took, f"not whole within {bound:g} s; {self.now_fit} {self.reasons}")
         if self.unfit_at:
-            last = max(at for symbol, at in self.unfit_at.items() if symbol in self.affected() or self.case.affected == "some")
+            last = max((at for symbol, at in self.unfit_at.items()
+                        if symbol in self.affected() or self.case.affected == "some"), default=self.began)
             self.seen["stale_h"] = max(0.0, last - self.began) / HEARTBEAT
             self.seen["whole_h"] = max(0.0, self.whole_at - healed) / HEARTBEAT
 

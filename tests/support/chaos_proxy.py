@@ -1,7 +1,7 @@
 """chaos_proxy.py HOST:PORT - a TCP proxy that behaves badly when it is told to.
 
 Prints {"port": N} when it listens on 127.0.0.1; then each line of stdin is a JSON object of settings, of the bytes that come
-from HOST:PORT, and is answered with {"connections": n, "bytes": n, "resets": n}:
+from HOST:PORT, and is answered with {"connections": n, "bytes": n, "resets": n, "refused": n}:
 
   delay_ms, jitter_ms   each piece comes so much later, plus up to so much; never out of order
   slice, slice_ms       at most so many bytes at once, and so long from one to the next
@@ -100,11 +100,12 @@ class Pipe:
 class Proxy:
     def __init__(self, host, port):
         self.host, self.port = host, port
-        self.connections = self.bytes = self.resets = 0
+        self.connections = self.bytes = self.resets = self.refused = 0
         self.__dict__.update(SETTINGS)
 
     async def serve(self, reader, writer):
         if self.refuse or self.connections >= CONNECTIONS_MAX:
+            self.refused += 1
             reset(writer)
             return
         self.connections += 1
@@ -127,7 +128,7 @@ class Proxy:
             if key not in SETTINGS:
                 sys.exit(f"chaos_proxy: no such setting: {key}")
             setattr(self, key, value)
-        print(json.dumps({"connections": self.connections, "bytes": self.bytes, "resets": self.resets}), flush=True)
+        print(json.dumps({k: getattr(self, k) for k in ("connections", "bytes", "resets", "refused")}), flush=True)
 
 
 async def run_all(steps):
