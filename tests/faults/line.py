@@ -55,8 +55,7 @@ class ShiftedClock:
         path.write_bytes(bytes(16))
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 16)
-        self.environment = {"LD_PRELOAD": str(SHIFTED), "SHIFTED_CLOCK": str(path),
-                            "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        self.environment = {"LD_PRELOAD": str(SHIFTED), "SHIFTED_CLOCK": str(path), **bookcast_test.PRELOADED}
 
     def set(self, wall_s=0, boot_s=0):
         self.map[:] = struct.pack("qq", int(wall_s * 1e9), int(boot_s * 1e9))

@@ -117,7 +117,7 @@ class BadConnectionTest(FeedCase):
         self.assert_true_again()
 
     def test_a_giant_message_does_not_fill_the_memory(self):
-        self.environment["ASAN_OPTIONS"] = "quarantine_size_mb=1"
+        self.environment |= bookcast_test.LEAN
         self.begin()
         self.wait_fit(N)
         before, most = self.gateway.resident_kib(), 0

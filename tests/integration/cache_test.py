@@ -168,9 +168,7 @@ class CacheTest(bookcast_test.Case):
         self.assertTrue(cache.running())
 
     def test_a_client_that_never_reads_costs_itself(self):
-        # What ASan keeps of freed memory, 256 MiB by itself, is not the cache's.
-        options = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=8")))
-        cache = self.start("bookcast-cache", environment={"ASAN_OPTIONS": options})
+        cache = self.start("bookcast-cache", environment=bookcast_test.LEAN)
         gateway = Gateway(self)
         gateway.send("KRW-BTC.trade", 2, LIVE, [0, 0, 1, 1, 1, "x" * 1000])
         self.wait_for(lambda: self.get("upbit.KRW-BTC.trade")[0][0] == 200, "the trade")

@@ -56,8 +56,7 @@ class Limits(bookcast_test.Case):
                 strangers.enter_context(socket.create_connection((host, int(port))))
 
     def test_a_name_that_is_never_answered_does_not_hold_the_end_up(self):
-        preload = {"LD_PRELOAD": str(BIN.parent / "lib" / "libslow_resolver.so"),
-                   "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        preload = {"LD_PRELOAD": str(BIN.parent / "lib" / "libslow_resolver.so"), **bookcast_test.PRELOADED}
         gateway = self.start("bookcast-gateway", "--exchange", "upbit", "--symbols", "KRW-BTC",
                              "--ws-url", "wss://exchange.invalid", "--rest-url",
                              "https://exchange.invalid", environment=preload)

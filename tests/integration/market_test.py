@@ -10,13 +10,11 @@ WARM_UP = SECONDS / 3
 # Flat: what a gateway may grow by after the warm-up, in KiB. It is 200 books, and nothing should grow
 # at all; this is room for the allocator's pages and the sanitizer's.
 GROWTH = 4096
-# The sanitizer keeps freed memory back to catch its use, by default 256 MB of it.
-LEAN = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 
 
 class MarketTest(bookcast_test.Case):
     def test_every_cached_book_is_true_and_memory_is_flat(self):
-        self.environment |= LEAN
+        self.environment |= bookcast_test.LEAN
         sim = self.start_sim("--symbols", N)
         everything = self.subscribe("upbit.")
         gateway = self.start_gateway(sim)

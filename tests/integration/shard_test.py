@@ -17,7 +17,7 @@ LINGER = 1.0
 MASK = (1 << 64) - 1
 
 
-def owner(exchange, symbol, count):
+def scores(exchange, symbol, count):
     """docs/SHARDING.md, word for word."""
     key = 0xcbf29ce484222325
     for byte in f"{exchange}.{symbol}".encode():
@@ -28,7 +28,24 @@ def owner(exchange, symbol, count):
         x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & MASK
         x = (x ^ x >> 27) * 0x94d049bb133111eb & MASK
         return x ^ x >> 31
-    return max(range(count), key=score)
+    return [score(shard) for shard in range(count)]
+
+
+def owner(exchange, symbol, count):
+    return max(range(count), key=scores(exchange, symbol, count).__getitem__)
+
+
+def dealt(exchange, weights, count):
+    """Balance by load, as docs/SHARDING.md has it: the parts, and the load of each. Weights in thousandths."""
+    parts, loads = [set() for _ in range(count)], [0] * count
+    limit = sum(weights.values()) * 5 // (4 * count) + 1
+    for symbol, weight in sorted(weights.items(), key=lambda w: (-w[1], w[0])):
+        fitting = [i for i in range(count) if loads[i] + weight <= limit]
+        chosen = (max(fitting, key=scores(exchange, symbol, count).__getitem__) if fitting
+                  else min(range(count), key=loads.__getitem__))
+        parts[chosen].add(symbol)
+        loads[chosen] += weight
+    return parts, loads
 
 
 def symbol_of(m):
@@ -286,14 +303,20 @@ class ShardTest(Divided):
         self.assertEqual(len(rates), 12)
         self.assertEqual(rates, sorted(rates, reverse=True))
         self.assertGreater(sum(rates), 0)
-        weights = self.directory / "weights"
-        weights.write_text(out)
-        gateways = [self.start_shard(sim, i, 2, "--shard-weights", weights, "--instance", f"w{i}") for i in range(2)]
+        # Measured, but what by its scores is the first one's has twenty times as much to say.
+        weights = {symbol: int(rate.replace(".", "")) * (1 if owner("upbit", symbol, 2) else 20)
+                   for symbol, rate in (line.split() for line in out.splitlines()[1:])}
+        file = self.directory / "weights"
+        file.write_text("".join(f"{symbol} {weight // 1000}.{weight % 1000:03}\n" for symbol, weight in weights.items()))
+        gateways = [self.start_shard(sim, i, 2, "--shard-weights", file, "--instance", f"w{i}") for i in range(2)]
         wait_until(lambda: sum(len(self.ctl(g, "LIST")[1]) // 3 for g in gateways) == 12, "each symbol once")
         parts = [set(self.ctl(g, "LIST")[1][::3]) for g in gateways]
         self.assertEqual(parts[0] | parts[1], set(self.symbols_of(sim)))
-        heavy = out.splitlines()[1].split()[0]
-        self.assertTrue(heavy in parts[0] or heavy in parts[1])
+        expected, loads = dealt("upbit", weights, 2)
+        self.assertEqual(parts, expected)
+        mean = sum(weights.values()) / 2
+        self.assertLessEqual(max(loads), max(1.25 * mean + 1, mean + max(weights.values())))
+        self.assertNotEqual(parts, [{s for s in weights if owner("upbit", s, 2) == i} for i in range(2)], "as without weights")
 
     def test_the_new_owner_does_not_come_up(self):
         sim = self.start_sim("--symbols", "8", "--plain")

@@ -4,19 +4,18 @@ numbers the gateway gave."""
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
 
 import bookcast_test
-from bookcast_test import BIN, LONG, control, wait_until
+from bookcast_test import BIN, DEADLINE, LEAN, LONG, control, wait_until
 
 N = 3
 CHANNELS = ("book", "bbo", "ticker", "trade")
 HWM = 500
-# Freed memory that ASan keeps is not the gateway's.
-LEAN = {"ASAN_OPTIONS": "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 GROWTH_KIB = 24 << 10
 
 FIELDS = ("first last state n told_lost told_replaced told_unfit broken behind "
@@ -39,7 +38,19 @@ class Probe:
         self.process = subprocess.Popen([BIN / "slow_probe", f"ipc://{case.run_dir}/cache.rpc", policy, *topics],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env=case.environment)
+        self.rest = b""
         case.addCleanup(self.close)
+
+    def line(self):
+        while b"\n" not in self.rest:
+            if not select.select([self.process.stdout], [], [], DEADLINE)[0]:
+                raise AssertionError(f"slow_probe says nothing for {DEADLINE:g} s")
+            more = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not more:
+                raise AssertionError("slow_probe has ended")
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode()
 
     def tell(self, line):
         self.process.stdin.write(line + "\n")
@@ -48,7 +59,7 @@ class Probe:
     def audit(self):
         """By topic; "-" is the sum. The accounts are right at every moment."""
         self.tell("audit")
-        lines = (self.process.stdout.readline().split() for _ in range(len(self.topics) + 1))
+        lines = (self.line().split() for _ in range(len(self.topics) + 1))
         heard = {words[0]: Heard(words[1:]) for words in lines}
         for topic, h in heard.items():
             self.case.assertEqual(h.published, h.received + h.lost + h.conflated + h.redundant + h.waiting, topic)
@@ -174,6 +185,8 @@ class SlowTest(bookcast_test.Case):
                 sums = {key: n + m[key] for key, n in sums.items()}
                 if all(last.get(t, 0) >= n for t, n in numbers.items()):
                     break
+            else:
+                self.fail(f"it has ended before the last messages: {last} of {numbers}")
             self.assertGreater(sums["n_replaced"], 0)
             self.assertEqual(sums["n_lost"], 0)
         finally:

@@ -10,13 +10,11 @@ import signal
 import time
 
 import bookcast_test
-from bookcast_test import FIT, ask, control, wait_until
+from bookcast_test import FIT, LEAN, ask, control, wait_until
 
 N = 10
 RECONNECTS = 240 if bookcast_test.LONG else 24
 GROWTH_KIB = 2048
-# What ASan keeps of freed memory is not the gateway's.
-LEAN = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 SECONDS = 120 if bookcast_test.LONG else 12
 SEED = int(os.environ.get("BOOKCAST_TEST_SEED", "1"))
 FAULTS = (
@@ -33,7 +31,7 @@ class SoakTest(bookcast_test.Case):
         super().setUp()
         self.chance = random.Random(SEED)
         self.did = []
-        self.environment["ASAN_OPTIONS"] = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), LEAN)))
+        self.environment |= LEAN
         self.sim = self.start_sim("--symbols", N, "--seed", SEED)
         self.gateway = self.begin_gateway()
         self.cache = self.start_cache()

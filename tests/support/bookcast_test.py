@@ -44,6 +44,16 @@ HEARTBEAT = 0.5
 decimal.getcontext().prec = 60
 
 
+def asan(options):
+    """For an environment: what the caller has set, and these."""
+    return {"ASAN_OPTIONS": ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), options)))}
+
+
+# Freed memory that ASan keeps, 256 MiB by itself, is not the program's.
+LEAN = asan("quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
+PRELOADED = asan("verify_asan_link_order=0")  # something else may be loaded first
+
+
 def skip(why):
     """Ends the whole program as "skipped" for CTest."""
     print(f"skipped: {why}", flush=True)
