@@ -415,6 +415,7 @@ void shards_market(struct gateway *g, size_t *n_symbols, int64_t *storm_ns)
 	struct dice *d = &g->t->shards->dice;
 	*n_symbols = (size_t)dice_between(d, 4, 10);
 	*storm_ns = dice_between(d, 20, 60) * S;
+	g->plan.chance[FAULT_CONFIGURE] = 0; /* all are to be told the same */
 	if (g->shares_address)
 		g->plan.chance[FAULT_SLEEP] = 0;
 	if (g->index > 0)
