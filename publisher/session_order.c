@@ -92,7 +92,9 @@ static bool trade_refused(struct session *s, uint32_t id, const struct bc_event 
  * it was told then. A snapshot is the answer to the new subscription. */
 static bool of_before(struct session *s, const struct symbol *sym, const struct bc_event *event)
 {
-	bool old = s->now.mono.ns < sym->old_until.ns && (event->flags & BC_FLAG_SNAPSHOT) == 0;
+	uint32_t bit = 1u << s->connections[s->current].line;
+	bool answer = (event->flags & BC_FLAG_SNAPSHOT) != 0 && (sym->subscribed & bit) != 0;
+	bool old = s->now.mono.ns < sym->old_until.ns && !answer;
 	s->count.ignored += old;
 	return old;
 }

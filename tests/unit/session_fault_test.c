@@ -204,6 +204,11 @@ Test(session, who_comes_back_at_once_is_not_live_by_what_was_under_way)
 	cr_assert_eq(session_remove(r->session, r->now, "AAA", why, sizeof why), BC_OK);
 	pass(r, 100 * MS);
 	cr_assert_eq(session_add(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	forget(r);
+	size_t sent = r->n_sent;
+	says(r, "whole AAA 5000 1 2");
+	cr_expect_eq(r->n_sent, sent);
+	cr_expect_str_eq(r->seen, "", "it has not been asked for again");
 	pass(r, 500 * MS);
 	forget(r);
 	says(r, "at AAA 5000 1 2");
