@@ -13,6 +13,9 @@
  *                      three frames a spec: spec, symbols newly followed, owner "i/n" ("": not one
  *                      symbol)
  *   UNWANT spec...     200, 404     as REMOVE; two frames a spec: spec, symbols dropped
+ *   SAID               200          what was added and removed at run time, in one frame:
+ *                                   "+KRW-BTC\n-BTC-*\n", the oldest first
+ *   SAY said           200          the same of another gateway, taken as a whole
  *   RESHARD i/n        200          from now on this is shard i of n; nothing is dropped before
  *                                   another gateway has it
  *   RETIRE n           200          of n shards none is ours: hands all over, then ends
@@ -178,6 +181,8 @@ static const struct {
 	{ "SYMBOLS", control_symbols },
 	{ "WANT", control_want },
 	{ "UNWANT", control_unwant },
+	{ "SAID", control_said },
+	{ "SAY", control_say },
 	{ "RESHARD", control_reshard },
 	{ "RETIRE", control_retire },
 	{ "RELEASE", control_release },
@@ -197,7 +202,7 @@ static void serve(struct gateway *g, const struct bc_rpc_request *r)
 	control_refuse(
 		g, BC_RPC_BAD,
 		"unknown verb; there are ADD REMOVE LIST RESYNC RECONNECT RENEW HEALTH SYMBOLS "
-		"WANT UNWANT RESHARD RETIRE RELEASE");
+		"WANT UNWANT SAID SAY RESHARD RETIRE RELEASE");
 }
 
 static void on_readable(void *self)

@@ -5,6 +5,8 @@
 #include "common/json_writer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ wanting */
 
@@ -60,6 +62,33 @@ void control_want(struct gateway *g, const struct bc_rpc_request *r)
 void control_unwant(struct gateway *g, const struct bc_rpc_request *r)
 {
 	for_one(g, r, session_remove, answer_unwant);
+}
+
+void control_said(struct gateway *g, const struct bc_rpc_request *r)
+{
+	char *said = NULL;
+	(void)r;
+	if (session_said(g->session, &said) == BC_OK)
+		bc_rpc_reply(g->ctl, BC_RPC_OK, bc_str_of(said));
+	else
+		control_refuse(g, BC_RPC_BAD, "out of memory");
+	free(said);
+}
+
+void control_say(struct gateway *g, const struct bc_rpc_request *r)
+{
+	char why[320] = "is the answer of another gateway to SAID";
+	char *said = r->n_args == 1 && memchr(r->args[0].p, '\0', r->args[0].n) == NULL
+			     ? strndup(r->args[0].p, r->args[0].n)
+			     : NULL;
+	if (said != NULL &&
+	    session_say(g->session, gateway_now(g), said, why, sizeof why) == BC_OK) {
+		bc_rpc_reply_begin(g->ctl, BC_RPC_OK);
+		bc_rpc_reply_end(g->ctl);
+	} else {
+		control_refuse(g, BC_RPC_BAD, why);
+	}
+	free(said);
 }
 
 /* ------------------------------------------------------------------ what there is */

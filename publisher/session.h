@@ -199,6 +199,16 @@ bc_status session_remove(struct session *s, struct session_now now, const char *
 			 size_t cap);
 bc_status session_resync(struct session *s, struct session_now now, const char *spec, char *why,
 			 size_t cap);
+/* What was added and removed at run time, the oldest first: "+KRW-BTC\n-BTC-*\n". The caller frees
+ * *out. BC_ENOMEM. */
+bc_status session_said(const struct session *s, char **out);
+/* The same, as another gateway was told it, as a whole: whoever is wanted before and after sees
+ * nothing of it. What belongs to another shard is noted.
+ *   BC_OK
+ *   BC_EINVAL             a line is not one of these, nothing was taken
+ *   BC_ERANGE, BC_ENOMEM  not everything could be noted, or followed */
+bc_status session_say(struct session *s, struct session_now now, const char *said, char *why,
+		      size_t cap);
 void session_reconnect(struct session *s, struct session_now now);
 /* The same without a hole: each connection is dropped when its successor brings all that it does.
  */

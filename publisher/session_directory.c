@@ -289,8 +289,7 @@ void directory_round_ends(struct session *s)
 
 /* ------------------------------------------------------------------ following */
 
-/* BTC/KRW in the exchange's spelling, where that needs no list; else the text itself. */
-static const char *key_of(const struct session *s, const char *spec, char native[BC_TOPIC_MAX + 1])
+const char *directory_key(const struct session *s, const char *spec, char native[BC_TOPIC_MAX + 1])
 {
 	size_t n = 0;
 	if (spec_kind_of(spec) != SPEC_UNIFIED || s->x->native_symbol == NULL ||
@@ -357,7 +356,7 @@ bc_status directory_follow(struct session *s, const char *spec, enum foreign for
 	bc_status rc = session_check_symbol(s->x, spec, why, cap);
 	if (rc != BC_OK)
 		return rc;
-	const char *key = key_of(s, spec, native), *single = single_of(s, key);
+	const char *key = directory_key(s, spec, native), *single = single_of(s, key);
 	bool name = spec_kind_of(key) == SPEC_NATIVE;
 	bool ours = single == NULL || shard_owns(s, bc_str_of(single));
 	if (!ours && foreign == FOREIGN_REFUSE)
@@ -397,7 +396,7 @@ static bool means_wanted(const struct session *s, const char *key)
 bc_status directory_unwant(struct session *s, const char *spec)
 {
 	char native[BC_TOPIC_MAX + 1];
-	const char *key = key_of(s, spec, native);
+	const char *key = directory_key(s, spec, native);
 	bool known = wanted_rule_wants(wanted_find(&s->wanted, key)) || means_wanted(s, key);
 	return known ? wanted_remove(&s->wanted, spec, key) : BC_ENOTFOUND;
 }
@@ -411,7 +410,7 @@ struct wanted_rule *directory_rule(const struct session *s, bc_str name)
 bool session_owner(const struct session *s, const char *spec, uint32_t *shard)
 {
 	char native[BC_TOPIC_MAX + 1];
-	const char *single = single_of(s, key_of(s, spec, native));
+	const char *single = single_of(s, directory_key(s, spec, native));
 	if (single == NULL)
 		return false;
 	*shard = s->o.division == NULL ? 0 : bc_division_owner(s->o.division, bc_str_of(single));
@@ -474,7 +473,7 @@ bc_status session_configure(struct session *s, struct session_now now, const cha
 	session_begin(s, now);
 	wanted_configure_begin(&s->wanted);
 	for (size_t i = 0; i < n; i++) {
-		one = wanted_configure(&s->wanted, specs[i], key_of(s, specs[i], native));
+		one = wanted_configure(&s->wanted, specs[i], directory_key(s, specs[i], native));
 		rc = one != BC_OK ? one : rc;
 	}
 	wanted_configure_end(&s->wanted);
@@ -490,7 +489,7 @@ bool directory_match(const struct session *s, const char *spec, enum spec_kind k
 	char native[BC_TOPIC_MAX + 1];
 	if (kind == SPEC_NATIVE)
 		return bc_str_is(name, spec);
-	const char *key = key_of(s, spec, native);
+	const char *key = directory_key(s, spec, native);
 	if (key != spec)
 		return bc_str_is(name, key);
 	uint32_t at = bc_name_find(&s->directory.by_name, name);

@@ -22,11 +22,13 @@
  *   session_poll.c        who is polled next, and how often
  *   session_directory.c   what the exchange lists; globs, unified and unknown names
  *   session_shard.c       which symbols are ours, and when those that are no more may go
- *   session_command.c     add, remove, resync, reconnect */
+ *   session_command.c     add, remove, resync, reconnect
+ *   session_said.c        what was said of symbols at run time, from gateway to gateway */
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
 #include "common/name_index.h"
+#include "proto/topic.h"
 #include "publisher/address_budget.h"
 #include "publisher/pace.h"
 #include "publisher/session.h"
@@ -124,10 +126,10 @@ struct symbol {
 	uint32_t again;                       /* to be taken back there, and asked for anew */
 	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
 	uint32_t told_mute;                   /* it was logged that nothing comes from there */
-	unsigned unserved; /* how often it has waited for its first data in vain, in a row */
-	bool was_listed;                      /* stood in the instrument list */
-	bool ticks_known;                     /* BC_REST_TICKS has answered for it */
-	bool ticks_refused;                   /* or will not, until the next list */
+	unsigned unserved;  /* how often it has waited for its first data in vain, in a row */
+	bool was_listed;    /* stood in the instrument list */
+	bool ticks_known;   /* BC_REST_TICKS has answered for it */
+	bool ticks_refused; /* or will not, until the next list */
 	bc_mono_time subscribed_at;
 	bool gone; /* from the list, since gone_at */
 	bc_mono_time gone_at;
@@ -616,6 +618,8 @@ void directory_unread(struct session *s, bc_str name);
 enum foreign { FOREIGN_REFUSE, FOREIGN_NOTE };
 bc_status directory_follow(struct session *s, const char *spec, enum foreign foreign, char *why,
 			   size_t cap);
+/* BTC/KRW in the exchange's spelling, where that needs no list; else the text itself. */
+const char *directory_key(const struct session *s, const char *spec, char native[BC_TOPIC_MAX + 1]);
 /* Takes back what directory_follow() did, or the configuration said. BC_ENOTFOUND: nothing that it
  * means was wanted; BC_ERANGE, BC_ENOMEM: it could not be noted. */
 bc_status directory_unwant(struct session *s, const char *spec);

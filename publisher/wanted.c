@@ -181,6 +181,40 @@ void wanted_configure_end(struct wanted *w)
 	}
 }
 
+static int oldest_first(const void *a, const void *b)
+{
+	const struct wanted_rule *x = *(const struct wanted_rule *const *)a,
+				 *y = *(const struct wanted_rule *const *)b;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+bc_status wanted_said(const struct wanted *w, char **out)
+{
+	const struct wanted_rule **said = calloc((size_t)w->n + 1, sizeof *said);
+	size_t n = 0, room = 1;
+	if (said == NULL)
+		return BC_ENOMEM;
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct wanted_rule *rule = &w->rules[i];
+		if (rule->run == RUN_NOTHING || strchr(rule->text, '\n') != NULL)
+			continue;
+		said[n++] = rule;
+		room += strlen(rule->text) + 2;
+	}
+	qsort(said, n, sizeof *said, oldest_first);
+	char *at = *out = malloc(room);
+	for (size_t i = 0; i < n && at != NULL; i++) {
+		*at++ = said[i]->run == RUN_ADDED ? '+' : '-';
+		at = stpcpy(at, said[i]->text);
+		*at++ = '\n';
+	}
+	free(said);
+	if (at == NULL)
+		return BC_ENOMEM;
+	*at = '\0';
+	return BC_OK;
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static bool fits(const struct wanted_rule *glob, bc_str name, bc_str unified)

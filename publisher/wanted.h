@@ -53,6 +53,10 @@ bool wanted_rule_wants(const struct wanted_rule *rule); /* false on NULL */
 
 struct wanted_rule *wanted_find(const struct wanted *w, const char *key); /* NULL: no such rule */
 
+/* What was said at run time and still decides, the oldest first, a line each: "+KRW-BTC\n-BTC-*\n".
+ * A text with a line of its own is left out. The caller frees *out. BC_ENOMEM. */
+bc_status wanted_said(const struct wanted *w, char **out);
+
 void wanted_free(struct wanted *w);
 
 #endif

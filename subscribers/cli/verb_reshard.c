@@ -58,9 +58,10 @@ static enum cli_status demand(struct cli_controls *c, size_t i, const char *verb
 	if (status != CLI_OK || reply->status == BC_RPC_OK)
 		return status;
 	cli_control_reason(reply, reason, sizeof reason);
-	return cli_complain(c->cli, CLI_ERROR, "%s.%s refuses %s%s%.80s: %s", c->exchange,
+	size_t first = argument != NULL ? strcspn(argument, "\n") : 0; /* of several lines */
+	return cli_complain(c->cli, CLI_ERROR, "%s.%s refuses %s%s%.*s: %s", c->exchange,
 			    c->all[i].instance, verb, argument != NULL ? " " : "",
-			    argument != NULL ? argument : "", reason);
+			    first < 80 ? (int)first : 80, argument != NULL ? argument : "", reason);
 }
 
 static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
@@ -80,22 +81,22 @@ static enum cli_status tell_one(struct cli_controls *c, size_t i, int64_t n)
 	return CLI_OK;
 }
 
-/* What was added to gateway i at run time, told to all the others: one of them may be its owner
- * soon, and one that was started since has never heard of it. */
+/* What was said to gateway i of symbols at run time, told to all the others: one that was started
+ * since, or one that could not be reached then, has never heard of it. */
 static enum cli_status pass_on(struct cli_controls *c, size_t i)
 {
-	struct bc_rpc_reply symbols = { 0 }, reply = { 0 };
-	enum cli_status status = demand(c, i, "SYMBOLS", NULL, &symbols);
-	for (size_t k = 0; status == CLI_OK && k < symbols.n_answers; k++) {
-		json_t *o = json_loadb(symbols.answers[k].p, symbols.answers[k].n, 0, NULL);
-		const char *name = json_string_value(json_object_get(o, "symbol"));
-		bool was_added = json_is_false(json_object_get(o, "configured"));
-		for (size_t other = 0; other < c->n && name != NULL && was_added; other++) {
-			if (other != i && status == CLI_OK)
-				status = demand(c, other, "WANT", name, &reply);
-		}
-		json_decref(o);
+	struct bc_rpc_reply answer = { 0 }, reply = { 0 };
+	enum cli_status status = demand(c, i, "SAID", NULL, &answer);
+	if (status != CLI_OK || answer.n_answers != 1 || answer.answers[0].n == 0)
+		return status;
+	char *said = strndup(answer.answers[0].p, answer.answers[0].n);
+	if (said == NULL)
+		return cli_complain(c->cli, CLI_ERROR, "out of memory");
+	for (size_t other = 0; other < c->n && status == CLI_OK; other++) {
+		if (other != i)
+			status = demand(c, other, "SAY", said, &reply);
 	}
+	free(said);
 	return status;
 }
 

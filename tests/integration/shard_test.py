@@ -144,6 +144,18 @@ class Divided(bookcast_test.Case):
     def symbols_of(self, sim):
         return sorted(t["symbol"] for t in bookcast_test.true_states(sim))
 
+    def check_untouched(self, watcher, symbols, epochs):
+        """One gateway process each, all the time, no hole, never unfit."""
+        heard = [m for m in watcher.messages if symbol_of(m) in symbols]
+        self.assertEqual({m.epoch for m in heard} - epochs, set())
+        self.assertEqual(bookcast_test.holes(heard), [])
+        first = {}
+        for m in heard:
+            if m.state in FIT:
+                first.setdefault(m.topic, m)
+        self.assertEqual([m for m in heard if m.topic in first and m.seq > first[m.topic].seq and
+                          m.state not in FIT], [])
+
 
 class ReshardTest(Divided):
     def test_two_become_three_and_two_again(self):
@@ -192,18 +204,6 @@ class ReshardTest(Divided):
         self.check_untouched(watcher, set(symbols) - moving, epochs)
         for gateway in gateways[:2]:
             self.assertNotIn("ws.closed", gateway.err)
-
-    def check_untouched(self, watcher, symbols, epochs):
-        """One gateway process each, all the time, no hole, never unfit."""
-        heard = [m for m in watcher.messages if symbol_of(m) in symbols]
-        self.assertEqual({m.epoch for m in heard} - epochs, set())
-        self.assertEqual(bookcast_test.holes(heard), [])
-        first = {}
-        for m in heard:
-            if m.state in FIT:
-                first.setdefault(m.topic, m)
-        self.assertEqual([m for m in heard if m.topic in first and m.seq > first[m.topic].seq and
-                          m.state not in FIT], [])
 
 
 @unittest.skipUnless(bookcast_test.LONG, "BOOKCAST_LONG is not set")
@@ -268,17 +268,58 @@ class ShardTest(Divided):
         self.assertEqual(status, 2)
         self.assertIn("shard 1/2 of upbit does not run here; start bookcast-gateway --shard 1/2 first", err)
 
+    def test_what_was_said_at_run_time_holds_for_who_comes_later(self):
+        """Removed by name and by pattern, added, and added after it was removed: a gateway that was started
+        with the configuration alone does not serve what was removed, and serves what was added."""
+        sim = self.start_sim("--symbols", "24", "--rate", "200", "--plain")
+        symbols = self.symbols_of(sim)
+        market = {m: {s for s in symbols if s.startswith(m) and owner("upbit", s, 3) == 2} for m in ("KRW-", "BTC-")}
+        removed, back = sorted(market["KRW-"])[0], sorted(market["BTC-"])[0]
+        added = sorted(market["KRW-"])[1]
+        self.assertTrue(market["BTC-"] - {back}, "the market has been chosen so")
+        configured = ",".join(s for s in symbols if s != added)
+        for i in range(2):
+            self.start_shard(sim, i, 2, symbols=configured)
+        watcher = Watcher(self)
+        for i in range(2):
+            watcher.follow(i)
+        for words in (("remove", "upbit", removed), ("remove", "upbit", "BTC-*"), ("add", "upbit", back, added)):
+            status, _, err = self.cli("symbols", *words)
+            self.assertEqual((status, err), (0, ""))
+        wanted = {s for s in symbols if not s.startswith("BTC-")} - {removed} | {back}
+        watcher.wait(lambda: watcher.divided(wanted, 2), "what is wanted, of two")
+        epochs = set(watcher.lists)
+        self.assertEqual(set().union(*watcher.lists.values()), wanted)
+        stays = {s for s in wanted if owner("upbit", s, 2) == owner("upbit", s, 3)}
+        watcher.messages.clear()
+
+        third = self.start_shard(sim, 2, 3, symbols=configured)
+        watcher.follow(2)
+        watcher.wait(lambda: len(watcher.lists) == 3 and removed in set().union(*watcher.lists.values()),
+                     "the third gateway, which knows its configuration")
+        status, _, err = self.cli("reshard", "upbit", "3")
+        self.assertEqual((status, err), (0, ""))
+        watcher.wait(lambda: watcher.divided(wanted, 3), "what is wanted, of three")
+        self.assertEqual(set().union(*watcher.lists.values()), wanted)
+        self.assertEqual([bare for bare in watcher.bare if bare[0] in wanted], [])
+        self.check_untouched(watcher, stays, epochs)
+        self.assertEqual(set(self.ctl(third, "LIST")[1][::3]), {s for s in wanted if owner("upbit", s, 3) == 2})
+        status, said = self.ctl(third, "SAID")
+        self.assertEqual((status, set(said[0].split())), (200, {f"-{removed}", "-BTC-*", f"+{back}", f"+{added}"}))
+        for bad in ("KRW-BTC\n", "+KRW-BTC", "+KRW-BTC\n-\n"):
+            self.assertEqual(self.ctl(third, "SAY", bad)[0], 400, bad)
+
     def test_who_refuses_is_told(self):
-        """What was added at run time is told to all first: a gateway that does not take it ends the verb."""
+        """What was said at run time is told to all first: a gateway that does not take it ends the verb."""
         health = {i: ["200", json.dumps({"shard": f"{i}/2"})] for i in range(2)}
-        added = json.dumps({"symbol": "KRW-BTC", "configured": False})
+        said = "+KRW-BTC\n-KRW-E*\n"
         for which, verb, reply, says, reshards in (
-                (0, "SYMBOLS", ["503", "not yet"], "upbit.0 refuses SYMBOLS: not yet", 0),
-                (1, "WANT", ["400", "too many symbols"], "upbit.1 refuses WANT KRW-BTC: too many symbols", 0),
-                (1, "WANT", ["404"], "upbit.1 refuses WANT KRW-BTC: status 404, and no reason given", 0),
+                (0, "SAID", ["503", "not yet"], "upbit.0 refuses SAID: not yet", 0),
+                (1, "SAY", ["400", "too many symbols"], "upbit.1 refuses SAY +KRW-BTC: too many symbols", 0),
+                (1, "SAY", ["404"], "upbit.1 refuses SAY +KRW-BTC: status 404, and no reason given", 0),
                 (1, "RESHARD", ["400", "no"], "upbit.1 refuses RESHARD 1/2: no", 2),
                 (None, None, None, "", 2)):
-            played = [Control(self, i, {"HEALTH": health[i], "SYMBOLS": ["200", added] if i == 0 else ["200"]})
+            played = [Control(self, i, {"HEALTH": health[i], "SAID": ["200", said if i == 0 else ""]})
                       for i in range(2)]
             if which is not None:
                 played[which].answers[verb] = reply
@@ -286,7 +327,7 @@ class ShardTest(Divided):
             self.assertEqual((status, err), (1, f"bookcast reshard: {says}\n") if says else (0, ""))
             heard = [words for one in played for words in one.heard]
             self.assertEqual(sum(words[0] == "RESHARD" for words in heard), reshards)
-            self.assertEqual(["WANT", "KRW-BTC"] in heard, verb != "SYMBOLS")
+            self.assertEqual(["SAY", said] in heard, verb != "SAID")
             for one in played:
                 one.close()
 

@@ -316,6 +316,33 @@ Test(session_shard, a_new_configuration_touches_what_it_changes)
 	done(r);
 }
 
+/* It is a name, then a pattern, then the name again: taken one by one AAA would go and come back.
+ */
+Test(session_shard, what_another_gateway_was_told_is_taken_as_a_whole)
+{
+	struct rig *r = shard_rig(NULL, 0, "*"), *fresh = shard_rig(NULL, 0, "*");
+	char why[200], *said = NULL;
+	const char *bad[] = { "AAA\n", "+AAA", "+AAA\n-@x\n", "+AAA\n\n" };
+	cr_assert_eq(session_remove(r->session, r->now, "A*", why, sizeof why), BC_OK);
+	cr_assert_eq(session_add(r->session, r->now, "AAA", why, sizeof why), BC_OK);
+	cr_assert_eq(session_remove(r->session, r->now, "BBB", why, sizeof why), BC_OK);
+	cr_assert_eq(session_add(r->session, r->now, "XXX", why, sizeof why), BC_OK);
+	cr_assert_eq(session_said(r->session, &said), BC_OK);
+	cr_expect_str_eq(said, "-A*\n+AAA\n-BBB\n+XXX\n");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(session_say(fresh->session, fresh->now, bad[i], why, sizeof why),
+			     BC_EINVAL, "%s", bad[i]);
+	cr_expect_str_eq(fresh->seen, "", "nothing of it was taken");
+	cr_expect_eq(session_say(fresh->session, fresh->now, said, why, sizeof why), BC_OK);
+	cr_expect_str_eq(fresh->seen, "BBB removed; XXX added; ");
+	forget(r);
+	cr_expect_eq(session_say(r->session, r->now, said, why, sizeof why), BC_OK);
+	cr_expect_str_eq(r->seen, "", "it has said so itself");
+	free(said);
+	done(r);
+	done(fresh);
+}
+
 Test(session_shard, more_than_can_be_followed_is_told)
 {
 	struct rig *r = shard_rig(NULL, 0, "AAA");

@@ -139,3 +139,28 @@ Test(wanted, more_rules_than_there_may_be_are_refused)
 	cr_expect_eq(w.n, WANTED_MAX);
 	wanted_free(&w);
 }
+
+/* Who is told it in this order wants the same; what the configuration says is its own. */
+Test(wanted, what_was_said_can_be_passed_on)
+{
+	static const struct {
+		const char *said[6], *passed_on;
+	} rows[] = {
+		{ { "=AAA" }, "" },
+		{ { "=AAA BBB", "-AAA", "+CCC" }, "-AAA\n+CCC\n" },
+		{ { "=A*", "-AAA", "-A*", "+AAA" }, "-A*\n+AAA\n" },
+		{ { "=A*", "+AAA", "-A*", "+BBB", "-BBB" }, "+AAA\n-A*\n-BBB\n" },
+		{ { "+AAA", "-AAA" }, "" },
+		{ { "=A*", "+A\nB", "+C" }, "+C\n" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct wanted w = { 0 };
+		char *said = NULL;
+		for (size_t k = 0; k < 6 && rows[i].said[k] != NULL; k++)
+			say(&w, rows[i].said[k]);
+		cr_assert_eq(wanted_said(&w, &said), BC_OK);
+		cr_expect_str_eq(said, rows[i].passed_on, "row %zu", i);
+		free(said);
+		wanted_free(&w);
+	}
+}
