@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READY_MS 10000
+#define READY_MS 60000
 #define END_MS   1000
 
 /* In the child: ends when its parent does, sleeps as exactly as it can. */

@@ -10,7 +10,7 @@
 
 #define READ_BYTES    65536
 #define MESSAGE_MAX   (1u << 20)
-#define STUCK_AFTER_S 10 /* a peer that takes nothing for so long is gone */
+#define STUCK_AFTER_S 60 /* a peer that takes nothing for so long is gone */
 
 bool load_conn_accept(struct load_conn *c, int listener, SSL_CTX *tls)
 {

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #define LOOK_AROUND_NS (1 * BC_NS_PER_MS) /* between two looks at what the peers say */
-#define STUCK_NS       (10 * BC_NS_PER_S)
+#define STUCK_NS       (60 * BC_NS_PER_S)
 #define FIRST_EVERY_NS (2 * BC_NS_PER_MS) /* until all ears have heard something */
 
 static void sleep_until(int64_t ns)

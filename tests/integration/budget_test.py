@@ -49,7 +49,7 @@ class BudgetTest(bookcast_test.Case):
         for gateway in chosen:
             self.assertEqual(self.ctl(gateway, "RECONNECT"), 200)
         for gateway, n in before:
-            wait_until(lambda: self.opened(gateway) > n, "the new connection", 60)
+            wait_until(lambda: self.opened(gateway) > n, "the new connection", 180)
         return len(chosen)
 
     def hurry(self, changes, reconnects, kill):
@@ -76,7 +76,7 @@ class BudgetTest(bookcast_test.Case):
         wanted = {name for name, wish in self.wanted.items() if wish}
         wait_until(lambda: {name for name, a in self.cached(f"{self.exchange}.").items()
                             if a.state in bookcast_test.FIT} >= wanted,
-                   "all that is wanted is fit", 300 if LONG else 60)
+                   "all that is wanted is fit", 300 if LONG else 120)
         said = json.loads(http(self.sim, "GET", "/limits")[1])
         self.assertEqual(said["violations"], 0, json.dumps(said, indent=1))
         for gateway in self.gateways:
@@ -112,14 +112,16 @@ class BudgetTest(bookcast_test.Case):
         self.wait_metric(self.gateways[0], "budget_gateways", lambda n: n == SHARDS)
         self.calm()
         control(self.sim, "fault", name="rest-fail", n=1, status=418, retry_after=10)
+        before_the_ban = time.monotonic()
         self.assertEqual(self.ctl(self.gateways[2], "RESYNC", "*"), 200)
-        wait_until(lambda: "rest.banned" in self.gateways[2].err, "the ban")
+        wait_until(lambda: any("rest.banned" in g.err for g in self.gateways), "the ban")
         after = self.calm()  # what was under way beside it has been answered
         for gateway in self.gateways:
             self.ctl(gateway, "RESYNC", "*")
-        began = time.monotonic()
-        wait_until(lambda: self.asked() > after or time.monotonic() - began > 2, "nothing")
-        self.assertEqual(self.asked(), after, "somebody has asked during the ban")
+        asked = after
+        while time.monotonic() < before_the_ban + 10:  # it cannot be over before
+            self.assertEqual(asked, after, "somebody has asked during the ban")
+            asked = self.asked()
         wait_until(lambda: self.asked() > after, "the end of the ban")
         for gateway in self.gateways:
             self.wait_metric(gateway, "budget_cuts_total", lambda n: n == 1)
@@ -161,7 +163,7 @@ class BudgetTest(bookcast_test.Case):
 
     def wait_metric(self, gateway, name, condition):
         def value():
-            with urllib.request.urlopen(f"http://{gateway.ready['metrics']}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{gateway.ready['metrics']}/metrics", timeout=bookcast_test.DEADLINE) as answer:
                 text = answer.read().decode()
             return [float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
                     if line.startswith(f"bookcast_{name}{{")][0]

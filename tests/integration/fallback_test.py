@@ -1,5 +1,7 @@
 """A WebSocket that is down while REST works: books are polled and say so, are as true as they are old, and go
 back to the stream without going back in time."""
+import json
+
 import bookcast_test
 from binance_line import LEVELS, Line, on_spot
 from bookcast_test import FIT, control, wait_until
@@ -32,13 +34,12 @@ class Fallback(Line):
 
     def assert_polled_is_true(self):
         """Once the market stands still, the next round is the truth; and no number ever has another book."""
-        control(self.sim, "pause")
-        wrong = {}
+        true_state, wrong = self.pause(), {}
 
         def all_true():
             wrong.clear()
             for symbol, answer in self.cached(f"{self.exchange}.").items():
-                true = bookcast_test.true_state(self.sim, symbol)
+                true = true_state(symbol)
                 same = self.same(answer, true)
                 if answer.message.exchange_seq is not None and answer.state == "rest" and \
                         answer.message.exchange_seq == true["exchange_seq"]:
@@ -71,9 +72,20 @@ class Fallback(Line):
                 seen.add((m.topic, m.body[3]))
         self.assertTrue(seen)
 
+    def begin_with_cache(self, *flags, **how):
+        """Nothing is traded before the cache hears the gateway: who comes later is told what others have heard."""
+        self.begin(*flags, before=lambda: control(self.sim, "pause"), **how)
+
+        def known():
+            gateways = json.loads(self.ask_cache("BC1", "GATEWAYS")[2])["gateways"]
+            return any(g["pid"] is not None for g in gateways)
+        wait_until(known, "the cache hears the gateway")
+        control(self.sim, "resume")
+        self.wait_live()
+
     def test_there_and_back(self):
-        self.begin_live(*POLLED, "--history-trades", "50", n=N, rate=100)
-        self.heard.forget()
+        self.begin_with_cache(*POLLED, "--history-trades", "50", n=N, rate=100)
+        self.forget()
         self.cut()
         self.wait_state(self.canary, "stale", "disconnected")
         self.wait_state(self.canary, "rest", "disconnected")
@@ -85,7 +97,7 @@ class Fallback(Line):
         # Polls that find nothing do not last: stale within the bound, and polled again when they answer.
         self.assert_never_back()
         self.assert_trades_once()
-        self.heard.forget()
+        self.forget()
         self.fault("rest-fail", n=REFUSE)
         self.wait_state(self.canary, "stale", "disconnected")
         self.assertEqual(self.cli("get", *topic, "--allow-rest")[0], 3)
@@ -142,4 +154,4 @@ class UsdmTest(Fallback, bookcast_test.Case):
 
 
 if __name__ == "__main__":
-    bookcast_test.main()
+    bookcast_test.main(together=3)

@@ -13,7 +13,7 @@ class HandoverTest(bookcast_test.Case):
         self.sim = self.start_sim("--symbols", "4", "--rate", "300", "--plain")
         self.heard = self.subscribe(f"{exchange}.")
         self.gateway = self.start_gateway(self.sim, "--channels", "book, bbo, trade, ticker, candle-1s",
-                                          "--history-trades", "0", symbols=",".join(symbols))
+                                          "--history-trades", "0", "--silent-after", "60s", "--quiet-after", "60s", symbols=",".join(symbols))
         for symbol in symbols:
             self.heard.wait(lambda m: m.topic == f"{exchange}.{symbol}.book" and m.state == "live", f"{symbol} is live")
         self.heard.forget()

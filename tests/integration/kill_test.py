@@ -70,7 +70,7 @@ class KillTest(bookcast_test.Case):
         self.assertNotIn("delisted", {reason for _, reason in seen})
 
     def connect(self):
-        client = bookcast.connect(f"ipc://{self.run_dir}/cache.rpc")
+        client = bookcast.connect(f"ipc://{self.run_dir}/cache.rpc", timeout=bookcast_test.DEADLINE)
         self.addCleanup(client.close)
         return client
 

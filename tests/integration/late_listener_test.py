@@ -36,7 +36,7 @@ class LateListenerTest(bookcast_test.Case):
                    "the gateway takes in trades")
 
     def metric(self, name, labels=""):
-        with urllib.request.urlopen(f"http://{self.gateway.ready['metrics']}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self.gateway.ready['metrics']}/metrics", timeout=bookcast_test.DEADLINE) as answer:
             text = answer.read().decode()
         rows = [line for line in text.splitlines() if line.startswith(name + "{") and labels in line]
         self.assertEqual(len(rows), 1, text)

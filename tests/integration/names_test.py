@@ -35,7 +35,7 @@ class Exchange(Gateway):
 
     def __init__(self, case, exchange):
         rows = INSTRUMENTS[exchange]
-        super().__init__(case, exchange=exchange, symbols=[own for own, *_ in rows])
+        super().__init__(case, exchange=exchange, symbols=[own for own, *_ in rows], promised=60)
         for own, unified, base, quote, kind, bid in rows:
             self.send(f"{own}.instrument", INSTRUMENT, LIVE,
                       [base, quote, kind, unified, [1, -2], [1, -5], [1, 0], 1])
@@ -143,7 +143,7 @@ class NamesTest(bookcast_test.Case):
         self.assertGreater(len({o["channel"] for o in objects}), 1)
 
     def test_the_python_client(self):
-        with bookcast.connect(f"ipc://{self.run_dir}/cache.rpc") as bus:
+        with bookcast.connect(f"ipc://{self.run_dir}/cache.rpc", timeout=bookcast_test.DEADLINE) as bus:
             for exchange, own, unified, bid in NAMES:
                 latest = bus.latest(exchange, unified, "book")
                 self.assertEqual((latest.symbol, latest.bids[0][0]), (own, bid))

@@ -15,12 +15,16 @@ class RestHistoryTest(bookcast_test.Case):
     def start_all(self):
         self.asked = 0.0
         self.sim = self.start_sim("--symbols", "2", "--rate", "250", "--seed", "5")
-        # So many trades happen before anybody listens.
+        # So many trades happen before anybody listens, and no others before they are asked for.
         wait_until(lambda: len(self.exchange_trades()) >= 120, "a market with a past")
+        bookcast_test.control(self.sim, "pause")
+        self.asked = 0.0
         self.before = self.exchange_trades()
         self.subscriber = self.subscribe(TOPIC)
         self.start_cache()
-        self.gateway = self.start_gateway(self.sim, *CHANNELS, symbols=SYMBOL)
+        self.gateway = self.start_gateway(self.sim, *CHANNELS, "--silent-after", "60s", symbols=SYMBOL)
+        self.wait_history(100, "history")
+        bookcast_test.control(self.sim, "resume")
 
     def exchange_trades(self):
         """The exchange's last ones; asked so seldom that the gateway keeps its part of the limit."""
@@ -49,7 +53,6 @@ class RestHistoryTest(bookcast_test.Case):
 
     def test_trades_from_before_are_told_once_in_order(self):
         self.start_all()
-        self.wait_history(100, "history")
         newest = self.trades()[-1].seq
         self.subscriber.wait(lambda m: m.channel == "trade" and m.seq > newest + 30 and "rest" not in m.flags,
                              "the stream goes on")
@@ -76,7 +79,6 @@ class RestHistoryTest(bookcast_test.Case):
 
     def test_a_lost_connection_leaves_no_hole(self):
         self.start_all()
-        self.wait_history(100, "history")
         answer = bookcast_test.ask(self.context, self.gateway.ready["ctl"], ("BC1", "RECONNECT"))
         self.assertEqual(answer[1], b"200")
         newest = self.trades()[-1].seq

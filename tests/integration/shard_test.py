@@ -114,7 +114,7 @@ class Reader:
     """bookcast.py as a strategy uses it. `unfit` are symbols that were fit once and then were not."""
 
     def __init__(self, case, symbols):
-        self.bus = bookcast.connect(f"ipc://{case.run_dir}/cache.rpc")
+        self.bus = bookcast.connect(f"ipc://{case.run_dir}/cache.rpc", timeout=bookcast_test.DEADLINE)
         self.exchange = case.exchange
         self.symbols, self.had, self.unfit, self.epochs = symbols, set(), [], {}
         for symbol in symbols:

@@ -280,14 +280,27 @@ class ProtocolTest(Upbit):
         self.assertEqual([m.get("method") for m in got[:5]], ["LIST_SUBSCRIPTIONS"] * 5)
         self.assertEqual(got[5]["error"]["name"], "Too Many Requests")
 
+    def within_a_second(self, ask, n):
+        """What a new simulator answers to n questions, all of them within one second, and the simulator: a machine that
+        is too slow for that tries again."""
+        for _ in range(20):
+            sim = self.start_sim("--plain")
+            begun = time.monotonic()
+            answers = [ask(sim) for _ in range(n)]
+            if time.monotonic() - begun < 1:
+                return answers, sim
+            sim.stop()
+        raise AssertionError(f"{n} questions take longer than a second")
+
     def test_limits_of_the_door(self):
-        sim = self.start_sim("--plain")
-        for _ in range(5):
-            self.connect(sim)
-        with self.assertRaises(websocket.Refused) as refused:
-            self.connect(sim)
-        self.assertEqual(refused.exception.status, 429)
-        statuses = [http(sim, "GET", "/v1/ticker?markets=KRW-BTC")[0] for _ in range(11)]
+        def door(sim):
+            try:
+                self.connect(sim)
+            except websocket.Refused as refused:
+                return refused.status
+            return 101
+        self.assertEqual(self.within_a_second(door, 6)[0], [101] * 5 + [429])
+        statuses, sim = self.within_a_second(lambda sim: http(sim, "GET", "/v1/ticker?markets=KRW-BTC")[0], 11)
         self.assertEqual(statuses, [200] * 10 + [429])
         self.assertEqual(http(sim, "GET", "/v1/market/all")[0], 200, "another group, another limit")
         other = self.start_sim("--plain")
@@ -306,11 +319,15 @@ class ProtocolTest(Upbit):
 
     def test_text_ping_starts_the_up_cycle(self):
         sim = self.start_sim("--plain", "--rate", "0.001")
-        ws = self.connect(sim)
-        begun = time.monotonic()
-        ws.send("PING")
-        self.assertEqual(parse(ws.recv()[1]), {"status": "UP"})
-        self.assertTrue(5.5 < time.monotonic() - begun < 9, time.monotonic() - begun)
+        took = []
+        while not took or (took[-1] > 9 and len(took) < 4):  # the machine may be busy now and then
+            ws = self.connect(sim)
+            begun = time.monotonic()
+            ws.send("PING")
+            self.assertEqual(parse(ws.recv()[1]), {"status": "UP"})
+            took.append(time.monotonic() - begun)
+            self.assertGreater(took[-1], 5.5)
+        self.assertLess(took[-1], 9)
 
     def test_client_breaking_rfc_6455_is_closed(self):
         rows = [("unmasked", lambda ws: ws.send_frame(1, b"x", mask=False), 1002),
@@ -371,7 +388,7 @@ class ProtocolTest(Upbit):
         self.assertEqual((status, parse(text)["error"]["name"]), (400, 400))
 
     def test_a_slow_reader_costs_only_itself(self):
-        sim = self.start_sim("--plain", "--symbols", "300", "--rate", "100000")
+        sim = self.start_sim("--plain", "--symbols", "300", "--rate", "30000")
         names = [m["market"] for m in json.loads(http(sim, "GET", "/v1/market/all")[1])]
         slow, quick = self.connect(sim), self.connect(sim)
         slow.send(request(books(*names), {"type": "trade", "codes": names}))
@@ -507,10 +524,14 @@ class FaultTest(Upbit):
             with self.subTest(name):
                 sim, ws = self.subscribed()
                 control(sim, "fault", name=name, n=1)
-                ids = self.first + self.ids(ws, 40)
-                steps = [b - a for a, b in zip(ids, ids[1:])]
-                odd = next(i for i, s in enumerate(steps + [0]) if s != 1)
-                self.assertEqual(steps[odd:odd + len(expected)], expected)
+                last, = self.first
+                steps = []
+                while len(steps) < len(expected):  # from the first that is odd on, wherever it is
+                    number, = self.ids(ws, 1)
+                    if steps or number - last != 1:
+                        steps.append(number - last)
+                    last = number
+                self.assertEqual(steps, expected)
 
     def test_reorder_is_among_those_it_is_for(self):
         """Each changes places with the next one of its symbol, whatever others are told between."""
@@ -648,9 +669,9 @@ class FaultTest(Upbit):
 
     def test_script(self):
         script = self.directory / "faults.txt"
-        script.write_text("# a bad moment\nat 50ms burst x=10 for=1\nat 0.3s close code=1012 # maintenance\n")
-        _, ws = self.subscribed("--faults", str(script))
+        script.write_text("# a bad moment\nat 50ms burst x=10 for=1\nat 3s close code=1012 # maintenance\n")
         with self.assertRaises(websocket.Closed) as end:
+            _, ws = self.subscribed("--faults", str(script))
             while True:
                 ws.recv()
         self.assertEqual(end.exception.code, 1012)
@@ -691,9 +712,9 @@ class CommandLineTest(Upbit):
         ws = self.connect(sim)
         ws.send(request(books("KRW-BTC")))
         ws.recv()
-        begun = time.monotonic()
-        self.assertEqual(sim.stop(), 0)
-        self.assertLess(time.monotonic() - begun, 1)
+        status, slept = sim.stop_asleep()
+        self.assertEqual(status, 0)
+        self.assertLess(slept, 1)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import time
 import bookcast_test
 from bookcast_test import BIN, DEADLINE, LEAN, LONG, control, wait_until
 
-N = 3
+N, RATE = 3, 1000
 CHANNELS = ("book", "bbo", "ticker", "trade")
-HWM = 500
+HWM = 2000  # more than two seconds of them: who is well is not kept from reading for so long
 GROWTH_KIB = 24 << 10
 
 FIELDS = ("first last state n told_lost told_replaced told_unfit broken behind "
@@ -73,7 +73,7 @@ class Probe:
     def close(self):
         self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
-        self.case.assertEqual(self.process.wait(30), 0)
+        self.case.assertEqual(self.process.wait(bookcast_test.DEADLINE), 0)
         self.process.stdout.close()
 
 
@@ -81,7 +81,7 @@ class SlowTest(bookcast_test.Case):
     def setUp(self):
         super().setUp()
         self.environment |= LEAN
-        self.sim = self.start_sim("--plain", "--symbols", N, "--rate", 2000)
+        self.sim = self.start_sim("--plain", "--symbols", N, "--rate", RATE)
 
     def start_all(self, *arguments):
         self.gateway = self.start_gateway(self.sim, "--channels", ",".join(CHANNELS),
@@ -100,7 +100,7 @@ class SlowTest(bookcast_test.Case):
 
     def wait_published(self, more):
         start = sum(self.numbers().values())
-        wait_until(lambda: sum(self.numbers().values()) >= start + more, f"{more} more messages", 90)
+        wait_until(lambda: sum(self.numbers().values()) >= start + more, f"{more} more messages", 300)
 
     def assert_whole(self, probe, what):
         """Of a market that stands still all is heard up to the last number, and every one before is accounted

@@ -23,7 +23,7 @@ class Spin(bookcast_test.Case):
 
     def silent(self, *arguments):
         sim = self.start_sim("--symbols", "10", "--rate", "200")
-        gateway = self.start_gateway(sim, *arguments, symbols="KRW-BTC,KRW-ETH")
+        gateway = self.start_gateway(sim, "--silent-after", "60s", *arguments, symbols="KRW-BTC,KRW-ETH")
         books = self.subscribe("upbit.KRW-BTC.book\0")
         books.wait(lambda m: m.seq > 3, "some books")
         control(sim, "pause")

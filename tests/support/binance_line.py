@@ -3,6 +3,7 @@ the whole line stand on."""
 import collections
 import functools
 import re
+import time
 import urllib.request
 
 import bookcast_test
@@ -12,6 +13,8 @@ N = 20
 LEVELS = 10  # published
 # Nothing of the past: it would take its part of the REST weight.
 PRESENT = ("--history-trades", "0", "--history-candles", "0", "--levels", LEVELS)
+# Where silence is not what is tried: neither a pause of the market nor a slow machine is one.
+PATIENT = ("--silent-after", "1h", "--quiet-after", "1h")
 
 
 def on_spot(test):
@@ -72,10 +75,32 @@ class Line:
             rows = (line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
             return sum(float(value) for key, value in rows if key.split("{")[0] == f"bookcast_{name}")
 
-    def difference(self, symbol, answer):
+    def pause(self):
+        """From now on the true books are these, by symbol, asked for once."""
+        control(self.sim, "pause")
+        return functools.cache(lambda symbol: bookcast_test.true_state(self.sim, symbol))
+
+    def while_paused(self, condition, what):
+        """Waits until condition(true) holds while the market is paused; true(symbol) is a symbol's true state. A
+        pause is a silent exchange, which costs the connection in time: then the market goes on for a while."""
+        end = time.monotonic() + 2 * bookcast_test.DEADLINE
+
+        def silent():
+            return any(a.message.reason in ("no-data", "disconnected") for a in self.cached(f"{self.exchange}.").values())
+
+        while True:
+            true = self.pause()
+            last = time.monotonic() > end
+            result = wait_until(lambda: condition(true) and "so" or not last and silent() and "silent", what)
+            control(self.sim, "resume")
+            if result == "so":
+                return
+            self.wait_live()
+
+    def difference(self, symbol, answer, true=None):
         """Is this cached book the newest, and may be traded on? Else why not. If it is of the same number as the
         true one it must be the true one, as far as it claims to know: anything else is a lie at once."""
-        true = bookcast_test.true_state(self.sim, symbol)
+        true = true(symbol) if true else bookcast_test.true_state(self.sim, symbol)
         book = answer.message
         if answer.state not in FIT:
             return f"{answer.state} {book.reason}"
@@ -88,35 +113,39 @@ class Line:
         return None
 
     def assert_true_when_paused(self):
-        control(self.sim, "pause")
         why = {}
 
-        def all_true():
+        def all_true(true):
             books = self.cached(f"{self.exchange}.")
             why.clear()
-            why.update({s: d for s, a in books.items() if (d := self.difference(s, a)) is not None})
+            why.update({s: d for s, a in books.items() if (d := self.difference(s, a, true)) is not None})
             return len(books) == self.n and not why
-        wait_until(all_true, lambda: f"every cached book is true; wrong: {why}")
-        control(self.sim, "resume")
+        self.while_paused(all_true, lambda: f"every cached book is true; wrong: {why}")
 
     def assert_no_lie_when_paused(self):
         """As above, but whoever is not fit may hold anything."""
-        control(self.sim, "pause")
-        lies = {}
+        true, lies = self.pause(), {}
 
         def none():
             lies.clear()
             lies.update({s: d for s, a in self.cached(f"{self.exchange}.").items()
-                         if a.state in FIT and (d := self.difference(s, a)) is not None})
+                         if a.state in FIT and (d := self.difference(s, a, true)) is not None})
             return not lies
         wait_until(none, lambda: f"every fit book is true; wrong: {lies}")
         control(self.sim, "resume")
 
     # What was heard, beside the gateway's own topics and what a subscriber is greeted with.
 
+    since = 0
+
+    def forget(self):
+        """What was published before now is not in data(): not what is still on its way, either."""
+        self.since = time.time_ns()
+        self.heard.forget()
+
     def data(self):
         self.heard.drain()
-        return [m for m in self.heard.heard if "@" not in m.topic]
+        return [m for m in self.heard.heard if "@" not in m.topic and m.ts_publish >= self.since]
 
     def states(self):
         """(state, reason) of the state topics, by symbol."""

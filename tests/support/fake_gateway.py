@@ -17,8 +17,10 @@ class Gateway:
     """Publishes as a gateway does: an XPUB that welcomes; heartbeats come from turn(), often enough."""
 
     def __init__(self, case, instance="0", epoch=100, symbols=("KRW-BTC", "KRW-ETH"), path=None,
-                 exchange="upbit"):
+                 exchange="upbit", promised=INTERVAL):
+        """It beats each INTERVAL seconds; who hears it misses it after three times what is promised."""
         self.exchange, self.instance, self.epoch, self.symbols = exchange, instance, epoch, list(symbols)
+        self.promised = promised
         self.topics, self.seq, self.last_beat = {}, {}, 0.0
         self.asked = []  # prefixes that were subscribed, as often as they were
         self.socket = case.context.socket(zmq.XPUB)
@@ -63,7 +65,7 @@ class Gateway:
     def beat(self, state=LIVE):
         self.last_beat = time.monotonic()
         self.send(f"@{self.instance}.heartbeat", HEARTBEAT_CHANNEL, state,
-                  [self.instance, 0, 1, os.getpid(), "0.1.0", 0, int(INTERVAL * 1e9),
+                  [self.instance, 0, 1, os.getpid(), "0.1.0", 0, int(self.promised * 1e9),
                    [self.endpoint], 1, {"welcomes": 3}])
 
 

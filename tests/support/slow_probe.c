@@ -69,7 +69,7 @@ static void note(struct probe *p, const bookcast_message *m)
 	if (h->n == 0 && m->source == BOOKCAST_FROM_CACHE)
 		return; /* from before the stream */
 	if (h->n++ == 0)
-		h->first = seq;
+		h->first = seq - m->n_lost - m->n_replaced; /* it stands for these, too */
 	else if (m->epoch == h->epoch)
 		h->broken += seq != h->last + m->n_lost + m->n_replaced + 1;
 	h->epoch = m->epoch;

@@ -24,7 +24,7 @@ class Closed(Exception):
         self.code = code
 
 
-def connect_tcp(url, ca_file=None, seconds=10.0):
+def connect_tcp(url, ca_file=None, seconds=60.0):
     scheme, rest = url.split("://")
     host, port = rest.split(":")
     raw = socket.create_connection((host, int(port)), timeout=seconds)
@@ -34,7 +34,7 @@ def connect_tcp(url, ca_file=None, seconds=10.0):
 
 
 class WebSocket:
-    def __init__(self, url, path="/websocket/v1", ca_file=None, seconds=10.0, headers=()):
+    def __init__(self, url, path="/websocket/v1", ca_file=None, seconds=60.0, headers=()):
         self.socket = connect_tcp(url, ca_file, seconds)
         self.stream = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()

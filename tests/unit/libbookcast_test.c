@@ -380,7 +380,7 @@ BUS_TEST(of_two_lines_each_message_is_heard_once)
 			struct bc_envelope e = bus_envelope(g->epoch, n, BC_STATE_LIVE);
 			e.exchange_seq = 1000 + n;
 			publish(g, "upbit.KRW-BTC.book", bus_book(e, (int64_t)n, levels), TO_ALL);
-			const bookcast_message *m = next(i == 0 ? 5 : 0.02);
+			const bookcast_message *m = next(i == 0 ? PATIENCE : 0.02);
 			cr_assert_eq(m != NULL, i == 0, "%lu, the %s line", (unsigned long)n,
 				     i == 0 ? "faster" : "slower");
 			if (m != NULL)
