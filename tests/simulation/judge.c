@@ -285,7 +285,7 @@ static bool is_fresh(const struct gateway *g, const struct judged *j)
 	for (uint32_t i = 0; i < g->n_links; i++) {
 		const struct link *link = &g->links[i];
 		if (link->phase == LINK_OPEN && carries_books(g, i) &&
-		    (link->asked_for >> j->symbol & 1) != 0 &&
+		    ((link->asked_for | link->said) >> j->symbol & 1) != 0 &&
 		    now - link->proof_ns <= g->so.silent_after_ns + SLACK_NS)
 			return true;
 	}

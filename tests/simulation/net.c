@@ -155,6 +155,21 @@ void net_disconnect(struct gateway *g, uint32_t id)
 	close_here(link, "closed by us", 0, g->t->now_ns + dice_between(&g->dice, 0, 50 * MS));
 }
 
+/* Which symbols does this message ask for? Names may be written in lower case. */
+static uint64_t named_in(const struct gateway *g, bc_str text)
+{
+	uint64_t symbols = 0;
+	for (size_t i = 0; i < g->t->n_symbols; i++) {
+		const char *name = market_spec(g->t->market, i)->name;
+		size_t n = strlen(name);
+		for (size_t at = 0; at + n <= text.n; at++) {
+			if (strncasecmp(text.p + at, name, n) == 0)
+				symbols |= UINT64_C(1) << i;
+		}
+	}
+	return symbols;
+}
+
 bc_status net_send(struct gateway *g, uint32_t id, bc_str text)
 {
 	struct link *link = &g->links[id % MAX_LINKS];
@@ -165,6 +180,8 @@ bc_status net_send(struct gateway *g, uint32_t id, bc_str text)
 	}
 	if (link->no_send)
 		return BC_EIO;
+	if (!session_line(g->session, id)->acks)
+		link->said = named_in(g, text);
 	event_add(g, &g->server, link_event(link, EVENT_TEXT, up_at(link), text));
 	return BC_OK;
 }
@@ -356,19 +373,11 @@ int64_t header_number(const struct sim_reply *reply, const char *name)
 	return -1;
 }
 
-/* Which symbols does this message ask for? Names may be written in lower case. */
-static void remember_asked(struct gateway *g, struct link *link, bc_str text)
+static void remember_asked(struct link *link, bc_str text)
 {
-	if (session_line(g->session, link->id)->mode == BC_SUBSCRIBE_REPLACES)
-		link->asked_for = 0;
-	for (size_t i = 0; i < g->t->n_symbols; i++) {
-		const char *name = market_spec(g->t->market, i)->name;
-		size_t n = strlen(name);
-		for (size_t at = 0; at + n <= text.n; at++) {
-			if (strncasecmp(text.p + at, name, n) == 0)
-				link->asked_for |= UINT64_C(1) << i;
-		}
-	}
+	bool replaces =
+		session_line(link->gateway->session, link->id)->mode == BC_SUBSCRIBE_REPLACES;
+	link->asked_for = (replaces ? 0 : link->asked_for) | named_in(link->gateway, text);
 }
 
 static void refuse(struct link *link, bool shut)
@@ -411,7 +420,7 @@ static void upgrade(struct gateway *g, struct link *link, bc_str path)
 		refuse(link, shut);
 	} else if (reply.status == 101) {
 		struct sim_sink sink = sink_of(link);
-		remember_asked(g, link, path);
+		remember_asked(link, path);
 		link->session = g->t->face->session_new(g->face_state);
 		event_add(g, &g->client, link_event(link, EVENT_OPENED, down_at(link), BC_STR("")));
 		grow_old(link);
@@ -451,7 +460,7 @@ static void asked(struct link *link, bc_str text)
 	if (strange_refusal(g, text, &refusal)) {
 		sink_reply(link, (bc_str){ refusal.data, refusal.n });
 	} else {
-		remember_asked(g, link, text);
+		remember_asked(link, text);
 		g->t->face->message(link->session, &world, text, &sink);
 	}
 	sim_buffer_free(&refusal);

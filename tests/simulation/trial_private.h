@@ -116,7 +116,8 @@ struct link {
 	int64_t latency_ns, io_ns;
 	int64_t proof_ns; /* by our monotonic clock: last whole data frame that arrived, or opening
 			   */
-	uint64_t asked_for; /* 1 << symbol of the market: named in what was sent */
+	uint64_t asked_for; /* 1 << symbol of the market: named in what has arrived there */
+	uint64_t said;      /* the same, where nothing is acknowledged: sent last */
 	char *held;         /* fault: a frame that waits for the next one */
 	size_t n_held;
 	bool held_proof;
