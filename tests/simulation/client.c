@@ -371,6 +371,12 @@ static void configure(struct gateway *g, const char *spec)
 	session_configure(g->session, trial_now(g), &spec, 1, why, sizeof why);
 }
 
+static void rest_forgotten(struct rest_asked *asked)
+{
+	asked->not_before_ns = 0;
+	asked->forgotten = asked->in_flight;
+}
+
 static void command(struct gateway *g, struct event *e)
 {
 	static bc_status (*const verbs[])(struct session *, struct session_now, const char *,
@@ -381,7 +387,7 @@ static void command(struct gateway *g, struct event *e)
 	note(g, "-> command %s", e->bytes);
 	g->n_commands--;
 	for (size_t i = 0; i < SESSION_REST_SLOTS; i++)
-		g->asked[i].not_before_ns = 0; /* who is added again is asked about again */
+		rest_forgotten(&g->asked[i]); /* who is added again is asked about again */
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("reconnect")))
 		session_reconnect(g->session, trial_now(g));
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("renew")))

@@ -8,7 +8,8 @@
 
 #define HONEST_FIRST  50       /* messages before the one that lies */
 #define POLLED_FOR_NS (12 * S) /* two rounds, and five seconds */
-#define SLACK_NS      MS       /* a deadline is kept to the nanosecond; this is for rounding */
+#define SET_BACK_NS   (60 * S)
+#define SLACK_NS      MS /* a deadline is kept to the nanosecond; this is for rounding */
 
 /* ------------------------------------------------------------------ symbols come and go */
 
@@ -81,6 +82,12 @@ void judge_event(struct gateway *g, uint32_t number, const struct bc_event *even
 
 /* ------------------------------------------------------------------ what is published */
 
+/* A clock that was set back by far is believed; by less, it is out of order. */
+static bool went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns)
+{
+	return to_ns < from_ns && (!g->t->skewed || from_ns - to_ns < SET_BACK_NS);
+}
+
 static void judge_order(struct gateway *g, struct judged *j, const struct bc_message *m, bool bbo)
 {
 	const struct bc_envelope *e = &m->envelope;
@@ -92,7 +99,7 @@ static void judge_order(struct gateway *g, struct judged *j, const struct bc_mes
 				   (unsigned long long)e->exchange_seq);
 		j->fit_seq[bbo] = e->exchange_seq;
 	} else if (bc_wall_known(e->ts_exchange)) {
-		if (e->ts_exchange.ns < j->fit_time[bbo])
+		if (went_back(g, j->fit_time[bbo], e->ts_exchange.ns))
 			trial_fail(g, "order", "%s of %s goes back by %lld ms in time",
 				   bbo ? "bbo" : "book", j->name,
 				   (long long)(j->fit_time[bbo] - e->ts_exchange.ns) / MS);
@@ -122,7 +129,8 @@ static void judge_polled_order(struct gateway *g, struct judged *j, const struct
 		trial_fail(g, "order", "%s goes back from %llu, polled, to %llu, %s", j->name,
 			   (unsigned long long)last->exchange_seq,
 			   (unsigned long long)e->exchange_seq, bc_state_word(e->state));
-	else if (e->exchange_seq == BC_SEQ_NONE && e->ts_exchange.ns < last->ts_exchange.ns)
+	else if (e->exchange_seq == BC_SEQ_NONE &&
+		 went_back(g, last->ts_exchange.ns, e->ts_exchange.ns))
 		trial_fail(g, "order", "%s goes back by %lld ms after it was polled, %s", j->name,
 			   (long long)(last->ts_exchange.ns - e->ts_exchange.ns) / MS,
 			   bc_state_word(e->state));
@@ -343,7 +351,7 @@ static bool is_new(const struct gateway *g, const struct judged *j, const struct
 		return false;
 	if (shown->exchange_seq != BC_SEQ_NONE)
 		return shown->exchange_seq > g->t->calm_id[j->symbol];
-	return shown->ts_exchange.ns / MS > g->t->calm_time_ns[j->symbol] / MS;
+	return truth_seq(g->t, j->symbol, shown->ts_exchange.ns / MS) > g->t->calm_seq[j->symbol];
 }
 
 static bool own_bbo(const struct gateway *g)

@@ -182,6 +182,15 @@ static bool do_list(struct gateway *g)
 	return true;
 }
 
+/* By far: what is off by less than a minute comes out of order. */
+static bool do_skew(struct gateway *g)
+{
+	int64_t hour = 3600 * S, off = dice_between(&g->dice, 2 * 60 * S, 2 * hour);
+	g->t->skewed = true;
+	g->t->skew_ns = dice_hits(&g->dice, 330000) ? 0 : dice_hits(&g->dice, 500000) ? off : -off;
+	return true;
+}
+
 static bool do_burst(struct gateway *g)
 {
 	g->t->burst_until_ns = g->t->now_ns + dice_between(&g->dice, 100, 1000) * MS;
@@ -274,27 +283,17 @@ static bool do_add(struct gateway *g)
 }
 
 static bool (*const acts[N_FAULTS])(struct gateway *g) = {
-	[FAULT_CLOSE] = do_close,
-	[FAULT_SHUTDOWN] = do_shutdown,
-	[FAULT_CUT] = do_cut,
-	[FAULT_MUTE] = do_mute,
-	[FAULT_STALL] = do_stall,
-	[FAULT_SILENT] = do_silent,
-	[FAULT_NO_SEND] = do_no_send,
-	[FAULT_SHUT] = do_shut,
-	[FAULT_CROSS] = do_cross,
-	[FAULT_DELIST] = do_delist,
-	[FAULT_LIST] = do_list,
-	[FAULT_BURST] = do_burst,
-	[FAULT_FREEZE] = do_freeze,
-	[FAULT_SLEEP] = do_sleep,
-	[FAULT_WALL] = do_wall,
-	[FAULT_RESYNC] = do_resync,
-	[FAULT_RECONNECT] = do_reconnect,
-	[FAULT_RENEW] = do_renew,
-	[FAULT_CONFIGURE] = do_configure,
-	[FAULT_REMOVE] = do_remove,
-	[FAULT_ADD] = do_add,
+	[FAULT_CLOSE] = do_close,     [FAULT_SHUTDOWN] = do_shutdown,
+	[FAULT_CUT] = do_cut,         [FAULT_MUTE] = do_mute,
+	[FAULT_STALL] = do_stall,     [FAULT_SILENT] = do_silent,
+	[FAULT_NO_SEND] = do_no_send, [FAULT_SHUT] = do_shut,
+	[FAULT_CROSS] = do_cross,     [FAULT_DELIST] = do_delist,
+	[FAULT_LIST] = do_list,       [FAULT_SKEW] = do_skew,
+	[FAULT_BURST] = do_burst,     [FAULT_FREEZE] = do_freeze,
+	[FAULT_SLEEP] = do_sleep,     [FAULT_WALL] = do_wall,
+	[FAULT_RESYNC] = do_resync,   [FAULT_RECONNECT] = do_reconnect,
+	[FAULT_RENEW] = do_renew,     [FAULT_CONFIGURE] = do_configure,
+	[FAULT_REMOVE] = do_remove,   [FAULT_ADD] = do_add,
 };
 
 void fault_timed(struct gateway *g)

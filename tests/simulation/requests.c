@@ -55,7 +55,7 @@ void request_told(struct gateway *g, const struct event *e)
 	bool limit = e->http_status == 429 || e->http_status == 418;
 	int64_t wait = e->retry_after_ns > REPEAT_NS ? e->retry_after_ns : REPEAT_NS;
 	a->in_flight = false;
-	a->not_before_ns = e->kind == EVENT_FAILED ? g->t->now_ns + wait : 0;
+	a->not_before_ns = e->kind == EVENT_FAILED && !a->forgotten ? g->t->now_ns + wait : 0;
 	if (limit && g->x->rest_weight_per_min > 0)
 		g->rest_quiet_until_ns = g->t->now_ns + e->retry_after_ns;
 }
@@ -71,7 +71,7 @@ void request_get(struct gateway *g, uint32_t request, bc_str path)
 	e->request = request;
 	event_add(g, &g->server, e);
 	free(g->asked[request].path);
-	g->asked[request] = (struct rest_asked){ true, strndup(path.p, path.n), 0 };
+	g->asked[request] = (struct rest_asked){ true, strndup(path.p, path.n), 0, false };
 }
 
 /* ------------------------------------------------------------------ earlier answers */

@@ -50,6 +50,7 @@ struct sim_world exchange_world(struct gateway *g)
 	return (struct sim_world){ .market = g->t->market,
 				   .now = exchange_now(g->t),
 				   .mono = { g->t->now_ns },
+				   .skew_ns = g->t->skew_ns,
 				   .crossed = &g->crossed };
 }
 
@@ -105,7 +106,7 @@ static void calm_down(struct trial *t)
 		net_calm(t->gateways[i]);
 	}
 	for (size_t i = 0; i < t->n_symbols; i++) {
-		t->calm_time_ns[i] = market_changed(t->market, i).ns;
+		t->calm_seq[i] = market_seq(t->market, i);
 		t->calm_id[i] = t->face->book_id == NULL ? 0 : t->face->book_id(t->market, i);
 	}
 	note(t->gateways[0], "-- the storm is over");

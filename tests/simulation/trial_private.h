@@ -127,6 +127,7 @@ struct rest_asked { /* a request slot of the session */
 	bool in_flight;
 	char *path;
 	int64_t not_before_ns; /* it has failed: the same may be asked again from then on */
+	bool forgotten;        /* by who has asked: he may have come anew */
 };
 
 struct heard {               /* of a symbol of the market */
@@ -317,12 +318,13 @@ struct trial {
 	size_t n_symbols; /* in the market */
 	double rate;      /* events of the market, a second */
 	int64_t burst_until_ns;
+	int64_t skew_ns; /* fault: added to every time that is shown */
+	bool skewed;     /* it was */
 	struct market *market;
 	bool stands;
-	bool numbered;                     /* books are made of changes and have numbers */
-	uint64_t calm_id[MAX_SYMBOLS];     /* of the books when the storm ended */
-	int64_t calm_time_ns[MAX_SYMBOLS]; /* by the exchange's clock: of the books when the storm
-					    * ended */
+	bool numbered;                  /* books are made of changes and have numbers */
+	uint64_t calm_id[MAX_SYMBOLS];  /* of the books when the storm ended */
+	uint64_t calm_seq[MAX_SYMBOLS]; /* the same by the market's */
 	struct truth truth;
 
 	struct soak soak;
@@ -413,6 +415,8 @@ void truth_begin(struct trial *t, size_t symbol);
 void truth_changed(struct trial *t, size_t symbol, enum market_side side, int64_t price,
 		   int64_t quantity);
 void truth_sent(struct trial *t, size_t symbol); /* a whole book as it is now */
+/* The market's number of the newest whole book that was sent with this time; 0: none was. */
+uint64_t truth_seq(const struct trial *t, size_t symbol, int64_t shown_ms);
 /* False: it has failed. `max` levels a side are claimed. */
 void truth_compare(struct gateway *g, struct replica *replica, size_t symbol, const char *what,
 		   const struct bc_message *m, uint32_t max);

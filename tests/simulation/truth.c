@@ -84,20 +84,31 @@ void truth_sent(struct trial *t, size_t symbol)
 	struct truth_symbol *s = &t->truth.symbols[symbol];
 	uint64_t seq = market_seq(t->market, symbol);
 	bc_level levels[2 * MAX_SHOWN];
-	if (s->n_books > 0 && s->books[s->n_books - 1].seq == seq)
+	int64_t shown_ms = (market_changed(t->market, symbol).ns + t->skew_ns) / MS;
+	const struct truth_book *last = s->n_books > 0 ? &s->books[s->n_books - 1] : NULL;
+	if (last != NULL && last->seq == seq && last->shown_ms == shown_ms)
 		return;
 	if (s->n_books >= 2 * KEPT_BOOKS)
 		forget_books(s, KEPT_BOOKS);
 	s->books = room_for_one(s->books, s->n_books, &s->cap_books, sizeof *s->books);
 	struct truth_book *b = &s->books[s->n_books++];
-	*b = (struct truth_book){ .shown_ms = market_changed(t->market, symbol).ns / MS,
-				  .seq = seq };
+	*b = (struct truth_book){ .shown_ms = shown_ms, .seq = seq };
 	b->n_bids = side_of(t, symbol, MARKET_BID, levels);
 	b->n_asks = side_of(t, symbol, MARKET_ASK, levels + b->n_bids);
 	size_t bytes = (b->n_bids + b->n_asks) * sizeof *levels;
 	if ((b->bids = malloc(bytes + 1)) == NULL)
 		abort();
 	memcpy(b->bids, levels, bytes);
+}
+
+uint64_t truth_seq(const struct trial *t, size_t symbol, int64_t shown_ms)
+{
+	const struct truth_symbol *s = &t->truth.symbols[symbol];
+	for (size_t i = s->n_books; i-- > 0;) {
+		if (s->books[i].shown_ms == shown_ms)
+			return s->books[i].seq;
+	}
+	return 0;
 }
 
 void truth_free(struct trial *t)
@@ -166,7 +177,7 @@ static void compare_whole(struct gateway *g, size_t symbol, const char *what,
 	const struct truth_symbol *s = &g->t->truth.symbols[symbol];
 	int64_t ms = m->envelope.ts_exchange.ns / MS;
 	char difference[1024] = "no such book was sent";
-	for (size_t i = s->n_books; i-- > 0 && s->books[i].shown_ms >= ms;) {
+	for (size_t i = s->n_books; i-- > 0 && (g->t->skewed || s->books[i].shown_ms >= ms);) {
 		const struct truth_book *b = &s->books[i];
 		if (b->shown_ms == ms &&
 		    same_book(&m->body.book, m->envelope.flags, b->bids, b->n_bids,
