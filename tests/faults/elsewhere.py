@@ -16,22 +16,23 @@ ROWS = (
     ("9", "numbers of every form", "unit/decimal_test what_is_no_number_or_does_not_fit_is_told_apart; unit/usual_test; "
      "fuzz/fuzz_decimal; fuzz/fuzz_json_reader"),
     ("10", "malformed, truncated, nested JSON", "unit/hostile_test cut_at_every_byte; "
-     "unit/session_fault_test nonsense_costs_a_message_until_there_is_nothing_else; fuzz/fuzz_binance_spot; fuzz/fuzz_upbit"),
+     "unit/session_fault_test nonsense_costs_a_message_until_there_is_nothing_else; fuzz/fuzz_binance_spot; fuzz/fuzz_upbit; simulation"),
     ("11 12", "unknown and missing fields", "integration/bad_feed_test test_each_costs_itself_and_not_the_connection; "
-     "unit/session_sync_test refused_message_of_a_symbol_costs_it_a_snapshot"),
+     "unit/session_sync_test refused_message_of_a_symbol_costs_it_a_snapshot; simulation"),
     ("13", "strange symbols", "unit/topic_test a_symbol_that_passes_fits_every_topic_of_its_exchange; "
      "integration/gateway_test test_bad_configuration; integration/names_test"),
     ("14", "delisted, halted", "unit/session_test symbol_that_left_the_list_is_halted_when_it_falls_silent; "
-     "unit/session_test suspended_symbol_resumes"),
+     "unit/session_test suspended_symbol_resumes; simulation"),
     ("15", "rescale", "unit/order_book_test a_finer_digit_rescales_and_a_coarser_one_does_not; "
      "unit/codec_test exponents_are_the_largest_that_keep_all_values_whole", "exponents are per message, the epoch stays"),
     ("16", "no acknowledgement, or an error", "unit/session_test silently_ignored_symbol_is_found_and_named; "
-     "integration/bad_feed_test test_one_that_the_exchange_does_not_have_is_reported_and_the_others_live"),
+     "unit/session_lines_test who_was_refused_alone_is_asked_for_again_with_growing_waits; "
+     "integration/bad_feed_test test_one_that_the_exchange_does_not_have_is_reported_and_the_others_live; simulation"),
     ("17", "stall", "unit/session_test silence_makes_stale_and_reconnects; "
-     "integration/binance_faults_test test_acknowledged_and_silent"),
+     "integration/binance_faults_test test_acknowledged_and_silent; simulation"),
     ("18", "end of life", "integration/handover_test test_an_announced_end; "
      "integration/binance_market_test test_an_announced_shutdown_makes_no_hole; unit/session_overlap_test; simulation"),
-    ("19", "the exchange's clock", "unit/session_fault_test clock_of_the_exchange_set_back_by_hours_decides_nothing"),
+    ("19", "the exchange's clock", "unit/session_fault_test clock_of_the_exchange_set_back_by_hours_decides_nothing; simulation"),
     ("20", "burst", "integration/market_test test_every_cached_book_is_true_and_memory_is_flat"),
     ("21 24", "frames that are too large, or none", "unit/conformance (416 cases); fuzz/fuzz_transport_both; "
      "integration/bad_feed_test test_a_giant_message_does_not_fill_the_memory"),
@@ -41,7 +42,7 @@ ROWS = (
      "unit/ws_transport_handshake_test gives_up_on_a_mute_server; "
      "unit/session_fault_test handshake_that_never_answers_is_given_up"),
     ("29", "told to stay away", "unit/session_fault_test told_to_stay_away; unit/address_budget_test "
-     "everybody_stays_away_for_as_long_as_one_was_told; integration/binance_faults_test test_it_waits_when_the_exchange_says_429"),
+     "everybody_stays_away_for_as_long_as_one_was_told; integration/binance_faults_test test_it_waits_when_the_exchange_says_429; simulation"),
     ("30", "reconnect storm", "unit/session_fault_test back_off_doubles_to_its_cap_with_full_jitter; unit/address_budget_test "
      "no_window_ever_holds_more"),
     ("31", "certificates", "integration/bad_feed_test CertificateTest; unit/ws_transport_handshake_test "

@@ -8,6 +8,7 @@
  *   client.c  the session's actions and the outlet's sender: what the gateway does on sockets
  *   terms.c   what this seed makes of the exchange
  *   plan.c    what this seed is like; the faults that come at random times
+ *   events.c  what is on its way
  *   net.c     connections, frames and their faults
  *   strange.c frames that come whole and are not what they should be
  *   requests.c    requests, answers and their faults
@@ -57,7 +58,7 @@ struct plan {
 	int64_t rest_latency_ns, rest_jitter_ns; /* of requests, there and back */
 };
 
-/* ------------------------------------------------------------------ net.c, requests.c */
+/* ------------------------------------------------------------------ events.c, net.c */
 
 enum event_kind {
 	EVENT_UPGRADE, /* at the exchange: somebody knocks */
@@ -377,10 +378,13 @@ void fault_timed(struct gateway *g);
 bool plan_command(struct gateway *g, const char *verb, const char *name);
 void plan_command_at(struct gateway *g, int64_t at_ns, const char *verb, const char *name);
 
-/* net.c */
+/* events.c */
 struct event *event_new(struct gateway *g, enum event_kind kind, int64_t at_ns, bc_str bytes);
 void event_add(struct gateway *g, struct events *h, struct event *e);
 struct event *events_take(struct events *h);
+void events_free(struct events *h);
+
+/* net.c */
 void net_connect(struct gateway *g, uint32_t id);
 void net_disconnect(struct gateway *g, uint32_t id);
 bc_status net_send(struct gateway *g, uint32_t id, bc_str text);
