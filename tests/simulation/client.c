@@ -229,6 +229,7 @@ static void pick_options(struct gateway *g)
 		.snapshot_levels = shards_flawless(g->t) ? 0 : pick_limit(g, x),
 		.weight_percent = 60,
 		.history_trades = dice_hits(&g->dice, 200000) ? 20 : 0,
+		.history_again_ns = dice_between(&g->dice, 1, 20) * S,
 		.silent_after_ns = dice_between(&g->dice, 2500, 5000) * MS,
 		.quiet_after_ns = dice_between(&g->dice, 500, 5000) * MS,
 		.first_data_after_ns = dice_between(&g->dice, 2000, 10000) * MS,
@@ -371,6 +372,14 @@ static void configure(struct gateway *g, const char *spec)
 	session_configure(g->session, trial_now(g), &spec, 1, why, sizeof why);
 }
 
+static void listen_to(struct gateway *g, const char *name)
+{
+	for (uint32_t i = 0; i < MAX_NUMBERS; i++) {
+		if (g->judged[i].followed && strcmp(g->judged[i].name, name) == 0)
+			session_history_wanted(g->session, trial_now(g), i, BC_CHANNEL_TRADE, 0);
+	}
+}
+
 static void rest_forgotten(struct rest_asked *asked)
 {
 	asked->not_before_ns = 0;
@@ -394,6 +403,8 @@ static void command(struct gateway *g, struct event *e)
 		session_renew(g->session, trial_now(g));
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("configure ")))
 		configure(g, e->bytes + strlen("configure "));
+	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("listen ")))
+		listen_to(g, e->bytes + strlen("listen "));
 	if (bc_str_starts((bc_str){ e->bytes, e->n }, BC_STR("reshard ")))
 		shards_told(g, strtoul(e->bytes + strlen("reshard "), NULL, 10));
 	if (g->member != NULL)

@@ -338,6 +338,11 @@ void judge_step(struct gateway *g)
 
 /* ------------------------------------------------------------------ the end */
 
+bool judge_is_good(const struct gateway *g, enum bc_state state)
+{
+	return g->so.source == SESSION_REST ? state == BC_STATE_REST : bc_state_fit(state);
+}
+
 bool judge_can_heal(const struct gateway *g, const struct judged *j)
 {
 	return j->followed && j->symbol != NOT_IN_MARKET &&
@@ -347,7 +352,7 @@ bool judge_can_heal(const struct gateway *g, const struct judged *j)
 /* Published as fit, and from after the storm. */
 static bool is_new(const struct gateway *g, const struct judged *j, const struct shown *shown)
 {
-	if (!shown->any || !bc_state_fit(shown->state))
+	if (!shown->any || !judge_is_good(g, shown->state))
 		return false;
 	if (shown->exchange_seq != BC_SEQ_NONE)
 		return shown->exchange_seq > g->t->calm_id[j->symbol];
@@ -372,7 +377,7 @@ bool judge_healed(struct gateway *g, char *why, size_t cap)
 			continue;
 		snprintf(why, cap, "%s is %s (%s)", j->name, bc_state_word(j->announced.state),
 			 bc_reason_word(j->announced.reason));
-		if (!bc_state_fit(j->announced.state))
+		if (!judge_is_good(g, j->announced.state))
 			return false;
 		snprintf(why, cap, "no newer book or bbo of %s is published as fit", j->name);
 		if (!is_new(g, j, &j->book) || (own_bbo(g) && !is_new(g, j, &j->bbo)))
@@ -399,7 +404,7 @@ bool judge_all_fit(const struct gateway *g)
 	bool all = true;
 	for (size_t i = 0; i < MAX_NUMBERS; i++)
 		all &= !judge_can_heal(g, &g->judged[i]) ||
-		       bc_state_fit(g->judged[i].announced.state);
+		       judge_is_good(g, g->judged[i].announced.state);
 	return all;
 }
 

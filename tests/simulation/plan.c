@@ -268,6 +268,11 @@ static bool do_configure(struct gateway *g)
 	return plan_command(g, "configure", dice_hits(&g->dice, 250000) ? "*" : some_name(g));
 }
 
+static bool do_listen(struct gateway *g)
+{
+	return plan_command(g, "listen", some_name(g));
+}
+
 static bool do_remove(struct gateway *g)
 {
 	if (g->member != NULL)
@@ -293,7 +298,8 @@ static bool (*const acts[N_FAULTS])(struct gateway *g) = {
 	[FAULT_SLEEP] = do_sleep,     [FAULT_WALL] = do_wall,
 	[FAULT_RESYNC] = do_resync,   [FAULT_RECONNECT] = do_reconnect,
 	[FAULT_RENEW] = do_renew,     [FAULT_CONFIGURE] = do_configure,
-	[FAULT_REMOVE] = do_remove,   [FAULT_ADD] = do_add,
+	[FAULT_LISTEN] = do_listen,   [FAULT_REMOVE] = do_remove,
+	[FAULT_ADD] = do_add,
 };
 
 void fault_timed(struct gateway *g)

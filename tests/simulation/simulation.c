@@ -32,7 +32,7 @@ struct totals {
 	uint64_t trials, failed, steps, with[N_FAULTS];
 	int64_t simulated_ns, healed_ns, slowest_heal_ns;
 	uint64_t slowest_heal_seed;
-	uint64_t short_life, few_streams, partial; /* trials */
+	uint64_t short_life, few_streams, partial, only_polled; /* trials */
 	struct trial_result sum;
 };
 
@@ -64,6 +64,7 @@ static void add(struct totals *all, uint64_t seed, const struct trial_result *r)
 	all->short_life += r->terms.short_life;
 	all->few_streams += r->terms.few_streams;
 	all->partial += r->terms.partial;
+	all->only_polled += r->terms.only_polled;
 	all->sum.books += r->books;
 	all->sum.bbos += r->bbos;
 	all->sum.trades += r->trades;
@@ -130,6 +131,7 @@ static void print(const struct model *model, const struct totals *all, double se
 	row("connections are ended at an age", all->short_life);
 	row("few symbols a connection", all->few_streams);
 	row("whole books of few levels", all->partial);
+	row("nothing but polled", all->only_polled);
 	printf("\n  %-34s %10s\n", "published as fit and compared", "");
 	row("books", all->sum.books);
 	row("  of them up to an edge", all->sum.edges);

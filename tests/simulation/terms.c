@@ -62,6 +62,7 @@ bool terms_make(struct gateway *g)
 	g->t->terms.partial = dice_hits(&d, 120000) && g->t->model->partial_levels > 0;
 	g->t->terms.never_polled = dice_hits(&d, 100000);
 	g->t->terms.rest_after_ns = dice_between(&d, 1, 10) * S;
+	g->t->terms.only_polled = dice_hits(&d, 40000);
 	g->t->result->terms = g->t->terms;
 	return true;
 }
@@ -70,7 +71,9 @@ bool terms_make(struct gateway *g)
 void terms_choose(const struct gateway *g, struct session_options *o)
 {
 	o->feed.book_partial = g->t->terms.partial;
-	o->source = g->t->terms.never_polled ? SESSION_WS : SESSION_AUTO;
+	o->source = g->t->terms.only_polled    ? SESSION_REST
+		    : g->t->terms.never_polled ? SESSION_WS
+					       : SESSION_AUTO;
 	o->rest_after_ns = g->t->terms.rest_after_ns;
 	if (g->t->terms.partial && o->levels > g->t->model->partial_levels)
 		o->levels = g->t->model->partial_levels;

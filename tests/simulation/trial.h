@@ -51,7 +51,7 @@ struct trial_terms {      /* what is other with the exchange than usual */
 	bool short_life;  /* connections are ended at an age that is reached */
 	bool few_streams; /* a connection carries few symbols */
 	bool partial;     /* whole books of few levels */
-	bool never_polled;
+	bool never_polled, only_polled;
 	int64_t rest_after_ns;
 };
 

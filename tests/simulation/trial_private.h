@@ -443,6 +443,7 @@ void judge_step(struct gateway *g);
 bool judge_healed(struct gateway *g, char *why, size_t cap); /* everybody who can be */
 bool judge_can_heal(const struct gateway *g, const struct judged *j);
 bool judge_all_fit(const struct gateway *g);
+bool judge_is_good(const struct gateway *g, enum bc_state state); /* for who wants that source */
 bool judge_is_polled(const struct gateway *g, size_t symbol);
 void judge_end(struct gateway *g);
 

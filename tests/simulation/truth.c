@@ -294,7 +294,7 @@ void truth_present(struct gateway *g, const struct judged *j, const char *what,
 	}
 	if (!shown->any)
 		trial_fail(g, "not the present", "%s of %s was never published", what, j->name);
-	else if (!bc_state_fit(shown->state))
+	else if (!judge_is_good(g, shown->state))
 		trial_fail(g, "not the present", "%s of %s was last published as %s", what, j->name,
 			   bc_state_word(shown->state));
 	else if (!same_book(&got, shown->flags, levels[0], n[0], levels[1], n[1], max, difference,
