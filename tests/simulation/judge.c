@@ -83,7 +83,7 @@ void judge_event(struct gateway *g, uint32_t number, const struct bc_event *even
 /* ------------------------------------------------------------------ what is published */
 
 /* A clock that was set back by far is believed; by less, it is out of order. */
-static bool went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns)
+bool judge_went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns)
 {
 	return to_ns < from_ns && (!g->t->skewed || from_ns - to_ns < SET_BACK_NS);
 }
@@ -99,7 +99,7 @@ static void judge_order(struct gateway *g, struct judged *j, const struct bc_mes
 				   (unsigned long long)e->exchange_seq);
 		j->fit_seq[bbo] = e->exchange_seq;
 	} else if (bc_wall_known(e->ts_exchange)) {
-		if (went_back(g, j->fit_time[bbo], e->ts_exchange.ns))
+		if (judge_went_back(g, j->fit_time[bbo], e->ts_exchange.ns))
 			trial_fail(g, "order", "%s of %s goes back by %lld ms in time",
 				   bbo ? "bbo" : "book", j->name,
 				   (long long)(j->fit_time[bbo] - e->ts_exchange.ns) / MS);
@@ -130,7 +130,7 @@ static void judge_polled_order(struct gateway *g, struct judged *j, const struct
 			   (unsigned long long)last->exchange_seq,
 			   (unsigned long long)e->exchange_seq, bc_state_word(e->state));
 	else if (e->exchange_seq == BC_SEQ_NONE &&
-		 went_back(g, last->ts_exchange.ns, e->ts_exchange.ns))
+		 judge_went_back(g, last->ts_exchange.ns, e->ts_exchange.ns))
 		trial_fail(g, "order", "%s goes back by %lld ms after it was polled, %s", j->name,
 			   (long long)(last->ts_exchange.ns - e->ts_exchange.ns) / MS,
 			   bc_state_word(e->state));

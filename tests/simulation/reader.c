@@ -192,7 +192,7 @@ static void judge_no_way_back(struct gateway *g, struct heard_topic *h, const st
 				   (unsigned long long)e->exchange_seq);
 		h->fit_seq = e->exchange_seq;
 	} else if (bc_wall_known(e->ts_exchange)) {
-		if (e->ts_exchange.ns < h->fit_time && !patient)
+		if (judge_went_back(g, h->fit_time, e->ts_exchange.ns) && !patient)
 			trial_fail(g, "lines", "%s goes back by %lld ms", h->name,
 				   (long long)((h->fit_time - e->ts_exchange.ns) / MS));
 		h->fit_time = e->ts_exchange.ns;

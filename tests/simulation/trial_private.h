@@ -440,6 +440,7 @@ void judge_damaged(struct gateway *g, const struct event *e);  /* a frame nobody
 void judge_standstill(struct gateway *g);                      /* of ours, just over */
 void judge_followed(struct gateway *g, const struct event *e); /* a frame of a book was delivered */
 void judge_step(struct gateway *g);
+bool judge_went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns); /* in time */
 bool judge_healed(struct gateway *g, char *why, size_t cap); /* everybody who can be */
 bool judge_can_heal(const struct gateway *g, const struct judged *j);
 bool judge_all_fit(const struct gateway *g);
