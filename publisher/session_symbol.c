@@ -160,12 +160,10 @@ void symbols_free(struct session *s)
 
 /* ------------------------------------------------------------------ states */
 
-void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
-		enum session_scope scope)
+static void announce(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
+		     enum session_scope scope)
 {
 	struct symbol *sym = &s->symbols[id];
-	if (sym->state == state && sym->reason == reason)
-		return;
 	if (sym->state != state)
 		sym->since = s->now.wall;
 	struct session_change change = { .previous = sym->state,
@@ -179,6 +177,14 @@ void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_rea
 	sym->state = state;
 	sym->reason = reason;
 	s->act.symbol_state(s->act.self, id, &change);
+}
+
+void symbol_set(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
+		enum session_scope scope)
+{
+	const struct symbol *sym = &s->symbols[id];
+	if (sym->state != state || sym->reason != reason)
+		announce(s, id, state, reason, scope);
 }
 
 /* In doubt until a good book comes; the wait for it begins now. */
@@ -201,8 +207,9 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 	if (sym->state == BC_STATE_HALTED)
 		return;
 	fallback_lost(s, id, reason);
-	if (sym->state == BC_STATE_REST && reason != BC_REASON_CLOCK)
-		symbol_set(s, id, BC_STATE_REST, reason, SESSION_BOOK_ONLY);
+	if (sym->state == BC_STATE_REST &&
+	    reason != BC_REASON_CLOCK) /* what its stream showed is in doubt, too */
+		announce(s, id, BC_STATE_REST, reason, SESSION_BOOK_ONLY);
 	else if (sym->had_data || reason == BC_REASON_NO_DATA) /* asked for, and not served */
 		symbol_set(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
 	else

@@ -374,10 +374,12 @@ static void configure(struct gateway *g, const char *spec)
 
 static void listen_to(struct gateway *g, const char *name)
 {
+	uint32_t number = UINT32_MAX; /* nobody's */
 	for (uint32_t i = 0; i < MAX_NUMBERS; i++) {
 		if (g->judged[i].followed && strcmp(g->judged[i].name, name) == 0)
-			session_history_wanted(g->session, trial_now(g), i, BC_CHANNEL_TRADE, 0);
+			number = i;
 	}
+	session_history_wanted(g->session, trial_now(g), number, BC_CHANNEL_TRADE, 0);
 }
 
 static void rest_forgotten(struct rest_asked *asked)

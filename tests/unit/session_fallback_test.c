@@ -229,6 +229,17 @@ Test(session_fallback, whatever_the_stream_does_until_it_is_back_changes_the_rea
 	done(r);
 }
 
+/* The stream was back, and had shown its best prices beside what was polled: they are in doubt. */
+Test(session_fallback, a_stream_that_is_lost_once_more_is_said_to_be)
+{
+	struct rig *r = fallen_rig(poll_options(), "AAA");
+	opened(r);
+	forget(r);
+	closed(r, 0, 0);
+	cr_expect_str_eq(r->seen, "AAA rest disconnected; ");
+	done(r);
+}
+
 Test(session_fallback, source_ws_never_polls)
 {
 	struct session_options o = poll_options();
