@@ -62,7 +62,7 @@ bool terms_make(struct gateway *g)
 	g->t->terms.partial = dice_hits(&d, 120000) && g->t->model->partial_levels > 0;
 	g->t->terms.never_polled = dice_hits(&d, 100000);
 	g->t->terms.rest_after_ns = dice_between(&d, 1, 10) * S;
-	g->t->terms.only_polled = dice_hits(&d, 40000);
+	g->t->terms.only_polled = dice_hits(&d, 40000) && g->t->shards == NULL;
 	g->t->result->terms = g->t->terms;
 	return true;
 }
