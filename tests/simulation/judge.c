@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HONEST_FIRST  50       /* messages before the one that lies */
-#define POLLED_FOR_NS (12 * S) /* two rounds, and five seconds */
+#define HONEST_FIRST  50         /* messages before the one that lies */
+#define POLLED_FOR_NS (12 * S)   /* two rounds, and five seconds */
+#define POLL_EACH_NS  (375 * MS) /* of a round, where requests weigh most: 3 of 8 a second */
 #define SET_BACK_NS   (60 * S)
 #define SLACK_NS      MS /* a deadline is kept to the nanosecond; this is for rounding */
 
@@ -311,6 +312,13 @@ void judge_standstill(struct gateway *g)
 	}
 }
 
+/* Of many symbols a round takes longer. */
+static int64_t polled_for_ns(const struct gateway *g)
+{
+	int64_t rounds = 2 * (int64_t)g->t->n_symbols * POLL_EACH_NS;
+	return rounds + 5500 * MS > POLLED_FOR_NS ? rounds + 5500 * MS : POLLED_FOR_NS;
+}
+
 /* What is due at the same time as an input may be done after it: that is the loop's choice. */
 void judge_step(struct gateway *g)
 {
@@ -330,7 +338,7 @@ void judge_step(struct gateway *g)
 			trial_fail(g, "not fresh", "%s is %s, but no connection of it is proven",
 				   j->name, bc_state_word(view.state));
 		else if (view.state == BC_STATE_REST && all_done && j->symbol != NOT_IN_MARKET &&
-			 trial_now(g).mono.ns - g->heard[j->symbol].polled_ns > POLLED_FOR_NS)
+			 trial_now(g).mono.ns - g->heard[j->symbol].polled_ns > polled_for_ns(g))
 			trial_fail(g, "not fresh", "%s is rest, and was not polled for long",
 				   j->name);
 	}
