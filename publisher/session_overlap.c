@@ -84,9 +84,15 @@ static bool key_of(const struct session *s, const struct bc_event *event, struct
 
 /* ------------------------------------------------------------------ what of it is taken */
 
+/* So far behind is no stream that lags: the exchange's clock was set back. */
+static bool is_set_back(const struct overlap_mark *mark, uint64_t at)
+{
+	return mark->known && at < mark->last && mark->last - at >= (uint64_t)BOOK_BACK_NS;
+}
+
 static enum verdict take(struct overlap_mark *mark, const struct key *key, bool ahead)
 {
-	if (!mark->known || key->at > mark->last)
+	if (!mark->known || key->at > mark->last || (key->timed && is_set_back(mark, key->at)))
 		mark->last = key->at;
 	mark->known = true;
 	mark->ahead = ahead;
@@ -285,6 +291,8 @@ bool overlap_linked(const struct handover *h, uint32_t symbol)
 static enum verdict judge(struct session *s, const struct handover *h, struct overlap_mark *mark,
 			  const struct key *key, const struct bc_event *event, bool of_successor)
 {
+	if (key->timed && is_set_back(mark, key->at))
+		return take(mark, key, of_successor && h->old != NOBODY);
 	if (h->old == NOBODY)
 		return of_heir(mark, key);
 	return of_successor ? of_new(s, mark, key, event) : of_old(mark, key);
@@ -312,6 +320,8 @@ static bool takes_trade(struct session *s, const struct handover *h, uint32_t sy
 	uint64_t at = timed ? (uint64_t)event->ts_exchange.ns : 0;
 	if (h->old != NOBODY && s->current == h->successor)
 		return false;
+	if (timed && is_set_back(mark, at))
+		mark->known = false;
 	if (h->old == NOBODY && timed && mark->known && at < mark->last) {
 		s->count.duplicates++;
 		return false;

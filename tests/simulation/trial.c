@@ -141,6 +141,12 @@ static void end(struct trial *t)
 	t->phase = PHASE_OVER;
 }
 
+/* What is polled comes when its turn comes. */
+static int64_t still_for_ns(const struct trial *t)
+{
+	return t->terms.only_polled ? STILL_POLLED_NS : STILL_FOR_NS;
+}
+
 static void next_phase(struct trial *t)
 {
 	struct gateway *ill = NULL;
@@ -162,7 +168,7 @@ static void next_phase(struct trial *t)
 	} else if (t->phase == PHASE_CALM && calm > HEAL_NS)
 		trial_fail(ill, "heal", "not within %lld s without faults: %s",
 			   (long long)(HEAL_NS / S), why);
-	else if (t->phase == PHASE_STILL && t->now_ns >= t->still_since_ns + STILL_FOR_NS)
+	else if (t->phase == PHASE_STILL && t->now_ns >= t->still_since_ns + still_for_ns(t))
 		end(t);
 }
 

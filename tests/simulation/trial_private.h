@@ -30,19 +30,20 @@
 #include "tests/simulation/trace.h"
 #include "tests/simulation/trial.h"
 
-#define MS            BC_NS_PER_MS
-#define S             BC_NS_PER_S
-#define TRIAL_START   (1000 * S)       /* of every clock but the wall's */
-#define WALL_START    (1700000000 * S) /* when monotonic time was 0 */
-#define MAX_SYMBOLS   16
-#define MAX_NUMBERS   64 /* of symbols, as the session gives them */
-#define MAX_LINKS     32
-#define MAX_LINES     4
-#define MAX_TOPICS    512
-#define MAX_SHOWN     30 /* levels a side that are published at most */
-#define NOT_IN_MARKET SIZE_MAX
-#define STILL_FOR_NS  (1500 * MS) /* frames under way arrive; nothing falls silent yet */
-#define HEARTBEAT_NS  S
+#define MS              BC_NS_PER_MS
+#define S               BC_NS_PER_S
+#define TRIAL_START     (1000 * S)       /* of every clock but the wall's */
+#define WALL_START      (1700000000 * S) /* when monotonic time was 0 */
+#define MAX_SYMBOLS     16
+#define MAX_NUMBERS     64 /* of symbols, as the session gives them */
+#define MAX_LINKS       32
+#define MAX_LINES       4
+#define MAX_TOPICS      512
+#define MAX_SHOWN       30 /* levels a side that are published at most */
+#define NOT_IN_MARKET   SIZE_MAX
+#define STILL_POLLED_NS (6 * S)
+#define STILL_FOR_NS    (1500 * MS) /* frames under way arrive; nothing falls silent yet */
+#define HEARTBEAT_NS    S
 
 /* ------------------------------------------------------------------ plan.c */
 

@@ -106,6 +106,21 @@ Test(overlap, trades_whose_ids_have_no_order_are_told_apart_by_their_times)
 	done(r);
 }
 
+Test(overlap, clock_of_the_exchange_that_is_set_back_hides_nothing)
+{
+	static const char *const order[] = {
+		"o at AAA 1700007200000 1 2|o!|n at AAA 1700003600000 1 3",
+		"o at AAA 1700007200000 1 2|n at AAA 1700007200001 1 2|"
+		"o at AAA 1700003600000 1 3"
+	};
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *r = twins(PUBLIC, "AAA");
+		script(r, PUBLIC, order[i]);
+		cr_expect_str_eq(r->book.top, "1x1 3x2", "%zu: %s", i, r->book.top);
+		done(r);
+	}
+}
+
 Test(overlap, one_that_lags_and_is_replaced_itself_does_not_go_back)
 {
 	struct rig *r = twins(PUBLIC, "AAA");
