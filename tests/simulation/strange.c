@@ -54,7 +54,7 @@ bc_str strange_fields(struct gateway *g, bc_str payload, struct sim_buffer *text
 	brace = dice_hits(&g->dice, 500000) ? some_brace(g, payload) : payload.n;
 	split(payload, brace < payload.n ? brace + 1 : end, &a, &b);
 	put(text, a,
-	    brace < payload.n ? "\"brandNew\":{\"a\":[1,-2.5e3,null,true,{\"b\":\"\\u00e9\"}]},"
+	    brace < payload.n ? "\"brandNew\":{\"E\":[1,-2.5e3,null,true,{\"s\":\"\\u00e9\"}]},"
 			      : ",\"brandNew\":[{\"s\":\"\"},[]],\"also\":\"}\"",
 	    b);
 	return text->failed ? payload : (bc_str){ text->data, text->n };
