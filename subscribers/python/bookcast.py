@@ -406,7 +406,7 @@ class _Arbiter:
     Trades and closed candles happen once and are known by what they are. Everything else replaces
     what was before: by the exchange's sequence, else by its time, else by when it was received."""
 
-    TRADES, MOMENT, PATIENCE = 1024, 16, 3.0
+    TRADES, MOMENT, PATIENCE, GONE = 1024, 16, 3.0, 4
     TAKE, COPY, UNFIT, BEHIND = range(4)
 
     def __init__(self, first, fit):
@@ -515,7 +515,15 @@ class _Arbiter:
         if line is None or line.gone:
             return 0, 0
         line.gone = True
-        return self._settle()
+        settled = self._settle()
+        self._forget()
+        return settled
+
+    def _forget(self):
+        """Each restart leaves a line behind: of those that miss nothing the newest may fill what others miss."""
+        gone = sorted(epoch for epoch, line in self.lines.items() if line.gone and not line.open)
+        for epoch in gone[:-self.GONE]:
+            del self.lines[epoch]
 
     # ---- what happens once
 
@@ -1158,6 +1166,15 @@ class Bus:
             g.replaced = g.epoch < newest
             if g.replaced:
                 self._line_gone(g)
+        for g in sorted((g for g in same if g.replaced), key=lambda g: g.epoch)[:-_Arbiter.GONE]:
+            self._forget_gateway(g)
+
+    def _forget_gateway(self, gateway):
+        """Replaced so often since that not even a straggler of it may come."""
+        del self._gateways[gateway.exchange, gateway.epoch]
+        for known in (*self._topics.values(), *self._symbols.values()):
+            if len(known) > 1 and gateway.epoch in known and known[gateway.epoch].gateway is gateway:
+                del known[gateway.epoch]
 
     # ------------------------------------------------------------------ states
 

@@ -577,6 +577,24 @@ class OnTheBus(unittest.TestCase):
         self.other.publish(heartbeat(self.other.endpoint, 0.01, self.b, "b", seq=2))
         self.until(lambda: self.bus.counters["lost"] == 3, "not counted")
 
+    def test_lines_that_are_gone_are_forgotten(self):
+        topic = "upbit.KRW-BTC.trade"
+        self.follow_two_lines(topic, "trade")
+        restarts = 20
+        for n in range(2, 2 + restarts):
+            self.b += 1
+            self.other.publish(heartbeat(self.other.endpoint, epoch=self.b, instance="b"),
+                               self.line("b", n, topic, seq=1))
+            self.assertEqual(self.received().trade_id, f"{1000 + n}")
+        for known in (self.bus._topics[topic], self.bus._symbols["upbit", "KRW-BTC"], self.bus._gateways):
+            self.assertLessEqual(len(known), 2 + bookcast._Arbiter.GONE)
+        lines = self.bus._arbiters[topic].lines
+        self.assertLessEqual(len(lines), 2 + bookcast._Arbiter.GONE)
+        self.assertTrue({EPOCH, self.b} < set(lines), "those that are there are kept")
+        # What one of them misses the newest of those that are gone may have brought.
+        self.gateway.publish(self.line("a", 1 + restarts, topic, seq=2 + restarts))
+        self.until(lambda: sum(self.bus.counters[c] for c in ("filled", "lost")) > 0, "not settled")
+
     def test_a_book_does_not_go_back_when_the_line_ahead_dies(self):
         self.follow_two_lines()
         self.gateway.publish(self.line("a", 2), self.line("a", 9, seq=3))
