@@ -1,58 +1,12 @@
-#include "common/arbiter.h"
+#include "common/arbiter_parts.h"
 
-#include "common/seen_ring.h"
 #include "proto/msgpack_read.h"
 
 #include <stdlib.h>
 
 enum { SAME_TIME = 16 }; /* messages of one time that are remembered, where nothing is numbered */
 
-#define NOWHERE INT64_MIN
-
-/* How far a line has got: of a candle its start first. */
-struct place {
-	int64_t ts_open;
-	bool closed;
-	struct bc_place_in_time at;
-};
-
-struct hole {
-	uint64_t n, n_gaps; /* messages that are missing, in so many gaps; 0: there is none */
-	struct place from, to;
-	bool ended; /* `to` is known */
-};
-
-struct line {
-	uint64_t epoch;    /* 0: free */
-	uint64_t spoken;   /* when, counted in messages */
-	struct place high; /* the furthest it has got */
-	struct place from; /* since here it has no hole */
-	int64_t top;       /* of its events */
-	bool heard, gone;
-	bool began; /* a process has: what happened before it, it does not say */
-	bool made_floor;
-	struct hole open;
-};
-
-struct taken {
-	uint64_t epoch; /* 0: nothing */
-	struct place place;
-	uint64_t content;
-};
-
-struct bc_arbiter {
-	struct line lines[BC_ARBITER_LINES];
-	uint64_t n_spoken;
-	struct taken last, fit; /* taken last; taken last while the topic was fit */
-	int64_t floor;          /* of events: from here on downwards they are not remembered */
-	bc_mono_time behind;    /* since when a line is; 0: none */
-	struct seen_ring events, moment; /* moment: of the time that was taken last */
-	struct seen entries[];
-};
-
 /* ---- places ---- */
-
-enum { NO_ORDER = 2 };
 
 static struct place place_of(const struct bc_message *m)
 {
@@ -63,36 +17,6 @@ static struct place place_of(const struct bc_message *m)
 		p.closed = m->body.candle.closed == BC_CLOSED_YES;
 	}
 	return p;
-}
-
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int compare_times(int64_t a, int64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-/* Below 0: a is older; NO_ORDER: the exchange says nothing of it. */
-static int compare(const struct place *a, const struct place *b)
-{
-	if (a->ts_open != b->ts_open)
-		return compare_times(a->ts_open, b->ts_open);
-	if (a->closed != b->closed)
-		return a->closed ? 1 : -1;
-	if (a->at.exchange_seq != BC_SEQ_NONE && b->at.exchange_seq != BC_SEQ_NONE)
-		return compare_numbers(a->at.exchange_seq, b->at.exchange_seq);
-	if (bc_wall_known(a->at.ts_exchange) && bc_wall_known(b->at.ts_exchange))
-		return compare_times(a->at.ts_exchange.ns, b->at.ts_exchange.ns);
-	return NO_ORDER;
-}
-
-static bool reaches(const struct place *a, const struct place *b)
-{
-	int by = compare(a, b);
-	return by == 0 || by == 1;
 }
 
 /* ---- content ---- */
@@ -152,18 +76,6 @@ static struct line *find_line(struct bc_arbiter *a, uint64_t epoch)
 	return NULL;
 }
 
-static uint32_t bit_of(const struct bc_arbiter *a, const struct line *line)
-{
-	return 1u << (line - a->lines);
-}
-
-static void give_up(struct hole *hole, struct bc_ruling *r)
-{
-	r->n_lost += hole->n;
-	r->n_gaps += hole->n_gaps;
-	*hole = (struct hole){ .n = 0 };
-}
-
 /* A free record, else that of a line that is gone, else of the one that has been silent longest. */
 static struct line *make_line(struct bc_arbiter *a, struct bc_ruling *r)
 {
@@ -174,9 +86,20 @@ static struct line *make_line(struct bc_arbiter *a, struct bc_ruling *r)
 		    (other->gone == line->gone && other->spoken < line->spoken))
 			line = other;
 	}
-	give_up(&line->open, r);
+	arbiter_give_up(&line->open, r);
 	*line = (struct line){ .top = NOWHERE };
 	return line;
+}
+
+static void begin_anew(struct bc_arbiter *a, struct line *line, uint64_t epoch)
+{
+	seen_ring_forget(&a->events, arbiter_bit(a, line));
+	seen_ring_forget(&a->moment, arbiter_bit(a, line));
+	line->epoch = epoch;
+	line->began = true;
+	line->open.restarts = line->open.n > 0; /* who said what of it is forgotten, right above */
+	line->made_floor = false;
+	line->top = NOWHERE;
 }
 
 /* The line's record; who restarts goes on where the process before it stopped. */
@@ -188,62 +111,14 @@ static struct line *need_line(struct bc_arbiter *a, const struct bc_offer *o, st
 		line = find_line(a, o->heir_of);
 	if (line == NULL)
 		line = make_line(a, r);
-	if (line->epoch != epoch) {
-		seen_ring_forget(&a->events, bit_of(a, line));
-		seen_ring_forget(&a->moment, bit_of(a, line));
-		line->epoch = epoch;
-		line->began = true;
-		line->made_floor = false;
-		line->top = NOWHERE;
-	}
+	if (line->epoch != epoch)
+		begin_anew(a, line, epoch);
 	line->gone = false;
 	line->spoken = ++a->n_spoken;
 	return line;
 }
 
-/* ---- losses ---- */
-
-/* Will the line have brought what is between the two, or has it? */
-static bool covers(const struct line *l, const struct hole *hole, bool *has_brought)
-{
-	if (!l->heard || !reaches(&hole->from, &l->from))
-		return false;
-	*has_brought = hole->ended && reaches(&l->high, &hole->to);
-	return *has_brought || !l->gone;
-}
-
-static void settle_hole(struct bc_arbiter *a, struct line *line, struct bc_ruling *r)
-{
-	bool hope = false, filled = false;
-	for (size_t i = 0; i < BC_ARBITER_LINES && !filled; i++)
-		if (&a->lines[i] != line && a->lines[i].epoch != 0)
-			hope |= covers(&a->lines[i], &line->open, &filled);
-	if (filled) {
-		r->n_filled += line->open.n;
-		line->open = (struct hole){ .n = 0 };
-	} else if (!hope) {
-		give_up(&line->open, r);
-	}
-}
-
-static void settle_holes(struct bc_arbiter *a, struct bc_ruling *r)
-{
-	for (size_t i = 0; i < BC_ARBITER_LINES; i++)
-		if (a->lines[i].open.n > 0)
-			settle_hole(a, &a->lines[i], r);
-}
-
-static void note_hole(struct line *line, uint64_t n_lost, struct bc_ruling *r)
-{
-	struct hole *hole = &line->open;
-	if (hole->n == 0)
-		hole->from = line->high;
-	hole->n += n_lost;
-	hole->n_gaps++;
-	hole->ended = false;
-	if (!line->heard) /* who could have filled it? */
-		give_up(hole, r);
-}
+/* ---- how far lines have got ---- */
 
 /* How far the line has got, and what it missed before. History says neither. */
 static void note_progress(struct line *line, const struct bc_offer *o, const struct place *place,
@@ -252,10 +127,10 @@ static void note_progress(struct line *line, const struct bc_offer *o, const str
 	bool history = (o->message->envelope.flags & BC_FLAG_REST) != 0 && line->heard;
 	bool once = happens_once(o->message);
 	if (o->n_lost > 0)
-		note_hole(line, o->n_lost, r);
+		arbiter_note_hole(line, o->n_lost, r);
 	if (history)
 		return;
-	int by = line->heard ? compare(place, &line->high) : 1;
+	int by = line->heard ? arbiter_compare(place, &line->high) : 1;
 	bool anew = !once && by == -1; /* it counts anew */
 	if (line->began || o->n_lost > 0 || anew)
 		line->from = *place;
@@ -285,10 +160,10 @@ static bool is_known(struct bc_arbiter *a, const struct line *line, const struct
 	const struct bc_message *m = o->message;
 	uint64_t identity = identity_of(m, o->payload);
 	int64_t at = standing_of(m), gone;
-	if (seen_ring_find(&a->events, identity, bit_of(a, line), has_id(m)) ||
+	if (seen_ring_find(&a->events, identity, arbiter_bit(a, line), has_id(m)) ||
 	    is_forgotten(a, line, at))
 		return true;
-	if (seen_ring_add(&a->events, identity, at, bit_of(a, line), &gone) && gone > a->floor)
+	if (seen_ring_add(&a->events, identity, at, arbiter_bit(a, line), &gone) && gone > a->floor)
 		a->floor = gone;
 	return false;
 }
@@ -332,8 +207,8 @@ static enum bc_verdict judge_same(struct bc_arbiter *a, const struct line *line,
 	uint64_t identity = identity_of(o->message, o->payload);
 	if (!o->fit)
 		return identity == before->content ? BC_VERDICT_COPY : BC_VERDICT_TAKE;
-	bool at_end = seen_ring_is_at_end(&a->moment, bit_of(a, line));
-	bool said = seen_ring_find_next(&a->moment, identity, bit_of(a, line));
+	bool at_end = seen_ring_is_at_end(&a->moment, arbiter_bit(a, line));
+	bool said = seen_ring_find_next(&a->moment, identity, arbiter_bit(a, line));
 	*repeats = said && identity == before->content;
 	if (*repeats)
 		return known;
@@ -346,7 +221,7 @@ static enum bc_verdict judge(struct bc_arbiter *a, const struct line *line,
 {
 	const struct bc_envelope *e = &o->message->envelope;
 	const struct taken *before = o->fit ? &a->fit : &a->last;
-	int by = before->epoch == 0 ? 1 : compare(place, &before->place);
+	int by = before->epoch == 0 ? 1 : arbiter_compare(place, &before->place);
 	bool own = before->epoch == e->epoch;
 	if (o->outranked)
 		return BC_VERDICT_UNFIT;
@@ -372,7 +247,8 @@ static void note_taken(struct bc_arbiter *a, const struct line *line, const stru
 	if (is_timed(m) && line != NULL) {
 		a->last.content = identity_of(m, o->payload);
 		if (o->fit)
-			seen_ring_add(&a->moment, a->last.content, 0, bit_of(a, line), &unused);
+			seen_ring_add(&a->moment, a->last.content, 0, arbiter_bit(a, line),
+				      &unused);
 	} else if (m->envelope.exchange_seq == BC_SEQ_NONE) {
 		a->last.content = content_of(m, o->payload);
 	}
@@ -386,7 +262,7 @@ static enum bc_verdict offer_event(struct bc_arbiter *a, const struct line *line
 {
 	if (is_known(a, line, o))
 		return BC_VERDICT_COPY;
-	bool newest = a->fit.epoch == 0 || compare(place, &a->fit.place) > 0;
+	bool newest = a->fit.epoch == 0 || arbiter_compare(place, &a->fit.place) > 0;
 	if (newest && o->message->envelope.channel == BC_CHANNEL_CANDLE)
 		note_taken(a, NULL, o, place); /* no open one may come after it */
 	a->last.epoch = o->message->envelope.epoch;
@@ -413,7 +289,7 @@ struct bc_ruling bc_arbiter_offer(struct bc_arbiter *a, const struct bc_offer *o
 	note_progress(line, o, &place, &r);
 	r.verdict = happens_once(o->message) ? offer_event(a, line, o, &place)
 					     : offer_newest(a, line, o, &place);
-	settle_holes(a, &r);
+	arbiter_settle(a, &r);
 	return r;
 }
 
@@ -429,7 +305,7 @@ enum bc_verdict bc_arbiter_again(struct bc_arbiter *a, const struct bc_offer *o)
 		return o->news ? BC_VERDICT_TAKE : BC_VERDICT_COPY;
 	}
 	if (!o->news &&
-	    (m->envelope.epoch == a->last.epoch || compare(&place, &before->place) == 0))
+	    (m->envelope.epoch == a->last.epoch || arbiter_compare(&place, &before->place) == 0))
 		return BC_VERDICT_COPY;
 	return offer_newest(a, line, o, &place);
 }
@@ -440,8 +316,20 @@ struct bc_ruling bc_arbiter_gone(struct bc_arbiter *a, uint64_t epoch)
 	struct line *line = epoch == 0 ? NULL : find_line(a, epoch);
 	if (line != NULL && !line->gone) {
 		line->gone = true;
-		settle_holes(a, &r);
+		arbiter_settle(a, &r);
 	}
+	return r;
+}
+
+struct bc_ruling bc_arbiter_restarted(struct bc_arbiter *a, uint64_t epoch, uint64_t newer)
+{
+	struct bc_ruling r = { .verdict = BC_VERDICT_COPY };
+	struct line *line = epoch == 0 ? NULL : find_line(a, epoch);
+	if (line == NULL || find_line(a, newer) != NULL)
+		return bc_arbiter_gone(a, epoch);
+	begin_anew(a, line, newer);
+	line->gone = false;
+	arbiter_settle(a, &r);
 	return r;
 }
 
@@ -480,6 +368,7 @@ struct bc_arbiter *bc_arbiter_new(const struct bc_message *first, bool fit)
 	struct bc_arbiter *a = calloc(1, sizeof *a + (n_events + SAME_TIME) * sizeof(struct seen));
 	if (a == NULL)
 		return NULL;
+	a->of_trades = channel == BC_CHANNEL_TRADE;
 	seen_ring_init(&a->moment, a->entries, SAME_TIME);
 	seen_ring_init(&a->events, a->entries + SAME_TIME, n_events);
 	for (size_t i = 0; i < BC_ARBITER_LINES; i++)

@@ -18,12 +18,13 @@
  * BC_ARBITER_PATIENCE, they are believed: the exchange has begun to count anew.
  *
  * Losses  a hole in one line's numbers is filled when another line, without a hole of its own
- * there, has got as far; it is lost when no line can do so any more. Until then it is open. Every
- *         missing message is told once: holes = filled + lost + open.
- * Memory  one allocation: 2 KiB, with trades 26 KiB, the last BC_ARBITER_TRADES of them. What a
- * line that is further behind says is a copy, without a look. Four lines; a fifth takes the place
- *         of one that is gone, or else of the one that has been silent longest.
- * Pure    no clock, no I/O. Threads: one. */
+ *         there, has got as far; it is lost when no line can do so any more. Of trades, which are a
+ *         message each, a line that is whole only since the hole began fills as many as it has
+ *         said since and the other line has not. Until it is known it is open. Every missing
+ * message is told once: holes = filled + lost + open. Memory  one allocation: 2 KiB, with trades 26
+ * KiB, the last BC_ARBITER_TRADES of them. What a line that is further behind says is a copy,
+ * without a look. Four lines; a fifth takes the place of one that is gone, or else of the one that
+ * has been silent longest. Pure    no clock, no I/O. Threads: one. */
 #ifndef BC_ARBITER_H
 #define BC_ARBITER_H
 
@@ -74,6 +75,8 @@ enum bc_verdict bc_arbiter_again(struct bc_arbiter *arbiter, const struct bc_off
 
 /* A line says no more: it will not fill what is open. */
 struct bc_ruling bc_arbiter_gone(struct bc_arbiter *arbiter, uint64_t epoch);
+/* A line goes on as another process, which has said nothing of the topic yet. */
+struct bc_ruling bc_arbiter_restarted(struct bc_arbiter *arbiter, uint64_t epoch, uint64_t newer);
 /* The lines that have not gone; returns how many. */
 size_t bc_arbiter_lines(const struct bc_arbiter *arbiter, uint64_t epochs[BC_ARBITER_LINES]);
 /* The line that was taken last. */

@@ -81,17 +81,42 @@ enum bc_verdict bc_lines_again(struct bc_lines *l, struct bc_board *board, bc_st
 	return bc_arbiter_again(l->arbiter, &offer);
 }
 
-/* Of its exchange: epochs of two exchanges may be the same. */
-static bool is_gone(const struct bc_gateways *set, bc_str topic, uint64_t epoch, bc_mono_time now)
+/* Of its exchange: epochs of two exchanges may be the same. NULL: forgotten. */
+static const struct bc_gateway *gateway_of(const struct bc_gateways *set, bc_str topic,
+					   uint64_t epoch)
 {
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
 		bc_str exchange = bc_str_of(g->exchange);
 		if (g->epoch == epoch && bc_str_starts(topic, exchange) && topic.n > exchange.n &&
 		    topic.p[exchange.n] == '.')
-			return bc_gateway_gone(g, now);
+			return g;
 	}
-	return true;
+	return NULL;
+}
+
+/* The process that has replaced it and is there; NULL: none. */
+static const struct bc_gateway *heir_of(const struct bc_gateways *set, const struct bc_gateway *g,
+					bc_mono_time now)
+{
+	for (size_t i = 0; g->replaced && i < bc_gateways_count(set); i++) {
+		const struct bc_gateway *other = bc_gateways_at(set, i);
+		if (bc_gateway_same_instance(other, g) && !bc_gateway_gone(other, now))
+			return other;
+	}
+	return NULL;
+}
+
+static struct bc_ruling look_at(struct bc_lines *l, const struct bc_gateways *set, bc_str topic,
+				uint64_t epoch, bc_mono_time now)
+{
+	const struct bc_gateway *g = gateway_of(set, topic, epoch);
+	const struct bc_gateway *heir = g == NULL ? NULL : heir_of(set, g, now);
+	if (heir != NULL)
+		return bc_arbiter_restarted(l->arbiter, epoch, heir->epoch);
+	if (g == NULL || bc_gateway_gone(g, now))
+		return bc_arbiter_gone(l->arbiter, epoch);
+	return (struct bc_ruling){ .verdict = BC_VERDICT_COPY };
 }
 
 struct bc_ruling bc_lines_look(struct bc_lines *l, const struct bc_board *board, bc_str topic,
@@ -101,9 +126,8 @@ struct bc_ruling bc_lines_look(struct bc_lines *l, const struct bc_board *board,
 	uint64_t epochs[BC_ARBITER_LINES];
 	size_t n = bc_arbiter_lines(l->arbiter, epochs);
 	for (size_t i = 0; i < n; i++) {
-		if (!is_gone(bc_board_gateways(board), topic, epochs[i], now))
-			continue;
-		const struct bc_ruling r = bc_arbiter_gone(l->arbiter, epochs[i]);
+		const struct bc_ruling r =
+			look_at(l, bc_board_gateways(board), topic, epochs[i], now);
 		sum.n_gaps += r.n_gaps;
 		sum.n_lost += r.n_lost;
 		sum.n_filled += r.n_filled;

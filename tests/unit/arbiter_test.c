@@ -193,6 +193,58 @@ Test(arbiter, who_restarts_goes_on_where_it_stopped)
 	cr_expect_eq(r.n_filled, 1);
 }
 
+/* Neither process was there when the other one's predecessor ended, and yet nothing is lost. */
+Test(arbiter, after_both_restarted_in_turn_what_the_other_one_says_is_not_lost)
+{
+	struct bc_offer anew = { .fit = true, .heir_of = 1 };
+	begin(TRADES, 0);
+	cr_expect_eq(offer(TRADES, 2, 0), BC_VERDICT_COPY);
+	cr_expect_eq(offer(TRADES, 1, 1), BC_VERDICT_TAKE);
+	cr_expect_eq(offer(TRADES, 2, 1), BC_VERDICT_COPY);
+	cr_expect_eq(offer_so(TRADES, 3, 5, anew).verdict, BC_VERDICT_TAKE);
+	anew = (struct bc_offer){ .fit = true, .heir_of = 2, .n_lost = 1 };
+	struct bc_ruling r = offer_so(TRADES, 4, 6, anew);
+	cr_expect_eq(r.verdict, BC_VERDICT_TAKE);
+	cr_expect_eq(r.n_lost + r.n_filled, 0, "the other one has not got as far");
+	r = offer_so(TRADES, 3, 6, (struct bc_offer){ .fit = true });
+	cr_expect_eq(r.n_filled, 1, "5, which it said");
+	cr_expect_eq(r.n_lost, 0);
+}
+
+Test(arbiter, of_the_trades_missing_as_many_are_lost_as_nobody_said)
+{
+	begin(TRADES, 0);
+	cr_expect_eq(offer(TRADES, 2, 0), BC_VERDICT_COPY);
+	offer_so(TRADES, 3, 8, (struct bc_offer){ .fit = true, .heir_of = 2 });
+	cr_expect_eq(offer(TRADES, 3, 9), BC_VERDICT_TAKE);
+	struct bc_ruling r = offer_so(TRADES, 1, 10, (struct bc_offer){ .fit = true, .n_lost = 9 });
+	cr_expect_eq(r.n_lost + r.n_filled, 0);
+	r = offer_so(TRADES, 3, 11, (struct bc_offer){ .fit = true });
+	cr_expect_eq(r.n_filled, 2, "8 and 9");
+	cr_expect_eq(r.n_lost, 7, "1 to 7");
+	cr_expect_eq(r.n_gaps, 1);
+}
+
+/* A line has restarted and said nothing yet: it may have all of what the other one misses. */
+Test(arbiter, who_has_restarted_and_is_silent_may_bring_it)
+{
+	const struct bc_offer hole = { .fit = true, .n_lost = 1 };
+	begin(TRADES, 0);
+	cr_expect_eq(offer(TRADES, 2, 0), BC_VERDICT_COPY);
+	struct bc_ruling r = bc_arbiter_restarted(arbiter, 2, 3);
+	cr_expect_eq(r.n_lost, 0);
+	r = offer_so(TRADES, 1, 2, hole);
+	cr_expect_eq(r.n_lost, 0, "it may come");
+	cr_expect_eq(offer_so(TRADES, 3, 1, (struct bc_offer){ .fit = true }).n_filled, 0);
+	cr_expect_eq(offer_so(TRADES, 3, 2, (struct bc_offer){ .fit = true }).n_filled, 1);
+	/* And where it goes without a word, it is lost. */
+	cr_expect_eq(bc_arbiter_restarted(arbiter, 3, 4).n_lost, 0);
+	cr_expect_eq(offer_so(TRADES, 1, 4, hole).n_lost, 0);
+	r = bc_arbiter_gone(arbiter, 4);
+	cr_expect_eq(r.n_lost, 1);
+	cr_expect_eq(r.n_gaps, 1);
+}
+
 Test(arbiter, a_book_does_not_go_back_when_its_line_dies)
 {
 	struct bc_offer how = { .fit = true, .now = { 5 * BC_NS_PER_S } };
@@ -309,10 +361,22 @@ static bool stands(const struct model_line *l)
 	return !l->gone && l->word;
 }
 
+/* What is said to be filled is here: of trades the model knows each. */
+static void check_filled(const struct model *m)
+{
+	uint64_t brought = 0;
+	for (int i = 0; i < UPDATES; i++)
+		for (int k = 0; k < 2; k++)
+			brought += m->lines[k].missed[i] && m->n_taken[i] > 0;
+	cr_assert_leq(m->filled, brought);
+}
+
 static void count_ruling(struct model *m, const struct bc_ruling *r)
 {
 	m->lost += r->n_lost;
 	m->filled += r->n_filled;
+	if (r->n_filled > 0 && m->kind == TRADES)
+		check_filled(m);
 }
 
 /* What must become of it; the whole rule in four lines, by the numbers that only the model knows.
@@ -429,6 +493,14 @@ static void restart(struct model *m, struct model_line *l)
 	l->alive = true;
 	l->fit = true;
 	memset(l->said, 0, sizeof l->said);
+	if (l->heard == 0 || dice_hits(&m->dice, 500000))
+		return;
+	/* Its heartbeat is heard before it says anything of the topic. */
+	struct bc_ruling r = bc_arbiter_restarted(arbiter, l->heard, l->epoch);
+	count_ruling(m, &r);
+	l->heard = l->epoch;
+	l->word = l->word && !l->gone;
+	l->gone = false;
 }
 
 static void step(struct model *m)
@@ -451,15 +523,10 @@ static void step(struct model *m)
 
 static void check_losses(const struct model *m)
 {
-	uint64_t brought = 0;
 	cr_assert_eq(m->holes, m->lost + m->filled, "%lu holes, %lu lost, %lu filled",
 		     (unsigned long)m->holes, (unsigned long)m->lost, (unsigned long)m->filled);
-	if (m->kind != TRADES)
-		return;
-	for (int i = 0; i < UPDATES; i++)
-		for (int k = 0; k < 2; k++)
-			brought += m->lines[k].missed[i] && m->n_taken[i] > 0;
-	cr_assert_leq(m->filled, brought, "what is said to be filled is here");
+	if (m->kind == TRADES)
+		check_filled(m);
 }
 
 static void run(enum kind kind, uint64_t seed)
