@@ -53,7 +53,7 @@ struct bc_client {
 	uint64_t gone;      /* which gateways were gone, mixed */
 	struct waker waker;
 	bool spins;
-	struct bc_latency latency; /* from publication to handing out */
+	struct bc_latency latency; /* from publication to being taken from the bus */
 	struct bc_message message;
 	bc_level levels[MAX_LEVELS];
 };

@@ -13,7 +13,8 @@
  *
  * The cache is asked where the gateways are; data come from them directly. Losses are seen by their
  * numbers and counted; what can be repaired is asked of the cache. A gateway whose heartbeats stop
- * makes everything of it stale (reason gateway), and that is received like a message.
+ * makes everything of it stale (reason gateway), and that is received like a message. Two gateways
+ * of the same topics (A/B lines) are one stream: of everything the first good copy, once.
  *
  * Numbers are exact: mantissa * 10^exponent. Prices are in quote currency, quantities in base
  * currency or contracts, as the instrument says.
@@ -84,16 +85,16 @@ enum { /* why; bookcast_reason_word() has the words of all */
        BOOKCAST_REASON_DELISTED = 9
 };
 
-enum { /* bits of flags */
-       BOOKCAST_FLAG_SNAPSHOT = 1 << 0,
-       BOOKCAST_FLAG_WELCOME = 1 << 1, /* the current state, sent to a new subscriber */
-       BOOKCAST_FLAG_REST = 1 << 2,
-       BOOKCAST_FLAG_CHECKSUM = 1 << 3,
-       BOOKCAST_FLAG_CLOCK = 1 << 4, /* the exchange's time is implausible */
-       BOOKCAST_FLAG_EDGE = 1 << 5,  /* fewer levels: beyond them nothing is vouched for */
-       BOOKCAST_FLAG_RANGE = 1 << 6, /* a statistic did not fit and is unknown */
-       BOOKCAST_FLAG_STATE = 1 << 7, /* published for its state; the data are as before */
-       BOOKCAST_FLAG_LOCKED = 1 << 8 /* bid equals ask */
+enum {                                  /* bits of flags */
+       BOOKCAST_FLAG_SNAPSHOT = 1 << 0, /* of a book: all of it was sent; of a trade: history */
+       BOOKCAST_FLAG_WELCOME = 1 << 1,  /* the current state, sent to a new subscriber */
+       BOOKCAST_FLAG_REST = 1 << 2,     /* fetched, not streamed */
+       BOOKCAST_FLAG_CHECKSUM = 1 << 3, /* the exchange's checksum was compared and is right */
+       BOOKCAST_FLAG_CLOCK = 1 << 4,    /* the exchange's time is implausible */
+       BOOKCAST_FLAG_EDGE = 1 << 5,     /* fewer levels: beyond them nothing is vouched for */
+       BOOKCAST_FLAG_RANGE = 1 << 6,    /* a statistic did not fit and is unknown */
+       BOOKCAST_FLAG_STATE = 1 << 7,    /* published for its state; the data are as before */
+       BOOKCAST_FLAG_LOCKED = 1 << 8    /* bid equals ask */
 };
 
 enum { BOOKCAST_BUY = 1, BOOKCAST_SELL = 2 }; /* sides of a trade, the taker's; 0: unknown */
@@ -127,7 +128,11 @@ typedef struct bookcast_book {             /* of book, and of bbo with at most o
 /* A trade flagged SNAPSHOT is history: it may repeat what was said live, to you or before you came;
  * trade_id tells. It may be older than those before it, and comes whenever somebody subscribes, or
  * after the exchange was lost. bookcast_latest() is never taken back by it, and bookcast_trades()
- * has each once. The same goes for candles with SNAPSHOT and REST. */
+ * has each once. The same goes for candles with SNAPSHOT and REST.
+ *
+ * Others come in their order; but where two gateways serve the topic, one that was lost on its way
+ * from one of them comes when the other one says it, after up to 1,024 younger ones. exchange_seq,
+ * or where there is none ts_exchange, is below that of the one before it then. */
 typedef struct bookcast_trade {
 	bookcast_decimal price, quantity;
 	int side;
@@ -223,10 +228,13 @@ BOOKCAST_API void bookcast_close(bookcast **bus); /* sets *bus to NULL; NULL is 
 
 /* Channels are "book", "bbo", "trade", "ticker", "candle-<interval>", "instrument", "state". A
  * symbol is the exchange's spelling, or its unified name ("BTC/KRW", "BTC/USDT:USDT"); for the
- * latter the cache is asked (at most 1 s): BOOKCAST_ENOTFOUND, BOOKCAST_ENOANSWER. The current
- * state comes as the first message. Subscribing twice is subscribing once. */
+ * latter the cache is asked (at most 1 s): BOOKCAST_ENOTFOUND, BOOKCAST_ENOANSWER. In the
+ * exchange's spelling it may be subscribed before anybody serves it. The current state comes as the
+ * first message, but of trades. Subscribing twice is subscribing once. BOOKCAST_EINVAL: not a
+ * topic; BOOKCAST_ENOMEM. */
 BOOKCAST_API int bookcast_subscribe(bookcast *bus, const char *exchange, const char *symbol,
 				    const char *channel);
+/* BOOKCAST_ENOTFOUND: it is not subscribed; otherwise as above. What waits of it is dropped. */
 BOOKCAST_API int bookcast_unsubscribe(bookcast *bus, const char *exchange, const char *symbol,
 				      const char *channel);
 
@@ -330,9 +338,10 @@ BOOKCAST_API int bookcast_decimal_compare(bookcast_decimal a, bookcast_decimal b
  * such a wait, so give it a limit. Off at first. */
 BOOKCAST_API void bookcast_spin(bookcast *bus, int on);
 
-/* How long messages took from their publication to bookcast_recv(), in about the last minute.
- * Quantiles are at most 3.2 % above the truth, and never below; the max is exact. Two hosts have
- * two clocks, and their difference is in every figure; what comes out below 0 is only counted. */
+/* How long messages took from their publication until bookcast_recv() read them from the bus (what
+ * waits here then, by BOOKCAST_LATEST, is not in it), in about the last minute. Quantiles are at
+ * most 3.2 % above the truth, and never below; the max is exact. Two hosts have two clocks, and
+ * their difference is in every figure; what comes out below 0 is only counted. */
 typedef struct bookcast_hop {
 	uint64_t count, negative; /* messages; besides, those below 0 */
 	int64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
