@@ -8,7 +8,7 @@
  *        gateway_bus.c     the outlet's topics on the XPUB socket; who has subscribed
  *        gateway_status.c  metrics, readiness, what systemd is told
  *        gateway_shard.c   which part of the exchange is ours, and handing over the rest
- *        peers.c           what the other gateways of the exchange serve
+ *        peers.c           the other gateways of the exchange, heard; elsewhere.c, what they serve
  *        gateway_reload.c  the configuration, read again
  *        control.c         the control socket; control_symbols.c, some of its verbs */
 #ifndef GATEWAY_H

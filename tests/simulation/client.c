@@ -71,7 +71,7 @@ static void act_symbol_state(void *self, uint32_t symbol, const struct session_c
 	note(g, "<- state %s %s %s", g->judged[symbol % MAX_NUMBERS].name,
 	     bc_state_word(change->state), bc_reason_word(change->reason));
 	judge_announced(g, symbol, change);
-	shards_announced(g, g->judged[symbol % MAX_NUMBERS].symbol, change);
+	shards_announced(g, &g->judged[symbol % MAX_NUMBERS], change);
 	outlet_symbol_state(g->outlet, trial_now(g).mono, symbol, change);
 }
 

@@ -22,11 +22,13 @@ void judge_added(struct gateway *g, uint32_t number, bc_str name)
 		return;
 	}
 	struct judged *j = &g->judged[number];
-	*j = (struct judged){ .followed = true, .symbol = NOT_IN_MARKET };
+	*j = (struct judged){ .followed = true, .since_ns = g->t->now_ns, .symbol = NOT_IN_MARKET };
 	snprintf(j->name, sizeof j->name, "%.*s", (int)name.n, name.p);
 	size_t at;
-	if (market_find(g->t->market, name, &at))
+	if (market_find(g->t->market, name, &at)) {
 		j->symbol = at;
+		g->heard[at].life = 0; /* the session has heard nothing of it in this life */
+	}
 	/* a topic that is opened anew may say again what it said in its earlier life */
 	for (size_t i = 0; j->symbol != NOT_IN_MARKET && i < g->t->truth.symbols[at].n_trades; i++)
 		g->t->truth.symbols[at].trades[i].published &= ~(1u << g->index);

@@ -13,6 +13,7 @@
  * a standstill too short to be seen. */
 #define BELIEVED_NS (BC_MISSED_HEARTBEATS * HEARTBEAT_NS + HEARTBEAT_NS + 2 * S + 500 * MS)
 
+#define NEW_NS   (10 * S)
 #define LOOKS_NS (2 * S) /* when it is calm, the operator looks so often */
 
 static bool stormy(const struct trial *t)
@@ -127,9 +128,12 @@ static void divide(struct trial *t)
 	s->next_ns = t->now_ns + dice_between(&s->dice, 1, 2 * s->every_ns);
 	s->current = division_new(t, count);
 	t->result->divided++;
+	bool together = dice_hits(&s->dice, 400000); /* all but one */
+	uint32_t late = (uint32_t)dice_between(&s->dice, 0, t->n_gateways - 1);
 	for (uint32_t i = 0; i < t->n_gateways; i++) {
+		int64_t after = dice_between(&s->dice, 0, s->slow_ns);
 		note(t->gateways[i], "!! divided by %u, number %zu", count, s->current);
-		tell(t->gateways[i], t->now_ns + dice_between(&s->dice, 0, s->slow_ns));
+		tell(t->gateways[i], t->now_ns + (together && i != late ? 0 : after));
 	}
 }
 
@@ -268,14 +272,16 @@ void shards_died(struct gateway *g)
 
 /* ------------------------------------------------------------------ what must hold */
 
-/* Neither who stays where it is nor who leaves. */
-void shards_announced(struct gateway *g, size_t symbol, const struct session_change *change)
+/* Neither who stays where it is nor who leaves. Who is new may be believed to be quiet, and its
+ * stream then say otherwise; readers have the old owner's until then. */
+void shards_announced(struct gateway *g, const struct judged *j,
+		      const struct session_change *change)
 {
-	if (symbol != NOT_IN_MARKET && shards_undisturbed(g->t) && bc_state_fit(change->previous) &&
-	    !bc_state_fit(change->state))
-		trial_fail(g, "pause", "%s becomes %s (%s), though nothing has happened",
-			   market_spec(g->t->market, symbol)->name, bc_state_word(change->state),
-			   bc_reason_word(change->reason));
+	bool is_new = g->t->now_ns < j->since_ns + NEW_NS;
+	if (j->symbol != NOT_IN_MARKET && shards_undisturbed(g->t) && !is_new &&
+	    bc_state_fit(change->previous) && !bc_state_fit(change->state))
+		trial_fail(g, "pause", "%s becomes %s (%s), though nothing has happened", j->name,
+			   bc_state_word(change->state), bc_reason_word(change->reason));
 }
 
 void shards_followed(struct gateway *g, size_t symbol)

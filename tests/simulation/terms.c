@@ -23,6 +23,7 @@ static void shorten_lives(struct gateway *g, struct dice *d)
 	bool does = dice_hits(d, 250000), soon = dice_hits(d, 300000);
 	int64_t life = (soon ? dice_between(d, 14, 30) : dice_between(d, 36, 50)) * S;
 	int64_t storm = soon ? dice_between(d, 15, 40) : dice_between(d, 30, 60);
+	does &= !g->shares_address; /* one address may not connect so often for so many */
 	for (size_t i = 0; does && i < g->changed.n_lines; i++) {
 		struct bc_line *line = &g->lines[i];
 		g->t->terms.short_life |= line->life_ns > 0;

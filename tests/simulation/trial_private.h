@@ -196,6 +196,7 @@ struct shown { /* what a book or bbo topic said last */
 
 struct judged { /* by the session's number */
 	bool followed;
+	int64_t since_ns; /* it is */
 	char name[64];
 	size_t symbol;                /* of the market; NOT_IN_MARKET */
 	struct bc_envelope announced; /* its state and reason alone */
@@ -484,7 +485,8 @@ bool shards_retired(const struct gateway *g); /* all is handed over */
 void shards_end(struct gateway *g);
 void *shards_address(struct trial *t); /* the exchange as it knows the one address of all */
 void shards_died(struct gateway *g);
-void shards_announced(struct gateway *g, size_t symbol, const struct session_change *change);
+void shards_announced(struct gateway *g, const struct judged *j,
+		      const struct session_change *change);
 void shards_followed(struct gateway *g, size_t symbol);
 void shards_dropped(struct gateway *g, size_t symbol);
 /* NULL: everybody has his own, and nobody anything else. */
