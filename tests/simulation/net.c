@@ -4,6 +4,7 @@
  * REST, overtake each other. */
 #include "tests/simulation/trial_private.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -99,17 +100,31 @@ void net_disconnect(struct gateway *g, uint32_t id)
 	close_here(link, "closed by us", 0, g->t->now_ns + dice_between(&g->dice, 0, 50 * MS));
 }
 
+static bool is_of_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* BTCUSDT is not named by BTCUSDT_261225, nor DOGEUSDT by 1MBABYDOGEUSDT. */
+bool names_symbol(bc_str text, const char *name)
+{
+	size_t n = strlen(name);
+	for (size_t at = 0; at + n <= text.n; at++) {
+		bool begins = at == 0 || !is_of_name(text.p[at - 1]);
+		bool ends = at + n == text.n || !is_of_name(text.p[at + n]);
+		if (begins && ends && strncasecmp(text.p + at, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Which symbols does this message ask for? Names may be written in lower case. */
 static uint64_t named_in(const struct gateway *g, bc_str text)
 {
 	uint64_t symbols = 0;
 	for (size_t i = 0; i < g->t->n_symbols; i++) {
-		const char *name = market_spec(g->t->market, i)->name;
-		size_t n = strlen(name);
-		for (size_t at = 0; at + n <= text.n; at++) {
-			if (strncasecmp(text.p + at, name, n) == 0)
-				symbols |= UINT64_C(1) << i;
-		}
+		if (names_symbol(text, market_spec(g->t->market, i)->name))
+			symbols |= UINT64_C(1) << i;
 	}
 	return symbols;
 }

@@ -38,7 +38,7 @@ static uint64_t books_of(const struct gateway *g, const char *path)
 {
 	uint64_t symbols = 0;
 	for (size_t i = 0; is_of_books(path) && i < g->t->n_symbols; i++) {
-		if (strstr(path, market_spec(g->t->market, i)->name) != NULL)
+		if (names_symbol(bc_str_of(path), market_spec(g->t->market, i)->name))
 			symbols |= UINT64_C(1) << i;
 	}
 	return symbols;
@@ -107,8 +107,7 @@ static struct heard *asked_about(struct gateway *g, bc_str path)
 	if (memmem(path.p, path.n, "depth", 5) == NULL)
 		return NULL;
 	for (size_t i = 0; i < g->t->n_symbols; i++) {
-		const char *name = market_spec(g->t->market, i)->name;
-		if (memmem(path.p, path.n, name, strlen(name)) != NULL)
+		if (names_symbol(path, market_spec(g->t->market, i)->name))
 			return &g->heard[i];
 	}
 	return NULL;

@@ -398,6 +398,7 @@ void net_lose(struct link *link, uint16_t code, bool at_once); /* the exchange c
 void net_announce_end(struct link *link, int64_t after_ns);    /* the exchange will close */
 void net_calm(struct gateway *g);
 void net_free(struct gateway *g);
+bool names_symbol(bc_str text, const char *name); /* in whatever case */
 bool request_of(struct sim_buffer *text, bc_str path, const char *headers,
 		struct http_request *out);                              /* borrows text */
 int64_t header_number(const struct sim_reply *reply, const char *name); /* -1: none */
