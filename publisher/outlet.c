@@ -46,18 +46,22 @@ static void make_plan(struct outlet *o)
 	for (unsigned i = 0; i < BC_N_INTERVALS; i++) {
 		if ((o->opt.channels & BC_CHANNEL_BIT(BC_CHANNEL_CANDLE)) != 0 &&
 		    (o->opt.intervals & 1u << i) != 0)
-			o->plan[o->n_plan++] =
-				(struct plan){ BC_CHANNEL_CANDLE, (enum bc_interval)i, 0 };
+			o->plan[o->n_plan++] = (struct plan){ .channel = BC_CHANNEL_CANDLE,
+							      .interval = (enum bc_interval)i };
 	}
+	o->n_data = o->n_plan;
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		o->plan[o->n_plan++].channel = always[i];
-	o->subjects.piece_bytes = plan_layout(o, o->plan, o->n_plan);
+	const struct layout layout = plan_layout(o, o->plan, o->n_plan, o->n_data);
+	o->subjects.piece_bytes = layout.subject;
+	o->asides.piece_bytes = layout.aside;
+	o->levels.piece_bytes = layout.levels;
 	for (uint32_t i = 0; i < o->n_plan; i++) {
 		const struct plan *p = &o->plan[i];
 		if (p->channel == BC_CHANNEL_CANDLE)
-			o->candle_place[p->interval] = p->at;
+			o->candle_place[p->interval] = p->slot;
 		else
-			o->place[p->channel] = p->at;
+			o->place[p->channel] = p->slot;
 	}
 }
 
@@ -111,8 +115,11 @@ void outlet_free(struct outlet **outlet)
 	if (o->gateway != NULL && is_there(o->gateway))
 		subject_close(o, o->gateway);
 	bc_blocks_free(&o->subjects);
+	bc_blocks_free(&o->asides);
+	bc_blocks_free(&o->levels);
 	numbers_free(o);
 	free(o->gateway);
+	free(o->gateway_aside);
 	free(o->by_topic);
 	free(o->names);
 	free(o->listed);
@@ -139,13 +146,6 @@ static bc_status topic_reserve(struct outlet *o, uint32_t topic)
 	return BC_OK;
 }
 
-static size_t levels_in(const struct outlet *o, enum bc_channel channel)
-{
-	if (channel == BC_CHANNEL_BOOK)
-		return 2 * (size_t)o->opt.levels;
-	return channel == BC_CHANNEL_BBO ? 2 : 0;
-}
-
 /* Trades and heartbeats are said and forgotten; states and instruments never wait. */
 static unsigned n_values(const struct outlet *o, enum bc_channel channel)
 {
@@ -155,32 +155,41 @@ static unsigned n_values(const struct outlet *o, enum bc_channel channel)
 	return waits && o->opt.interval_ns > 0 ? 2 : 1;
 }
 
-static size_t whole_lines(size_t bytes)
+static size_t whole(size_t bytes, size_t unit)
 {
-	return (bytes + BC_CACHE_LINE - 1) / BC_CACHE_LINE * BC_CACHE_LINE;
+	return (bytes + unit - 1) / unit * unit;
 }
 
-/* A value and its levels. */
+/* A value and what is behind it. */
 static size_t value_room(const struct outlet *o, enum bc_channel channel)
 {
-	return value_bytes(channel) + levels_in(o, channel) * sizeof(bc_level);
+	const size_t behind = channel == BC_CHANNEL_BOOK  ? packed_max(o)
+			      : channel == BC_CHANNEL_BBO ? 2 * sizeof(bc_level)
+							  : 0;
+	return whole(value_bytes(channel) + behind, sizeof(void *));
 }
 
-size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n)
+struct layout plan_layout(const struct outlet *o, struct plan *plan, uint32_t n, uint32_t n_data)
 {
-	size_t at = whole_lines(sizeof(struct subject));
+	size_t subject = sizeof(struct subject), aside = sizeof(struct subject_aside), levels = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		plan[i].at = at;
-		at += whole_lines(sizeof(struct slot) +
-				  n_values(o, plan[i].channel) * value_room(o, plan[i].channel) +
-				  sizeof(struct slot_aside));
+		const unsigned values = n_values(o, plan[i].channel);
+		size_t *end = i < n_data ? &subject : &aside;
+		*end = whole(*end, BC_CACHE_LINE);
+		plan[i].slot = (struct place){ (uint32_t)*end, end == &aside };
+		*end += sizeof(struct slot) + values * value_room(o, plan[i].channel);
+		plan[i].aside = (uint32_t)aside;
+		aside += sizeof(struct slot_aside);
+		if (plan[i].channel == BC_CHANNEL_BOOK)
+			levels += values * 2 * (size_t)o->opt.levels * sizeof(bc_level);
 	}
-	return at;
+	return (struct layout){ (uint32_t)whole(subject, BC_CACHE_LINE),
+				(uint32_t)whole(aside, BC_CACHE_LINE), (uint32_t)levels };
 }
 
 static void slot_init(const struct outlet *o, struct subject *subject, const struct plan *plan)
 {
-	struct slot *slot = slot_planned(subject, plan);
+	struct slot *slot = slot_at(subject, &plan->slot);
 	char *next = (char *)(slot + 1);
 	*slot = (struct slot){ .subject = subject,
 			       .channel = (uint8_t)plan->channel,
@@ -191,13 +200,13 @@ static void slot_init(const struct outlet *o, struct subject *subject, const str
 		memset(next, 0, value_bytes(plan->channel));
 		next += value_room(o, plan->channel);
 	}
-	slot->aside = (struct slot_aside *)(void *)next;
+	slot->aside = (struct slot_aside *)(void *)((char *)subject->aside + plan->aside);
 	*slot->aside = (struct slot_aside){ 0 };
 }
 
 static bc_status slot_open(struct outlet *o, struct subject *subject, const struct plan *plan)
 {
-	struct slot *slot = slot_planned(subject, plan);
+	struct slot *slot = slot_at(subject, &plan->slot);
 	char topic[BC_TOPIC_MAX + 1];
 	size_t n;
 	slot_init(o, subject, plan);
@@ -218,11 +227,13 @@ static bc_status slot_open(struct outlet *o, struct subject *subject, const stru
 	return BC_OK;
 }
 
-bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
-		       const struct plan *plan, uint32_t n)
+bc_status subject_open(struct outlet *o, struct subject *subject, const struct subject *empty,
+		       bc_str name, const struct plan *plan, uint32_t n)
 {
 	char *copy = malloc(name.n + 1);
-	*subject = (struct subject){ .name = { copy, name.n }, .since = o->out.now(o->out.self) };
+	*subject = *empty;
+	subject->name = (bc_str){ copy, name.n };
+	subject->since = o->out.now(o->out.self);
 	if (copy == NULL)
 		return BC_ENOMEM;
 	memcpy(copy, name.p, name.n);
@@ -241,7 +252,11 @@ bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
 
 static bc_status symbol_reserve(struct outlet *o, uint32_t symbol)
 {
-	bc_status rc = bc_blocks_reserve(&o->subjects, symbol + 1);
+	bc_status rc = bc_blocks_reserve(&o->asides, symbol + 1);
+	if (rc == BC_OK)
+		rc = bc_blocks_reserve(&o->levels, symbol + 1);
+	if (rc == BC_OK)
+		rc = bc_blocks_reserve(&o->subjects, symbol + 1);
 	if (rc != BC_OK)
 		return rc;
 	if (o->names_capacity < o->subjects.capacity) {
@@ -265,7 +280,10 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 	if (rc != BC_OK)
 		return rc;
 	struct subject *subject = subject_at(o, symbol);
-	if ((rc = subject_open(o, subject, name, o->plan, o->n_plan)) != BC_OK)
+	const struct subject empty = { .symbol = symbol,
+				       .numbers = numbers,
+				       .aside = bc_blocks_at(&o->asides, symbol) };
+	if ((rc = subject_open(o, subject, &empty, name, o->plan, o->n_plan)) != BC_OK)
 		return rc;
 	o->names_bytes += name.n;
 	o->n_symbols++;
@@ -275,10 +293,8 @@ bc_status outlet_symbol_add(struct outlet *o, bc_mono_time now, uint32_t symbol,
 		subject_close(o, subject);
 		return rc;
 	}
-	subject->symbol = symbol;
-	subject->numbers = numbers;
 	numbers_resume(o, subject);
-	o->first_topic = slot_planned(subject, &o->plan[0])->topic - symbol * o->n_plan;
+	o->first_topic = slot_at(subject, &o->plan[0].slot)->topic - symbol * o->n_plan;
 	o->symbols_version++;
 	o->list_due = true;
 	state_first(o, now, subject);

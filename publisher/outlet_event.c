@@ -13,10 +13,11 @@ static void take_envelope(struct value *value, const struct bc_event *event, bc_
 	value->said = false;
 }
 
-static void keep_levels(const struct slot *slot, struct value *value, uint32_t max)
+static void keep_levels(const struct outlet *o, const struct slot *slot, struct value *value,
+			uint32_t max)
 {
 	struct bc_book *book = &value->body.book;
-	bc_level *bids = slot_levels(slot, value), *asks = bids + max;
+	bc_level *bids = slot_levels(o, slot, value), *asks = bids + max;
 	if (book->n_bids > 0)
 		memcpy(bids, book->bids, book->n_bids * sizeof *bids);
 	if (book->n_asks > 0)
@@ -39,7 +40,7 @@ static void book_into(struct outlet *o, bc_mono_time now, struct slot *slot,
 				  book->n_asks < max ? book->n_asks : max };
 	slot_commit(o, slot, now);
 	if (value->packed == 0)
-		keep_levels(slot, value, max);
+		keep_levels(o, slot, value, max);
 }
 
 static bool same_level(const bc_level *a, uint32_t n_a, const bc_level *b, uint32_t n_b)
@@ -209,9 +210,9 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 						.lot = BC_DECIMAL_NONE,
 						.contract_size = BC_DECIMAL_NONE };
 	bool changed = !slot->has;
-	changed |= take_text(subject->text[0], &kept->base, in->base);
-	changed |= take_text(subject->text[1], &kept->quote, in->quote);
-	changed |= take_text(subject->text[2], &kept->unified, in->unified);
+	changed |= take_text(subject->aside->text[0], &kept->base, in->base);
+	changed |= take_text(subject->aside->text[1], &kept->quote, in->quote);
+	changed |= take_text(subject->aside->text[2], &kept->unified, in->unified);
 	changed |= take_decimal(&kept->tick, in->tick);
 	changed |= take_decimal(&kept->lot, in->lot);
 	changed |= take_decimal(&kept->contract_size, in->contract_size);
@@ -230,7 +231,7 @@ static void on_instrument(struct outlet *o, bc_mono_time now, struct subject *su
 }
 
 #define N_WARM 2 /* the first topics of a symbol, books and bbos mostly */
-/* Of each: the slot and its value. Levels, or a body as long as the last one, are behind it. */
+/* Of each: the slot and its value. Two levels, or a body as long as the last one, are behind it. */
 #define WARM_BYTES (sizeof(struct slot) + offsetof(struct value, body) + sizeof(struct bc_book))
 
 /* All of it is computed: to wait for one fetch to know where the next goes would cost more than
@@ -239,8 +240,8 @@ void outlet_soon(const struct outlet *o, uint32_t symbol)
 {
 	const char *subject = (const char *)subject_at(o, symbol);
 	__builtin_prefetch(subject);
-	for (uint32_t i = 0; i < N_WARM; i++) {
-		const char *slot = subject + o->plan[i].at;
+	for (uint32_t i = 0; i < N_WARM && i < o->n_data; i++) {
+		const char *slot = subject + o->plan[i].slot.at;
 		const size_t kept = i == 0 ? o->kept_last : 2 * sizeof(bc_level);
 		for (size_t at = 0; at < WARM_BYTES + kept; at += BC_CACHE_LINE)
 			__builtin_prefetch(slot + at, 1);

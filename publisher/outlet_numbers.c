@@ -53,13 +53,13 @@ bc_status numbers_of(struct outlet *o, bc_str name, struct outlet_numbers **out)
 void numbers_resume(const struct outlet *o, struct subject *subject)
 {
 	for (uint32_t i = 0; i < o->n_plan; i++)
-		slot_planned(subject, &o->plan[i])->seq = subject->numbers->seqs[i];
+		slot_at(subject, &o->plan[i].slot)->seq = subject->numbers->seqs[i];
 }
 
 void numbers_keep(const struct outlet *o, struct subject *subject)
 {
 	for (uint32_t i = 0; i < o->n_plan; i++)
-		subject->numbers->seqs[i] = slot_planned(subject, &o->plan[i])->seq;
+		subject->numbers->seqs[i] = slot_at(subject, &o->plan[i].slot)->seq;
 }
 
 void numbers_free(struct outlet *o)

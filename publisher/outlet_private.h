@@ -29,8 +29,8 @@
 struct value {
 	struct bc_envelope envelope;
 	bool said;       /* it was published once: what follows is a repetition */
-	uint32_t packed; /* bytes of the encoded body of a book, which lie where its levels would;
-			    0: the levels are there, body.book points to them */
+	uint32_t packed; /* bytes of the encoded body of a book, which lie behind the value;
+			    0: body.book points to its levels, see slot_levels() */
 	union {
 		struct bc_book book;
 		struct bc_trade trade;
@@ -58,7 +58,7 @@ struct list {
 	enum list_id id;
 };
 
-/* What few messages of a topic touch; it lies behind the values. */
+/* What few messages of a topic touch. */
 struct slot_aside {
 	struct slot *next; /* of its subject */
 	struct link links[N_LISTS];
@@ -67,7 +67,7 @@ struct slot_aside {
 
 /* One topic. Two values where there is conflation: what was published stays as it was, for those
  * who come later, while the newer one waits. What every message touches is one cache line; the
- * values follow it in memory, each with its levels behind it. */
+ * values follow it in memory, each with what is kept of its levels behind it. */
 struct slot {
 	struct subject *subject;
 	struct slot_aside *aside;
@@ -86,8 +86,9 @@ struct slot {
 };
 static_assert(sizeof(struct slot) <= BC_CACHE_LINE, "a line a topic");
 
-/* Who a topic speaks of: a symbol, or the gateway. It lies in one piece with its slots, their
- * values and levels, each slot at the beginning of a cache line. */
+/* Who a topic speaks of: a symbol, or the gateway. It lies in one piece with the slots of its
+ * market data and their values, each slot at the beginning of a cache line; and nothing else does,
+ * so that as many symbols as can be share the pages whose addresses the processor remembers. */
 struct subject {
 	bc_str name;        /* owned; .p NULL: nobody has this number */
 	struct slot *slots; /* the opened ones, the newest first */
@@ -96,29 +97,48 @@ struct subject {
 	enum bc_reason reason;
 	uint32_t symbol;                /* its number; not of the gateway */
 	struct outlet_numbers *numbers; /* NULL: of the gateway */
-	char text[3][INSTRUMENT_TEXT];  /* base, quote, unified */
+	struct subject_aside *aside;
+};
+static_assert(sizeof(struct subject) <= BC_CACHE_LINE, "a line a subject");
+
+/* What few messages of a subject touch: in one piece with the slots of its state and instrument,
+ * and what each topic has aside. */
+struct subject_aside {
+	char text[3][INSTRUMENT_TEXT]; /* base, quote, unified */
+};
+
+struct place {
+	uint32_t at; /* bytes from the beginning of the subject, or of what it has aside; 0: none */
+	bool aside;
 };
 
 struct plan { /* the topics of every symbol */
 	enum bc_channel channel;
 	enum bc_interval interval;
-	size_t at; /* bytes from the beginning of the subject to the slot */
+	struct place slot;
+	uint32_t aside; /* bytes from the beginning of the subject's to the topic's */
+};
+
+struct layout { /* bytes of a subject, of what it has aside, and of levels of its books */
+	uint32_t subject, aside, levels;
 };
 
 struct outlet {
 	struct outlet_options opt;
 	struct outlet_sender out;
 	struct plan plan[MAX_PLAN];
-	uint32_t n_plan;
-	size_t place[BC_N_CHANNELS];         /* of the channel's slot, see struct plan; 0: none */
-	size_t candle_place[BC_N_INTERVALS]; /* the same */
-	struct bc_blocks subjects;           /* the symbols, by number */
-	uint32_t symbol_limit, n_symbols;    /* numbers that were in use; now */
-	uint32_t first_topic;   /* the sender's number of symbol 0's first, see soon() */
-	struct slot **by_topic; /* by the sender's number */
+	uint32_t n_plan, n_data; /* n_data: of them market data, which stand first */
+	struct place place[BC_N_CHANNELS];
+	struct place candle_place[BC_N_INTERVALS];
+	struct bc_blocks subjects, asides; /* the symbols, by number */
+	struct bc_blocks levels; /* of their books that are not kept encoded; resident if used */
+	uint32_t symbol_limit, n_symbols; /* numbers that were in use; now */
+	uint32_t first_topic;             /* the sender's number of symbol 0's first, see soon() */
+	struct slot **by_topic;           /* by the sender's number */
 	uint32_t topic_capacity, n_topics;
 
 	struct subject *gateway; /* "@<instance>": state and heartbeat */
+	struct subject_aside *gateway_aside;
 	struct slot *gateway_state, *heartbeat;
 	uint64_t symbols_version;
 	bool list_due;     /* the symbol list has changed */
@@ -150,17 +170,19 @@ static inline bool is_in(const struct list *l, const struct slot *slot)
 	return (slot->lists & 1u << l->id) != 0;
 }
 
+static inline struct slot *slot_at(struct subject *subject, const struct place *place)
+{
+	char *piece = place->aside ? (char *)subject->aside : (char *)subject;
+	return (struct slot *)(void *)(piece + place->at);
+}
+
 /* The slot of a symbol for this topic; NULL: it is not published. */
 static inline struct slot *slot_of(const struct outlet *o, struct subject *subject,
 				   enum bc_channel channel, enum bc_interval interval)
 {
-	size_t at = channel == BC_CHANNEL_CANDLE ? o->candle_place[interval] : o->place[channel];
-	return at == 0 ? NULL : (struct slot *)(void *)((char *)subject + at);
-}
-
-static inline struct slot *slot_planned(struct subject *subject, const struct plan *plan)
-{
-	return (struct slot *)(void *)((char *)subject + plan->at);
+	const struct place *place =
+		channel == BC_CHANNEL_CANDLE ? &o->candle_place[interval] : &o->place[channel];
+	return place->at == 0 ? NULL : slot_at(subject, place);
 }
 
 /* A number below symbol_limit; whether anybody has it, the name says. */
@@ -185,7 +207,7 @@ static inline struct value *slot_newest(const struct slot *slot)
 	return slot->values[slot->pending ? !slot->shown : slot->shown];
 }
 
-/* Of a kept value of this channel, without levels. */
+/* Of a kept value of this channel, without what is behind it. */
 static inline size_t value_bytes(enum bc_channel channel)
 {
 	static const uint8_t bodies[BC_N_CHANNELS] = {
@@ -200,20 +222,39 @@ static inline size_t value_bytes(enum bc_channel channel)
 	return offsetof(struct value, body) + bodies[channel];
 }
 
-/* Room for the levels of one of its values, bids first. */
-static inline bc_level *slot_levels(const struct slot *slot, struct value *value)
+/* Of the encoded body of a book that is kept. A price takes 5 bytes mostly and a quantity 9 at
+ * most, the lengths of both sides included. */
+#define PACKED_A_LEVEL 14
+
+static inline size_t packed_max(const struct outlet *o)
 {
-	return (bc_level *)(void *)((char *)value + value_bytes((enum bc_channel)slot->channel));
+	return 2 * (size_t)o->opt.levels * PACKED_A_LEVEL;
+}
+
+/* Behind one of its values: the levels of a bbo, the encoded body of a book. */
+static inline void *behind(const struct slot *slot, struct value *value)
+{
+	return (char *)value + value_bytes((enum bc_channel)slot->channel);
+}
+
+/* Room for the levels of one of its values, bids first. */
+static inline bc_level *slot_levels(const struct outlet *o, const struct slot *slot,
+				    struct value *value)
+{
+	if (slot->channel == BC_CHANNEL_BBO)
+		return behind(slot, value);
+	bc_level *levels = bc_blocks_at(&o->levels, slot->subject->symbol);
+	return levels + (value == slot->values[1] ? 2 * (size_t)o->opt.levels : 0);
 }
 
 /* outlet.c */
 void list_append(struct list *l, struct slot *slot);
 void list_take_out(struct list *l, struct slot *slot); /* of who is in it */
-/* Where the slots of a subject go. Returns the bytes of it all, without the name. */
-size_t plan_layout(const struct outlet *o, struct plan *plan, uint32_t n);
-/* In memory of that size. BC_ENOMEM, BC_ERANGE, BC_EPARSE: it is nobody. */
-bc_status subject_open(struct outlet *o, struct subject *subject, bc_str name,
-		       const struct plan *plan, uint32_t n);
+/* Where the slots of a subject go, those of the first n_data topics beside it. */
+struct layout plan_layout(const struct outlet *o, struct plan *plan, uint32_t n, uint32_t n_data);
+/* `empty` in its number and in what it has aside. BC_ENOMEM, BC_ERANGE, BC_EPARSE: it is nobody. */
+bc_status subject_open(struct outlet *o, struct subject *subject, const struct subject *empty,
+		       bc_str name, const struct plan *plan, uint32_t n);
 
 static inline void list_remove(struct list *l, struct slot *slot)
 {

@@ -45,14 +45,14 @@ static void tell(struct outlet *o, bc_mono_time now, const struct slot *slot,
 	o->out.said(o->out.self, now, slot->topic, &said);
 }
 
-/* A book is encoded once: its bytes take the place of its levels, which are several times as long
+/* A book is encoded once: its bytes are kept instead of its levels, which are several times as long
  * and would be written and fetched with every message. */
 static void keep_packed(struct outlet *o, const struct slot *slot, struct value *value,
 			const uint8_t *body, size_t n)
 {
-	if (slot->channel != BC_CHANNEL_BOOK || n > 2 * (size_t)o->opt.levels * sizeof(bc_level))
+	if (slot->channel != BC_CHANNEL_BOOK || n > packed_max(o))
 		return;
-	memcpy(slot_levels(slot, value), body, n);
+	memcpy(behind(slot, value), body, n);
 	value->packed = o->kept_last = (uint32_t)n;
 }
 
@@ -65,7 +65,7 @@ static bc_status encode(struct outlet *o, const struct slot *slot, struct value 
 		return rc;
 	uint8_t *body = o->buffer + head;
 	if (n > 0) {
-		memcpy(body, slot_levels(slot, value), n); /* it was made in this buffer */
+		memcpy(body, behind(slot, value), n); /* it was made in this buffer */
 	} else {
 		memcpy(&m->body, &value->body,
 		       value_bytes((enum bc_channel)slot->channel) - offsetof(struct value, body));

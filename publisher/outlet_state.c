@@ -101,14 +101,19 @@ bc_status gateway_new(struct outlet *o)
 	int n = snprintf(name, sizeof name, "@%s", o->opt.instance);
 	if (n < 2 || (size_t)n >= sizeof name)
 		return BC_EINVAL;
-	o->gateway = bc_large_alloc(plan_layout(o, plan, 2));
-	if (o->gateway == NULL)
+	const struct layout layout = plan_layout(o, plan, 2, 0);
+	o->gateway = bc_large_alloc(layout.subject);
+	o->gateway_aside = bc_large_alloc(layout.aside);
+	if (o->gateway != NULL)
+		*o->gateway = (struct subject){ 0 };
+	if (o->gateway == NULL || o->gateway_aside == NULL)
 		return BC_ENOMEM;
-	bc_status rc = subject_open(o, o->gateway, (bc_str){ name, (size_t)n }, plan, 2);
+	const struct subject empty = { .aside = o->gateway_aside };
+	bc_status rc = subject_open(o, o->gateway, &empty, (bc_str){ name, (size_t)n }, plan, 2);
 	if (rc != BC_OK)
 		return rc == BC_ENOMEM ? rc : BC_EINVAL;
-	o->gateway_state = slot_planned(o->gateway, &plan[0]);
-	o->heartbeat = slot_planned(o->gateway, &plan[1]);
+	o->gateway_state = slot_at(o->gateway, &plan[0].slot);
+	o->heartbeat = slot_at(o->gateway, &plan[1].slot);
 	o->list_due = true;
 	return BC_OK;
 }

@@ -558,6 +558,60 @@ Test(outlet, welcome_shows_the_last_book_whether_or_not_anybody_heard_it)
 	done(r);
 }
 
+#define LONG   INT64_C(100000000000000000)
+#define N_LONG 8
+
+static void long_numbers(struct rig *r, uint32_t symbol, int64_t bid)
+{
+	bc_level bids[N_LONG], asks[N_LONG];
+	for (int64_t i = 0; i < N_LONG; i++) {
+		bids[i] = (bc_level){ { LONG + bid - i, 0 }, { LONG + i, 0 } };
+		asks[i] = (bc_level){ { 2 * LONG + i, 0 }, { LONG - i, 0 } };
+	}
+	struct bc_event e = event(BC_CHANNEL_BOOK);
+	e.body.book = (struct bc_book){ bids, asks, N_LONG, N_LONG };
+	outlet_event(r->outlet, r->now, symbol, &e, on_now(r));
+}
+
+static void welcomed_long(struct rig *r, const char *topic, int64_t bid)
+{
+	forget(r);
+	subscribes(r, topic);
+	pass(r, 200 * MS);
+	cr_assert_eq(r->n_sent, 1);
+	const struct bc_book *got = &last(r, topic)->m.body.book;
+	cr_assert_eq(got->n_bids, N_LONG);
+	cr_assert_eq(got->n_asks, N_LONG);
+	for (int64_t i = 0; i < N_LONG; i++) {
+		cr_expect_eq(got->bids[i].price.mantissa, LONG + bid - i);
+		cr_expect_eq(got->bids[i].quantity.mantissa, LONG + i);
+		cr_expect_eq(got->asks[i].price.mantissa, 2 * LONG + i);
+		cr_expect_eq(got->asks[i].quantity.mantissa, LONG - i);
+	}
+}
+
+/* For its bytes there is no room, so its levels are kept, apart from what is beside it. */
+Test(outlet, welcome_shows_a_book_of_long_numbers)
+{
+	struct outlet_options o = options();
+	o.levels = N_LONG;
+	struct rig *r = rig_with(o, 2);
+	live(r);
+	becomes(r, 1, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+	book_of(r, 0, 10, 20, 2);
+	long_numbers(r, 1, 6);
+	long_numbers(r, 0, 5);
+	cr_expect_eq(last(r, "x.A.bbo")->m.body.book.bids[0].price.mantissa, LONG + 5);
+	welcomed_long(r, "x.S1.book", 6);
+	welcomed_long(r, "x.A.book", 5);
+	book_of(r, 1, 10, 20, 2);
+	welcomed_long(r, "x.A.book", 5);
+	long_numbers(r, 0, 7);
+	book_of(r, 0, 10, 20, 2);
+	welcomed_with(r, 10);
+	done(r);
+}
+
 Test(outlet, a_topic_is_welcomed_once_in_100_ms_and_nobody_is_forgotten)
 {
 	struct rig *r = rig_with(options(), 1);
@@ -621,6 +675,24 @@ Test(outlet, welcome_shows_what_was_published_and_not_what_waits)
 	pass(r, 0);
 	cr_expect_str_eq(said(r), "x.A.book 1 live welcome; ");
 	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 10);
+	done(r);
+}
+
+/* The same of two that nobody has heard: both are kept as levels. */
+Test(outlet, welcome_shows_what_was_published_unheard_and_not_what_waits)
+{
+	struct rig *r = slow_rig();
+	r->deaf = "";
+	book(r, 10);
+	book(r, 11);
+	r->deaf = NULL;
+	forget(r);
+	subscribes(r, "x.A.book");
+	pass(r, 0);
+	cr_expect_str_eq(said(r), "x.A.book 1 live welcome; ");
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 10);
+	pass(r, 200 * MS);
+	cr_expect_eq(last(r, "x.A.book")->m.body.book.bids[0].price.mantissa, 11);
 	done(r);
 }
 
