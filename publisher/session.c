@@ -70,8 +70,7 @@ bc_status session_new(struct session **out, const struct session_options *option
 	s->no_connect_before = s->connect_at = BUDGET_NOW;
 	s->office = options->office != NULL ? options->office : &s->own.office;
 	s->leave_at = MONO_NEVER;
-	for (int i = 0; i < N_WAITS; i++)
-		s->waits[i] = (struct wait_queue){ NOBODY, NOBODY };
+	s->asides.piece_bytes = sizeof(struct symbol_aside);
 	feed_sink_init(s);
 	choose_channels(s);
 	if ((rc = own_office_init(&s->own, x)) != BC_OK) {
@@ -286,7 +285,7 @@ bool session_symbol(const struct session *s, uint32_t symbol, struct session_vie
 				      .state = sym->state,
 				      .reason = sym->reason,
 				      .since = sym->since,
-				      .leaving = sym->leaving,
+				      .leaving = sym->aside->leaving,
 				      .configured = rule != NULL && rule->configured };
 	return true;
 }

@@ -88,9 +88,9 @@ static void batch_refused(struct session *s, enum rest_job_id id,
 		return;
 	struct symbol *sym = &s->symbols[job->batch[0]];
 	if (id == JOB_TICKS)
-		sym->ticks_refused = true;
+		sym->aside->ticks_refused = true;
 	else
-		sym->fallback.refused = true;
+		sym->aside->fallback.refused = true;
 }
 
 /* Whose book alone it is about; NOBODY: of several, of nobody any more, or it is none. */
@@ -244,7 +244,7 @@ static void ticks_read(struct session *s)
 	struct rest_job *job = &s->rest.jobs[JOB_TICKS];
 	for (uint32_t i = 0; i < job->n_batch; i++) {
 		if (job->batch[i] != NOBODY)
-			s->symbols[job->batch[i]].ticks_known = true;
+			s->symbols[job->batch[i]].aside->ticks_known = true;
 	}
 	job->batch_now = job->batch_now < job->max_batch / 2 ? 2 * job->batch_now : job->max_batch;
 }

@@ -55,7 +55,8 @@ bc_status carry_assign(struct session *s, uint32_t symbol)
 		sym->on[line] = id;
 		sym->missing |= 1u << line;
 		if (s->connections[id].dropped_at.ns != 0)
-			sym->old_until = mono_plus(s->connections[id].dropped_at, OLD_BOOKS_NS);
+			sym->aside->old_until =
+				mono_plus(s->connections[id].dropped_at, OLD_BOOKS_NS);
 		s->connections[id].n_symbols++;
 		subscribe_again(s, id);
 		if (twin_of(s, id) != NOBODY)
@@ -112,11 +113,12 @@ static void look_for_mute(struct session *s, uint32_t connection)
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL || sym->on[c->line] != connection ||
-		    (sym->subscribed & bit) == 0 || ((sym->heard | sym->told_mute) & bit) != 0 ||
-		    (sym->heard & ~bit) == 0 ||
-		    s->now.mono.ns < mono_plus(sym->subscribed_at, s->o.first_data_after_ns).ns)
+		    (sym->subscribed & bit) == 0 ||
+		    ((sym->heard | sym->aside->told_mute) & bit) != 0 || (sym->heard & ~bit) == 0 ||
+		    s->now.mono.ns <
+			    mono_plus(sym->aside->subscribed_at, s->o.first_data_after_ns).ns)
 			continue;
-		sym->told_mute |= bit;
+		sym->aside->told_mute |= bit;
 		session_log(s, BC_LOG_WARN, "symbol.mute", BC_LOG_B("symbol", sym->name),
 			    BC_LOG_S("line", s->x->lines[c->line].name),
 			    BC_LOG_S("path", s->x->lines[c->line].path),

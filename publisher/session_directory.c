@@ -190,9 +190,9 @@ static const char *nearest_listed(const struct session *s, const char *name)
 static void not_listed(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
-	if (!sym->gone) {
-		sym->gone = true;
-		sym->gone_at = s->now.mono;
+	if (!sym->aside->gone) {
+		sym->aside->gone = true;
+		sym->aside->gone_at = s->now.mono;
 	}
 	sym->unlisted = sym->unlisted || sym->state != BC_STATE_HALTED;
 	if (sym->state != BC_STATE_LIVE && sym->state != BC_STATE_HALTED)
@@ -203,10 +203,10 @@ void symbol_halt_unlisted(struct session *s, uint32_t id)
 {
 	const struct symbol *sym = &s->symbols[id];
 	const char *nearest = nearest_listed(s, sym->name.p);
-	session_log(s, BC_LOG_WARN, sym->was_listed ? "symbol.delisted" : "symbol.unknown",
+	session_log(s, BC_LOG_WARN, sym->aside->was_listed ? "symbol.delisted" : "symbol.unknown",
 		    BC_LOG_B("symbol", sym->name), BC_LOG_S("exchange", s->x->id),
 		    BC_LOG_S("did_you_mean", nearest != NULL ? nearest : ""));
-	symbol_halt(s, id, sym->was_listed ? BC_REASON_DELISTED : BC_REASON_UNKNOWN_SYMBOL);
+	symbol_halt(s, id, sym->aside->was_listed ? BC_REASON_DELISTED : BC_REASON_UNKNOWN_SYMBOL);
 }
 
 /* Symbols that are wanted of all shards: those listed now, and names that nobody lists. */
@@ -234,8 +234,8 @@ void directory_count(struct session *s)
 /* Nobody named it, it only fitted a pattern, and it will not come back: not followed any more. */
 static bool faded(const struct session *s, const struct symbol *sym)
 {
-	if (!sym->gone || !sym->was_listed || sym->state != BC_STATE_HALTED ||
-	    s->now.mono.ns < mono_plus(sym->gone_at, LISTING_GONE_NS).ns)
+	if (!sym->aside->gone || !sym->aside->was_listed || sym->state != BC_STATE_HALTED ||
+	    s->now.mono.ns < mono_plus(sym->aside->gone_at, LISTING_GONE_NS).ns)
 		return false;
 	const struct wanted_rule *rule = directory_rule(s, sym->name);
 	return rule != NULL && rule->kind == SPEC_GLOB;
@@ -247,10 +247,10 @@ static void look_who_is_listed(struct session *s)
 		struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL)
 			continue;
-		sym->ticks_refused = sym->fallback.refused = false;
+		sym->aside->ticks_refused = sym->aside->fallback.refused = false;
 		const struct listed *e = entry_of(s, sym->name);
 		if (e != NULL && e->round == s->directory.round)
-			sym->gone = false;
+			sym->aside->gone = false;
 		else
 			not_listed(s, i);
 		if (faded(s, sym)) {

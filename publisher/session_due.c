@@ -37,10 +37,15 @@ static void put(struct due *due, uint32_t at, struct due_entry e)
 	due->place[e.symbol] = at + 1;
 }
 
+static bool is_before(struct due_entry a, struct due_entry b)
+{
+	return a.at_ns < b.at_ns || (a.at_ns == b.at_ns && a.symbol < b.symbol);
+}
+
 static void sift_up(struct due *due, uint32_t at)
 {
 	struct due_entry e = due->heap[at];
-	while (at > 0 && due->heap[(at - 1) / 2].at_ns > e.at_ns) {
+	while (at > 0 && is_before(e, due->heap[(at - 1) / 2])) {
 		put(due, at, due->heap[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
@@ -51,9 +56,9 @@ static void sift_down(struct due *due, uint32_t at)
 {
 	struct due_entry e = due->heap[at];
 	for (uint32_t child; (child = 2 * at + 1) < due->n; at = child) {
-		if (child + 1 < due->n && due->heap[child + 1].at_ns < due->heap[child].at_ns)
+		if (child + 1 < due->n && is_before(due->heap[child + 1], due->heap[child]))
 			child++;
-		if (due->heap[child].at_ns >= e.at_ns)
+		if (!is_before(due->heap[child], e))
 			break;
 		put(due, at, due->heap[child]);
 	}

@@ -13,7 +13,7 @@ struct due_entry {
 };
 
 struct due {
-	struct due_entry *heap; /* the soonest first */
+	struct due_entry *heap; /* the soonest first, of equal ones the smaller number */
 	uint32_t *place;        /* by symbol: where it stands, from 1; 0: it does not */
 	uint32_t n, room;
 };

@@ -68,12 +68,12 @@ static struct poll_mark stream_mark(const struct session *s, uint32_t id)
 void fallback_lost(struct session *s, uint32_t id, enum bc_reason reason)
 {
 	struct symbol *sym = &s->symbols[id];
-	sym->fallback.why = s->o.source == SESSION_REST ? BC_REASON_NONE : reason;
-	memset(sym->fallback.lags_since, 0, sizeof sym->fallback.lags_since);
+	sym->aside->fallback.why = s->o.source == SESSION_REST ? BC_REASON_NONE : reason;
+	memset(sym->aside->fallback.lags_since, 0, sizeof sym->aside->fallback.lags_since);
 	if (sym->down || s->fallback.proof == N_POLLS || s->o.source == SESSION_WS)
 		return;
 	sym->down = true;
-	sym->fallback.down_at = s->now.mono;
+	sym->aside->fallback.down_at = s->now.mono;
 	s->fallback.look_at = mono_min(s->fallback.look_at, s->now.mono);
 	s->fallback.n_down++;
 }
@@ -84,9 +84,9 @@ void fallback_over(struct session *s, uint32_t id)
 	if (!sym->down)
 		return;
 	s->fallback.n_down--;
-	s->fallback.n_on -= sym->fallback.on;
+	s->fallback.n_on -= sym->aside->fallback.on;
 	sym->down = false;
-	sym->fallback = (struct symbol_fallback){ .why = BC_REASON_NONE };
+	sym->aside->fallback = (struct symbol_fallback){ .why = BC_REASON_NONE };
 }
 
 /* Answers that are under way may be from before it slept. */
@@ -117,8 +117,8 @@ static bool may_begin(const struct session *s, const struct symbol *sym)
 		&s->rest.jobs[s->fallback.proof == POLL_BOOKS ? JOB_POLL_BOOKS : JOB_POLL_TICKERS];
 	if (s->o.source == SESSION_REST)
 		after = 0;
-	return job->endpoint != NULL && !sym->fallback.on && !gone && is_down(s, sym) &&
-	       s->now.mono.ns >= mono_plus(sym->fallback.down_at, after).ns;
+	return job->endpoint != NULL && !sym->aside->fallback.on && !gone && is_down(s, sym) &&
+	       s->now.mono.ns >= mono_plus(sym->aside->fallback.down_at, after).ns;
 }
 
 static int64_t late_after_ns(const struct session *s)
@@ -128,19 +128,20 @@ static int64_t late_after_ns(const struct session *s)
 
 static enum bc_reason stale_reason(const struct symbol *sym)
 {
-	return sym->fallback.why == BC_REASON_NONE ? BC_REASON_NO_DATA : sym->fallback.why;
+	return sym->aside->fallback.why == BC_REASON_NONE ? BC_REASON_NO_DATA
+							  : sym->aside->fallback.why;
 }
 
 static void look_at(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	if (may_begin(s, sym)) {
-		sym->fallback.on = true;
+		sym->aside->fallback.on = true;
 		s->fallback.n_on++;
 		poll_begin(s);
 	}
 	if (sym->state == BC_STATE_REST &&
-	    s->now.mono.ns >= mono_plus(sym->fallback.good_at, late_after_ns(s)).ns)
+	    s->now.mono.ns >= mono_plus(sym->aside->fallback.good_at, late_after_ns(s)).ns)
 		symbol_set(s, id, BC_STATE_STALE, stale_reason(sym), SESSION_ALL_CHANNELS);
 }
 
@@ -189,11 +190,11 @@ bc_mono_time fallback_deadline(const struct session *s)
 static void fit_by_rest(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
-	sym->fallback.good_at = s->now.mono;
+	sym->aside->fallback.good_at = s->now.mono;
 	sym->had_data = true; /* from now on stale, not connecting */
 	s->count.polled++;
 	s->count.fallbacks += sym->state != BC_STATE_REST;
-	symbol_set(s, id, BC_STATE_REST, sym->fallback.why, SESSION_BOOK_ONLY);
+	symbol_set(s, id, BC_STATE_REST, sym->aside->fallback.why, SESSION_BOOK_ONLY);
 }
 
 static void crossed(struct session *s, uint32_t id)
@@ -206,7 +207,7 @@ static void crossed(struct session *s, uint32_t id)
 static bool is_old(struct session *s, uint32_t id, enum poll_kind kind,
 		   const struct poll_mark *mark)
 {
-	struct symbol_fallback *f = &s->symbols[id].fallback;
+	struct symbol_fallback *f = &s->symbols[id].aside->fallback;
 	const struct poll_mark stream =
 		kind == POLL_BOOKS ? stream_mark(s, id) : (struct poll_mark){ MARK_NONE, 0 };
 	if (!is_before(mark, &f->newest[kind]) && !is_before(mark, &stream)) {
@@ -268,7 +269,7 @@ static void take_book(struct session *s, uint32_t id, const struct bc_event *eve
 	}
 	if (is_old(s, id, POLL_BOOKS, &mark))
 		return;
-	sym->fallback.newest[POLL_BOOKS] = mark;
+	sym->aside->fallback.newest[POLL_BOOKS] = mark;
 	if (book.body.book.n_asks > most)
 		most = book.body.book.n_asks;
 	if (limit > 0 && limit < s->o.levels && most >= limit)
@@ -289,7 +290,7 @@ static void take_ticker(struct session *s, uint32_t id, const struct bc_event *e
 	bool proves = s->fallback.proof == POLL_TICKERS;
 	if (is_old(s, id, POLL_TICKERS, &mark))
 		return;
-	sym->fallback.newest[POLL_TICKERS] = mark;
+	sym->aside->fallback.newest[POLL_TICKERS] = mark;
 	if (proves)
 		fit_by_rest(s, id);
 	publish(s, id, &ticker);
@@ -308,7 +309,7 @@ void fallback_take(struct session *s, uint32_t id, const struct bc_event *event)
 	const struct symbol *sym = &s->symbols[id];
 	bool late = s->now.mono.ns > mono_plus(r->asked_at, LATE_NS).ns ||
 		    r->asked_at.ns < s->fallback.believed_from.ns;
-	if (!sym->down || !sym->fallback.on || sym->state == BC_STATE_HALTED || late)
+	if (!sym->down || !sym->aside->fallback.on || sym->state == BC_STATE_HALTED || late)
 		return;
 	take[event->channel](s, id, event);
 }
@@ -319,7 +320,7 @@ void fallback_take(struct session *s, uint32_t id, const struct bc_event *event)
 static bool is_held_back(struct session *s, uint32_t id, const struct poll_mark *mark,
 			 enum lagging what)
 {
-	struct symbol_fallback *f = &s->symbols[id].fallback;
+	struct symbol_fallback *f = &s->symbols[id].aside->fallback;
 	bc_mono_time *lags_since = &f->lags_since[what];
 	if (!s->symbols[id].down)
 		return false;

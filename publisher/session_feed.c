@@ -2,7 +2,6 @@
  *
  * Whatever came through a WebSocket proves its connection; a good book makes its symbol live; a
  * crossed one, or a value that does not fit, makes it stale before anybody hears of it. */
-#include "common/blocks.h"
 #include "publisher/glance.h"
 #include "publisher/session_private.h"
 
@@ -89,7 +88,7 @@ static void instrument_data(struct session *s, const struct bc_event *event)
 	struct symbol *sym = &s->symbols[id];
 	enum bc_listing status = event->body.instrument.status;
 	bool halted = sym->state == BC_STATE_HALTED;
-	sym->was_listed = true;
+	sym->aside->was_listed = true;
 	sym->unlisted = false;
 	if (status == BC_LISTING_DELISTED)
 		symbol_halt(s, id, BC_REASON_DELISTED);
@@ -295,13 +294,9 @@ void feed_ahead(struct session *s, bc_str bytes)
 	if (!g.seen || (s->about = bc_name_guess(&s->by_name, g.hash)) == NOBODY)
 		return;
 	const char *symbol = (const char *)&s->symbols[s->about];
-	for (size_t at = 0; at < SYMBOL_WARM_BYTES; at += BC_CACHE_LINE)
+	const size_t warm = s->sync.on ? sizeof(struct symbol) : SYMBOL_WARM_BYTES;
+	for (size_t at = 0; at < warm; at += BC_CACHE_LINE)
 		__builtin_prefetch(symbol + at, 1);
-	__builtin_prefetch(&s->waiting[s->about], 1);
-	if (s->sync.on) {
-		__builtin_prefetch(symbol + SYMBOL_WARM_BYTES, 1);
-		__builtin_prefetch(&s->symbols[s->about].sync, 1);
-	}
 	if (s->act.soon != NULL)
 		s->act.soon(s->act.self, s->about);
 }

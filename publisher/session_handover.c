@@ -98,15 +98,15 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	struct connection *c = &s->connections[h->successor];
 	uint32_t bit = 1u << c->line;
 	bool proof = (s->x->lines[c->line].channels & s->proof_channels) != 0;
-	bool carried = (sym->subscribed_next & bit) != 0;
+	bool carried = (sym->aside->subscribed_next & bit) != 0;
 	bool was = (sym->subscribed & bit) != 0;
 	sym->on[c->line] = h->successor;
 	c->n_symbols++;
 	s->connections[h->old].n_symbols--;
-	sym->asked = (sym->asked & ~bit) | (sym->asked_next & bit);
-	sym->subscribed = (sym->subscribed & ~bit) | (sym->subscribed_next & bit);
-	sym->asked_next &= ~bit;
-	sym->subscribed_next &= ~bit;
+	sym->aside->asked = (sym->aside->asked & ~bit) | (sym->aside->asked_next & bit);
+	sym->subscribed = (sym->subscribed & ~bit) | (sym->aside->subscribed_next & bit);
+	sym->aside->asked_next &= ~bit;
+	sym->aside->subscribed_next &= ~bit;
 	if (carried && (lasted || overlap_linked(h, symbol)))
 		sync_stream_moved(s, symbol, h->old, h->successor);
 	if (carried && proof && !c->proven) { /* asked for, and nothing has come by it yet */
@@ -258,7 +258,7 @@ static uint32_t outstanding(const struct session *s, const struct handover *h)
 		const struct symbol *sym = &s->symbols[i];
 		if (sym->name.p == NULL || sym->on[line] != h->old)
 			continue;
-		if (((sym->subscribed & bit) != 0 && (sym->subscribed_next & bit) == 0) ||
+		if (((sym->subscribed & bit) != 0 && (sym->aside->subscribed_next & bit) == 0) ||
 		    !overlap_seen(h, i))
 			return i;
 	}

@@ -154,7 +154,7 @@ void history_live(struct session *s, uint32_t symbol, const struct bc_event *eve
 {
 	bool candle = event->channel == BC_CHANNEL_CANDLE;
 	struct history *h = candle || event->channel == BC_CHANNEL_TRADE
-				    ? s->symbols[symbol].rest.history
+				    ? s->symbols[symbol].aside->rest.history
 				    : NULL;
 	if (h == NULL)
 		return;
@@ -172,7 +172,7 @@ void history_live(struct session *s, uint32_t symbol, const struct bc_event *eve
  * filled before the next one is a part of it. */
 void history_lost(struct session *s, uint32_t symbol)
 {
-	struct history *h = s->symbols[symbol].rest.history;
+	struct history *h = s->symbols[symbol].aside->rest.history;
 	if (h == NULL)
 		return;
 	h->asked = false;
@@ -212,13 +212,13 @@ void history_subscribed(struct session *s, uint32_t symbol)
 {
 	struct symbol *sym = &s->symbols[symbol];
 	uint32_t wanted = spans_of_job(s, JOB_TRADES) | spans_of_job(s, JOB_CANDLES);
-	if (wanted == 0 || (sym->rest.history != NULL && sym->rest.history->asked))
+	if (wanted == 0 || (sym->aside->rest.history != NULL && sym->aside->rest.history->asked))
 		return;
 	if (sym->missing != 0)
 		return; /* what it misses on another line of its own is history, too */
-	if (sym->rest.history == NULL)
-		sym->rest.history = history_new(s);
-	struct history *h = sym->rest.history;
+	if (sym->aside->rest.history == NULL)
+		sym->aside->rest.history = history_new(s);
+	struct history *h = sym->aside->rest.history;
 	if (h == NULL)
 		return; /* the feed goes on without */
 	h->asked = true;
@@ -236,9 +236,9 @@ void history_poll(struct session *s, uint32_t symbol)
 	struct symbol *sym = &s->symbols[symbol];
 	if (spans_of_job(s, JOB_TRADES) == 0)
 		return;
-	if (sym->rest.history == NULL)
-		sym->rest.history = history_new(s);
-	struct history *h = sym->rest.history;
+	if (sym->aside->rest.history == NULL)
+		sym->aside->rest.history = history_new(s);
+	struct history *h = sym->aside->rest.history;
 	if (h == NULL || h->asked || (h->wanted & 1) != 0)
 		return; /* asked: its stream is back, and what is missing is asked for anyhow */
 	bc_mono_time again = mono_plus(h->spans[0].asked_at, POLL_NS);
@@ -277,7 +277,7 @@ void session_history_wanted(struct session *s, struct session_now now, uint32_t 
 	uint32_t span = span_of(s, channel, interval);
 	if (span == NO_SPAN || symbol >= s->symbol_limit || s->symbols[symbol].name.p == NULL)
 		return;
-	struct history *h = s->symbols[symbol].rest.history;
+	struct history *h = s->symbols[symbol].aside->rest.history;
 	if (h == NULL)
 		return; /* nothing was published before, but what will be asked for anyhow */
 	struct span *t = &h->spans[span];
@@ -298,8 +298,8 @@ void session_history_wanted(struct session *s, struct session_now now, uint32_t 
 
 void history_forget(struct session *s, uint32_t symbol)
 {
-	free(s->symbols[symbol].rest.history);
-	s->symbols[symbol].rest.history = NULL;
+	free(s->symbols[symbol].aside->rest.history);
+	s->symbols[symbol].aside->rest.history = NULL;
 }
 
 /* ------------------------------------------------------------------ asking */
@@ -324,7 +324,7 @@ static bool is_listened(const struct session *s, uint32_t symbol, uint32_t span)
 static uint32_t span_due(const struct session *s, uint32_t symbol, uint32_t spans,
 			 bc_mono_time *next)
 {
-	struct history *h = s->symbols[symbol].rest.history;
+	struct history *h = s->symbols[symbol].aside->rest.history;
 	for (uint32_t left = h->wanted & spans; left != 0; left &= left - 1) {
 		uint32_t span = (uint32_t)__builtin_ctz(left);
 		if (h->spans[span].not_before.ns > s->now.mono.ns)
@@ -356,7 +356,7 @@ bool history_pick(struct session *s, struct rest_request *request)
 	for (uint32_t n = 0; n < s->symbol_limit; n++) {
 		uint32_t i = (job->turn + n) % s->symbol_limit;
 		struct history *h =
-			s->symbols[i].name.p == NULL ? NULL : s->symbols[i].rest.history;
+			s->symbols[i].name.p == NULL ? NULL : s->symbols[i].aside->rest.history;
 		uint32_t span = h == NULL ? NO_SPAN : span_due(s, i, spans, &next);
 		if (span == NO_SPAN)
 			continue;
@@ -478,7 +478,7 @@ static void try_again(struct session *s, struct history *h, const struct rest_re
 
 void history_ended(struct session *s, const struct rest_request *r, enum rest_end end)
 {
-	struct history *h = s->symbols[r->symbol].rest.history;
+	struct history *h = s->symbols[r->symbol].aside->rest.history;
 	uint32_t n = s->rest.n_kept;
 	uint32_t span = r->job == JOB_TRADES ? 0 : span_of_interval(s, r->interval);
 	s->rest.n_kept = 0;

@@ -19,10 +19,10 @@ bool trade_number(bc_str id, uint64_t *out)
 	return true;
 }
 
-static bool in_ring(const struct symbol_order *order, bc_str id)
+static bool in_ring(const struct known_trades *trades, bc_str id)
 {
 	for (size_t i = 0; i < TRADES_KNOWN; i++) {
-		const struct known_trade *known = &order->trades[i];
+		const struct known_trade *known = &trades->ids[i];
 		if (known->n == id.n && memcmp(known->id, id.p, id.n) == 0)
 			return true;
 	}
@@ -40,7 +40,7 @@ bool trade_known(const struct session *s, uint32_t symbol, bc_str id)
 	uint64_t number;
 	if (ascends(s, id, &number))
 		return order->traded && number == order->last_trade;
-	return in_ring(order, id);
+	return in_ring(&s->symbols[symbol].aside->trades, id);
 }
 
 /* A repeated trade has the time it had. One that is later than all we know, by more than trades
@@ -64,7 +64,8 @@ void trade_remember(struct session *s, uint32_t symbol, bc_str id, bc_wall_time 
 		order->traded = true;
 		return;
 	}
-	struct known_trade *known = &order->trades[order->next_trade++ % TRADES_KNOWN];
+	struct known_trades *trades = &s->symbols[symbol].aside->trades;
+	struct known_trade *known = &trades->ids[trades->next++ % TRADES_KNOWN];
 	memcpy(known->id, id.p, id.n);
 	known->n = (uint8_t)id.n;
 }
@@ -73,13 +74,13 @@ void trade_remember(struct session *s, uint32_t symbol, bc_str id, bc_wall_time 
  * which we have if nothing was missed, and an exchange may repeat itself. */
 static bool trade_refused(struct session *s, uint32_t id, const struct bc_event *event)
 {
-	const struct symbol_order *order = &s->symbols[id].order;
+	const struct symbol *sym = &s->symbols[id];
 	bc_str trade = event->body.trade.trade_id;
 	uint64_t number;
 	if (trade.n == 0 || trade.n > TRADE_ID_MAX)
 		return false;
-	bool seen = ascends(s, trade, &number) ? !is_newer(order, number, event->ts_exchange)
-					       : in_ring(order, trade);
+	bool seen = ascends(s, trade, &number) ? !is_newer(&sym->order, number, event->ts_exchange)
+					       : in_ring(&sym->aside->trades, trade);
 	s->count.duplicates += seen;
 	if (!seen)
 		trade_remember(s, id, trade, event->ts_exchange);
@@ -94,7 +95,7 @@ static bool of_before(struct session *s, const struct symbol *sym, const struct 
 {
 	uint32_t bit = 1u << s->connections[s->current].line;
 	bool answer = (event->flags & BC_FLAG_SNAPSHOT) != 0 && (sym->subscribed & bit) != 0;
-	bool old = s->now.mono.ns < sym->old_until.ns && !answer;
+	bool old = s->now.mono.ns < sym->aside->old_until.ns && !answer;
 	s->count.ignored += old;
 	return old;
 }

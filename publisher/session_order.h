@@ -33,11 +33,15 @@ struct symbol_order {
 	uint64_t last_trade;   /* where ids ascend */
 	bc_wall_time trade_at; /* the exchange's time of the newest trade */
 	struct order_mark newest[N_ORDERS];
+};
+
+/* The last ones of one symbol, a ring, where ids do not ascend. */
+struct known_trades {
 	struct known_trade {
 		char id[TRADE_ID_MAX];
-		uint8_t n;      /* 0: none */
-	} trades[TRADES_KNOWN]; /* where they do not: the last ones, a ring */
-	unsigned next_trade;
+		uint8_t n; /* 0: none */
+	} ids[TRADES_KNOWN];
+	unsigned next;
 };
 
 /* Is this event of a followed symbol to be left out? Counts it, and doubts the symbol where that

@@ -102,14 +102,14 @@ static bool is_listened(const struct session *s, uint32_t id, enum poll_kind kin
 
 static bool is_known(const struct session *s, const struct symbol *sym)
 {
-	return sym->was_listed || s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL ||
+	return sym->aside->was_listed || s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL ||
 	       !s->directory.loaded;
 }
 
 /* Asked for the same for another reason, or just refused. */
 static bool is_busy(const struct session *s, const struct symbol *sym)
 {
-	const struct symbol_rest *r = &sym->rest;
+	const struct symbol_rest *r = &sym->aside->rest;
 	return r->in_flight || (r->failed_at.ns != 0 &&
 				s->now.mono.ns < mono_plus(r->failed_at, REST_WAIT_MIN_NS).ns);
 }
@@ -126,7 +126,7 @@ static void gather(struct session *s, struct rest_job *job, enum poll_kind kind,
 	for (uint32_t n = 0; n < s->symbol_limit && job->n_batch < job->batch_now; n++) {
 		uint32_t i = (job->turn + n) % s->symbol_limit;
 		struct symbol *sym = &s->symbols[i];
-		struct symbol_fallback *f = &sym->fallback;
+		struct symbol_fallback *f = &sym->aside->fallback;
 		if (sym->name.p == NULL || !sym->down || !f->on || f->refused ||
 		    !is_known(s, sym) || is_busy(s, sym))
 			continue;

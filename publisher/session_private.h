@@ -27,6 +27,7 @@
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
+#include "common/blocks.h"
 #include "common/name_index.h"
 #include "proto/topic.h"
 #include "publisher/address_budget.h"
@@ -37,6 +38,8 @@
 #include "publisher/session_order.h"
 #include "publisher/session_sync.h"
 #include "publisher/wanted.h"
+
+#include <assert.h>
 
 #define MAX_LINES 4
 #define NOBODY    UINT32_MAX /* no symbol, no connection */
@@ -68,25 +71,12 @@
 
 /* ------------------------------------------------------------------ symbols */
 
-/* What a symbol waits for. Each wait is a queue with the longest waiting first, so the next
- * deadline is at its head and a message costs O(1). */
+/* What a symbol waits for. */
 enum wait {
 	WAIT_FIRST_DATA, /* since it was subscribed */
 	WAIT_CHANGE,     /* since it last changed; then it is quiet */
 	N_WAITS,
 	WAIT_NOTHING = N_WAITS,
-};
-
-struct wait_queue {
-	uint32_t head, tail; /* NOBODY: empty */
-};
-
-/* A symbol's place in one. Apart from the symbols, because a message touches its neighbours', too,
- * and these lie close together. */
-struct waiting {
-	uint32_t prev, next; /* in the queue of `wait` */
-	enum wait wait;
-	bc_mono_time since;
 };
 
 struct history; /* session_history.c */
@@ -103,25 +93,11 @@ struct symbol_rest {
 
 #define NEAR_NAME 24
 
-/* What every message touches stands first. */
-struct symbol {
-	bc_str name;          /* owned; .p NULL: the number is free */
-	char near[NEAR_NAME]; /* the name once more, where it fits: to compare it costs no fetch */
-	enum bc_state state;
-	enum bc_reason reason;
-	bc_wall_time since;
-	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
-	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
-	 * opened, so the symbol is not fit, however right its book is. */
-	uint32_t missing, subscribed, heard; /* heard: data came from there */
-	bool had_data;                       /* was live once: from then on stale, not connecting */
-	bool proven;                         /* its book, or what stands for it, is right */
-	bool down;                           /* not fit since its connection was lost */
-	bool unlisted;                       /* stands in no list: fit only while it sends */
-	struct symbol_order order;
-	struct symbol_sync sync;
+/* What few messages touch of a symbol. */
+struct symbol_aside {
 	struct symbol_rest rest;
 	struct symbol_fallback fallback;
+	struct known_trades trades;
 	uint32_t asked;                       /* as missing */
 	uint32_t again;                       /* to be taken back there, and asked for anew */
 	uint32_t asked_next, subscribed_next; /* the same on the successor of its connection */
@@ -138,6 +114,30 @@ struct symbol {
 	bool elsewhere;         /* which serves it since elsewhere_at */
 	bc_mono_time elsewhere_at;
 };
+
+/* What every message touches stands first, then what those touch that bring changes of a book or
+ * numbers. The closer symbols lie, the fewer pages' addresses the processor has to look up. */
+struct symbol {
+	bc_str name;          /* owned; .p NULL: the number is free */
+	char near[NEAR_NAME]; /* the name once more, where it fits: to compare it costs no fetch */
+	enum bc_state state;
+	enum bc_reason reason;
+	bc_wall_time since;
+	uint32_t on[MAX_LINES]; /* its connection on each line; NOBODY */
+	/* 1u << line each. Missing: it is not known to be subscribed there since the connection
+	 * opened, so the symbol is not fit, however right its book is. */
+	uint32_t missing, subscribed, heard; /* heard: data came from there */
+	enum wait wait;
+	bc_mono_time waits_since;
+	bool had_data; /* was live once: from then on stale, not connecting */
+	bool proven;   /* its book, or what stands for it, is right */
+	bool down;     /* not fit since its connection was lost */
+	bool unlisted; /* stands in no list: fit only while it sends */
+	struct symbol_aside *aside;
+	struct symbol_order order;
+	struct symbol_sync sync;
+};
+static_assert(sizeof(struct symbol) % BC_CACHE_LINE == 0, "each begins a cache line");
 
 #define SYMBOL_WARM_BYTES 128 /* the beginning, with the order of books that have no number */
 
@@ -339,14 +339,14 @@ struct session {
 	struct handover *handovers;
 
 	struct symbol *symbols;
-	struct waiting *waiting;   /* the same numbers */
+	struct bc_blocks asides;   /* the same numbers */
 	uint32_t about;            /* whom the message being read seems to be about; NOBODY */
 	struct glanced glanced[2]; /* this message and the next one, where somebody said so */
 	uint32_t n_symbols, symbol_limit, symbol_capacity; /* used; numbers given; room */
 	uint32_t n_in[BC_N_STATES];
 	struct bc_name_index by_name;
-	struct wait_queue waits[N_WAITS];
-	bc_str *names; /* scratch, symbol_capacity + 1 */
+	struct due waits[N_WAITS]; /* over then, or later, see session_symbol.c */
+	bc_str *names;             /* scratch, symbol_capacity + 1 */
 
 	struct connection *connections;
 	uint32_t n_connections;

@@ -192,8 +192,8 @@ static bool wants_ticks(const struct session *s, const struct symbol *sym)
 {
 	bool any = s->rest.jobs[JOB_INSTRUMENTS].endpoint == NULL;
 	bool gone = sym->state == BC_STATE_HALTED && sym->reason != BC_REASON_SUSPENDED;
-	return sym->name.p != NULL && !sym->ticks_known && !sym->ticks_refused && !gone &&
-	       (any || sym->was_listed);
+	return sym->name.p != NULL && !sym->aside->ticks_known && !sym->aside->ticks_refused &&
+	       !gone && (any || sym->aside->was_listed);
 }
 
 static bool ticks_pick(struct session *s, struct rest_request *r)

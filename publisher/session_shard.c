@@ -16,22 +16,22 @@ void shard_settle(struct session *s, uint32_t id)
 {
 	struct symbol *sym = &s->symbols[id];
 	bool leaving = !shard_owns(s, sym->name);
-	if (leaving == sym->leaving)
+	if (leaving == sym->aside->leaving)
 		return;
-	sym->leaving = leaving;
-	sym->elsewhere = false;
+	sym->aside->leaving = leaving;
+	sym->aside->elsewhere = false;
 	s->n_leaving += leaving ? 1 : UINT32_MAX;
 }
 
 void shard_symbol_gone(struct session *s, uint32_t id)
 {
-	s->n_leaving -= s->symbols[id].leaving;
+	s->n_leaving -= s->symbols[id].aside->leaving;
 }
 
 static bc_mono_time leaves_at(const struct session *s, const struct symbol *sym)
 {
-	bool goes = sym->name.p != NULL && sym->leaving && sym->elsewhere;
-	return goes ? mono_plus(sym->elsewhere_at, s->o.linger_ns) : MONO_NEVER;
+	bool goes = sym->name.p != NULL && sym->aside->leaving && sym->aside->elsewhere;
+	return goes ? mono_plus(sym->aside->elsewhere_at, s->o.linger_ns) : MONO_NEVER;
 }
 
 static void look_when_to_leave(struct session *s)
@@ -44,7 +44,7 @@ static void look_when_to_leave(struct session *s)
 void shard_doubt(struct session *s)
 {
 	for (uint32_t i = 0; s->n_leaving > 0 && i < s->symbol_limit; i++)
-		s->symbols[i].elsewhere = false;
+		s->symbols[i].aside->elsewhere = false;
 	s->leave_at = MONO_NEVER;
 }
 
@@ -96,10 +96,10 @@ void session_elsewhere(struct session *s, struct session_now now, uint32_t symbo
 	if (symbol >= s->symbol_limit || s->symbols[symbol].name.p == NULL)
 		return;
 	struct symbol *sym = &s->symbols[symbol];
-	if (!sym->leaving || sym->elsewhere == fit)
+	if (!sym->aside->leaving || sym->aside->elsewhere == fit)
 		return;
-	sym->elsewhere = fit;
-	sym->elsewhere_at = now.mono;
+	sym->aside->elsewhere = fit;
+	sym->aside->elsewhere_at = now.mono;
 	s->leave_at = mono_min(s->leave_at, leaves_at(s, sym));
 }
 
@@ -108,7 +108,7 @@ uint32_t session_release(struct session *s, struct session_now now)
 	uint32_t n = s->n_leaving;
 	session_begin(s, now);
 	for (uint32_t i = 0; s->n_leaving > 0 && i < s->symbol_limit; i++) {
-		if (s->symbols[i].name.p != NULL && s->symbols[i].leaving)
+		if (s->symbols[i].name.p != NULL && s->symbols[i].aside->leaving)
 			symbol_drop(s, i);
 	}
 	look_when_to_leave(s);

@@ -30,7 +30,7 @@ static void wait_for(struct session *s, struct symbol_rest *r)
 
 void rest_snapshot(struct session *s, uint32_t symbol)
 {
-	struct symbol_rest *r = &s->symbols[symbol].rest;
+	struct symbol_rest *r = &s->symbols[symbol].aside->rest;
 	if (r->waiting || r->in_flight || s->rest.jobs[JOB_SNAPSHOT].endpoint == NULL)
 		return;
 	r->waiting = true;
@@ -40,7 +40,7 @@ void rest_snapshot(struct session *s, uint32_t symbol)
 
 void rest_snapshot_cancel(struct session *s, uint32_t symbol)
 {
-	struct symbol_rest *r = &s->symbols[symbol].rest;
+	struct symbol_rest *r = &s->symbols[symbol].aside->rest;
 	if (!r->waiting)
 		return;
 	r->waiting = false;
@@ -49,7 +49,7 @@ void rest_snapshot_cancel(struct session *s, uint32_t symbol)
 
 void snapshot_put_off(struct session *s, uint32_t symbol)
 {
-	struct symbol_rest *r = &s->symbols[symbol].rest;
+	struct symbol_rest *r = &s->symbols[symbol].aside->rest;
 	r->failed_at = s->now.mono;
 	if (r->waiting)
 		r->not_before = mono_max(r->not_before, mono_plus(r->failed_at, REST_WAIT_MIN_NS));
@@ -62,10 +62,10 @@ bool snapshot_pick(struct session *s, struct rest_request *request)
 	bc_mono_time next = MONO_NEVER;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		const struct symbol *sym = &s->symbols[i];
-		if (sym->name.p == NULL || !sym->rest.waiting)
+		if (sym->name.p == NULL || !sym->aside->rest.waiting)
 			continue;
-		if (sym->rest.not_before.ns > s->now.mono.ns) {
-			next = mono_min(next, sym->rest.not_before);
+		if (sym->aside->rest.not_before.ns > s->now.mono.ns) {
+			next = mono_min(next, sym->aside->rest.not_before);
 			continue;
 		}
 		uint64_t urgency = sync_urgency(s, i);
@@ -86,7 +86,7 @@ bool snapshot_pick(struct session *s, struct rest_request *request)
 
 void snapshot_sent(struct session *s, const struct rest_request *request)
 {
-	struct symbol_rest *r = &s->symbols[request->symbol].rest;
+	struct symbol_rest *r = &s->symbols[request->symbol].aside->rest;
 	r->in_flight = true;
 	r->tries++;
 	s->count.snapshots++;
@@ -95,14 +95,14 @@ void snapshot_sent(struct session *s, const struct rest_request *request)
 
 void snapshot_landed(struct session *s, const struct rest_request *request)
 {
-	struct symbol_rest *r = &s->symbols[request->symbol].rest;
+	struct symbol_rest *r = &s->symbols[request->symbol].aside->rest;
 	r->in_flight = r->failed = false;
 	r->answered_at = s->now.mono;
 }
 
 void snapshot_ended(struct session *s, const struct rest_request *request, enum rest_end end)
 {
-	struct symbol_rest *r = &s->symbols[request->symbol].rest;
+	struct symbol_rest *r = &s->symbols[request->symbol].aside->rest;
 	r->failed = end == REST_BAD;
 	if (end == REST_NOT_NOW && r->tries > 0)
 		r->tries--; /* it is not this symbol that was too much */

@@ -44,12 +44,12 @@ static bool carried(const struct session *s, const struct symbol *sym, uint32_t 
 
 static uint32_t *asked_by(struct symbol *sym, const struct connection *c)
 {
-	return c->successor ? &sym->asked_next : &sym->asked;
+	return c->successor ? &sym->aside->asked_next : &sym->aside->asked;
 }
 
 static uint32_t *subscribed_by(struct symbol *sym, const struct connection *c)
 {
-	return c->successor ? &sym->subscribed_next : &sym->subscribed;
+	return c->successor ? &sym->aside->subscribed_next : &sym->subscribed;
 }
 
 /* ------------------------------------------------------------------ names */
@@ -123,7 +123,7 @@ void subscribe_reset(struct session *s, uint32_t connection)
 		if (c->successor)
 			continue;
 		sym->missing |= 1u << c->line;
-		sym->again &= ~(1u << c->line);
+		sym->aside->again &= ~(1u << c->line);
 	}
 }
 
@@ -187,7 +187,7 @@ void subscribe_anew(struct session *s, uint32_t connection, uint32_t symbol)
 		return;
 	if (adds(s, c)) {
 		take_back(s, c, symbol);
-		s->symbols[symbol].again |= 1u << c->line;
+		s->symbols[symbol].aside->again |= 1u << c->line;
 	}
 	c->n_gone = n_gone; /* it keeps its place */
 	c->anew = true;
@@ -272,7 +272,7 @@ static void symbol_carried(struct session *s, struct connection *c, uint32_t id)
 	if (c->successor)
 		return;
 	sym->missing &= ~(1u << c->line);
-	sym->subscribed_at = s->now.mono;
+	sym->aside->subscribed_at = s->now.mono;
 	symbol_subscribed(s, id);
 }
 
@@ -283,7 +283,7 @@ static bool came_back(struct session *s, struct connection *c, const char *name)
 	uint32_t id = bc_name_find(&s->by_name, bc_str_of(name)), bit = 1u << c->line;
 	if (id == BC_NAME_NONE || !carried(s, &s->symbols[id], (uint32_t)(c - s->connections)) ||
 	    (*asked_by(&s->symbols[id], c) & bit) != 0 ||
-	    (!c->successor && (s->symbols[id].again & bit) != 0))
+	    (!c->successor && (s->symbols[id].aside->again & bit) != 0))
 		return false;
 	*asked_by(&s->symbols[id], c) |= bit;
 	symbol_carried(s, c, id);
@@ -332,7 +332,7 @@ static bc_status batch_subscribe(struct session *s, uint32_t connection)
 			return BC_ENOMEM;
 		b->canary = b->canary || (canary && bc_str_is(sym->name, s->x->canary));
 		*asked_by(sym, c) |= bit;
-		sym->again &= c->successor ? UINT32_MAX : ~bit;
+		sym->aside->again &= c->successor ? UINT32_MAX : ~bit;
 	}
 	if (!canary || b->canary || b->names.n >= max)
 		return BC_OK; /* where it found no place, it is the next one's */

@@ -19,35 +19,31 @@
 
 /* ------------------------------------------------------------------ waiting */
 
-static void wait_leave(struct session *s, uint32_t id)
+static bc_mono_time over_at(const struct session *s, const struct symbol *sym)
 {
-	struct waiting *w = &s->waiting[id];
-	if (w->wait == WAIT_NOTHING)
-		return;
-	struct wait_queue *q = &s->waits[w->wait];
-	if (w->prev == NOBODY)
-		q->head = w->next;
-	else
-		s->waiting[w->prev].next = w->next;
-	if (w->next == NOBODY)
-		q->tail = w->prev;
-	else
-		s->waiting[w->next].prev = w->prev;
-	w->wait = WAIT_NOTHING;
+	return mono_plus(sym->waits_since,
+			 sym->wait == WAIT_CHANGE ? s->o.quiet_after_ns : s->o.first_data_after_ns);
 }
 
+static void wait_leave(struct session *s, uint32_t id)
+{
+	struct symbol *sym = &s->symbols[id];
+	if (sym->wait != WAIT_NOTHING)
+		due_drop(&s->waits[sym->wait], id);
+	sym->wait = WAIT_NOTHING;
+}
+
+/* Who waits for the same already is only noted: it stays where it is in the heap, and is put right
+ * when that time comes. So a message touches nothing but its symbol. */
 static void wait_from_now(struct session *s, uint32_t id, enum wait wait)
 {
-	struct wait_queue *q = &s->waits[wait];
+	struct symbol *sym = &s->symbols[id];
+	sym->waits_since = s->now.mono;
+	if (sym->wait == wait)
+		return;
 	wait_leave(s, id);
-	s->waiting[id] = (struct waiting){
-		.prev = q->tail, .next = NOBODY, .wait = wait, .since = s->now.mono
-	};
-	if (q->tail == NOBODY)
-		q->head = id;
-	else
-		s->waiting[q->tail].next = id;
-	q->tail = id;
+	sym->wait = wait;
+	due_set(&s->waits[wait], id, over_at(s, sym));
 }
 
 /* ------------------------------------------------------------------ coming and going */
@@ -69,10 +65,11 @@ static bc_status new_number(struct session *s, uint32_t *out)
 		if (symbols == NULL)
 			return BC_ENOMEM;
 		s->symbols = symbols;
-		struct waiting *waiting = realloc(s->waiting, room * sizeof *waiting);
-		if (waiting == NULL)
+		for (int wait = 0; wait < N_WAITS; wait++)
+			if (due_room(&s->waits[wait], room) != BC_OK)
+				return BC_ENOMEM;
+		if (bc_blocks_reserve(&s->asides, room) != BC_OK)
 			return BC_ENOMEM;
-		s->waiting = waiting;
 		bc_str *names = realloc(s->names, (room + 1) * sizeof *names);
 		if (names == NULL)
 			return BC_ENOMEM;
@@ -80,7 +77,7 @@ static bc_status new_number(struct session *s, uint32_t *out)
 		s->symbol_capacity = room;
 	}
 	*out = s->symbol_limit++;
-	s->symbols[*out].name = (bc_str){ 0 };
+	s->symbols[*out] = (struct symbol){ .aside = bc_blocks_at(&s->asides, *out) };
 	return BC_OK;
 }
 
@@ -98,12 +95,14 @@ bc_status symbol_follow(struct session *s, bc_str name)
 	memcpy(copy, name.p, name.n);
 	copy[name.n] = '\0';
 	struct symbol *sym = &s->symbols[id];
+	*sym->aside = (struct symbol_aside){ .asked = 0 };
 	*sym = (struct symbol){ .name = { copy, name.n },
 				.state = BC_STATE_CONNECTING,
-				.since = s->now.wall };
+				.since = s->now.wall,
+				.wait = WAIT_NOTHING,
+				.aside = sym->aside };
 	if (name.n <= NEAR_NAME)
 		memcpy(sym->near, name.p, name.n);
-	s->waiting[id].wait = WAIT_NOTHING;
 	for (size_t line = 0; line < MAX_LINES; line++)
 		sym->on[line] = NOBODY;
 	s->n_symbols++;
@@ -154,7 +153,9 @@ void symbols_free(struct session *s)
 	}
 	bc_name_free(&s->by_name);
 	free(s->symbols);
-	free(s->waiting);
+	bc_blocks_free(&s->asides);
+	for (int wait = 0; wait < N_WAITS; wait++)
+		due_free(&s->waits[wait]);
 	free(s->names);
 }
 
@@ -195,7 +196,7 @@ void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum se
 	if (sym->state == BC_STATE_HALTED || sym->state == BC_STATE_REST)
 		return; /* what is polled is not what the stream says */
 	symbol_set(s, id, BC_STATE_STALE, reason, scope);
-	if (s->waiting[id].wait != WAIT_FIRST_DATA)
+	if (sym->wait != WAIT_FIRST_DATA)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
 
@@ -221,7 +222,7 @@ static void live(struct session *s, uint32_t id)
 {
 	s->symbols[id].had_data = true;
 	if (!bc_state_fit(s->symbols[id].state))
-		s->symbols[id].unserved = 0;
+		s->symbols[id].aside->unserved = 0;
 	if (s->symbols[id].down)
 		fallback_over(s, id);
 	symbol_set(s, id, BC_STATE_LIVE, BC_REASON_NONE, SESSION_ALL_CHANNELS);
@@ -247,7 +248,7 @@ void symbol_subscribed(struct session *s, uint32_t id)
 
 void symbol_waits(struct session *s, uint32_t id)
 {
-	if (s->waiting[id].wait == WAIT_NOTHING)
+	if (s->symbols[id].wait == WAIT_NOTHING)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
 
@@ -291,7 +292,7 @@ void symbol_resume(struct session *s, uint32_t id)
 /* After one wait, two, four and so on, then after each UNSERVED_MAX of them. */
 static bool asks_again(const struct symbol *sym)
 {
-	unsigned n = sym->unserved;
+	unsigned n = sym->aside->unserved;
 	return n < UNSERVED_MAX ? (n & (n - 1)) == 0 : n % UNSERVED_MAX == 0;
 }
 
@@ -303,14 +304,14 @@ static void no_first_data(struct session *s, uint32_t id)
 	wait_from_now(s, id, WAIT_FIRST_DATA);
 	if (sync_patient(s, id))
 		return;
-	sym->unserved++;
+	sym->aside->unserved++;
 	if (!asks_again(sym))
 		return;
 	session_log(s, BC_LOG_WARN, "symbol.no-data", BC_LOG_B("symbol", sym->name),
 		    BC_LOG_S("state", bc_state_word(sym->state)),
-		    BC_LOG_T("waited", sym->unserved * s->o.first_data_after_ns),
+		    BC_LOG_T("waited", sym->aside->unserved * s->o.first_data_after_ns),
 		    BC_LOG_S("hint", "subscribed, but the exchange sends nothing; is it listed?"));
-	sym->fallback.why = BC_REASON_NO_DATA;
+	sym->aside->fallback.why = BC_REASON_NO_DATA;
 	symbol_set(s, id, sym->state == BC_STATE_REST ? BC_STATE_REST : BC_STATE_STALE,
 		   BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
 	carry_ask_again(s, id);
@@ -331,19 +332,31 @@ static void (*const over[N_WAITS])(struct session *s, uint32_t id) = {
 	[WAIT_CHANGE] = no_change,
 };
 
-static bc_mono_time over_at(const struct session *s, int wait)
+/* The next whose time in the heap is not after `until` is put where it belongs: when its wait is
+ * over. False: there is none. */
+static bool put_right(struct session *s, int wait, bc_mono_time until, uint32_t *id,
+		      bc_mono_time *at)
 {
-	if (s->waits[wait].head == NOBODY)
-		return MONO_NEVER;
-	int64_t limit = wait == WAIT_CHANGE ? s->o.quiet_after_ns : s->o.first_data_after_ns;
-	return mono_plus(s->waiting[s->waits[wait].head].since, limit);
+	if (!due_take(&s->waits[wait], until, id))
+		return false;
+	*at = over_at(s, &s->symbols[*id]);
+	due_set(&s->waits[wait], *id, *at);
+	return true;
 }
 
+/* Those whose time has come; and who has been heard meanwhile is put right before its time, so that
+ * nobody is woken for it. */
 void symbols_tick(struct session *s)
 {
+	const bc_mono_time soon = mono_plus(s->now.mono, TICK_AT_LEAST_NS);
+	bc_mono_time at;
+	uint32_t id;
 	for (int wait = 0; wait < N_WAITS; wait++) {
-		while (over_at(s, wait).ns <= s->now.mono.ns)
-			over[wait](s, s->waits[wait].head);
+		while (put_right(s, wait, s->now.mono, &id, &at))
+			if (at.ns <= s->now.mono.ns)
+				over[wait](s, id);
+		while (put_right(s, wait, soon, &id, &at) && at.ns > soon.ns)
+			continue;
 	}
 }
 
@@ -351,6 +364,6 @@ bc_mono_time symbols_deadline(const struct session *s)
 {
 	bc_mono_time next = MONO_NEVER;
 	for (int wait = 0; wait < N_WAITS; wait++)
-		next = mono_min(next, over_at(s, wait));
+		next = mono_min(next, due_next(&s->waits[wait]));
 	return next;
 }

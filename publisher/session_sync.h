@@ -45,11 +45,11 @@ struct symbol_sync {
 	bool believed;             /* the stream has not reached the book yet */
 	bool bbo_ahead, mute;      /* its bbo knows more than a silent stream; and for too long */
 	uint32_t stream;           /* connection of the newest change, or of a snapshot; NOBODY */
+	unsigned failures;         /* answers in a row that did not help */
 	uint64_t heard_seq;        /* of the newest change on its connection */
 	uint64_t unreached;        /* number of the last snapshot the stream did not reach */
 	bc_mono_time told_at, heard_at, asked_at, answered_at, bbo_ahead_at;
-	unsigned failures;        /* answers in a row that did not help */
-	unsigned n_behind;        /* of them, by their numbers older than a book not followed */
+	unsigned n_behind;        /* of the failures, older than a book not followed, by number */
 	unsigned shallow;         /* answers in a row that left too few levels inside the edge */
 	bc_mono_time due_at;      /* WANTED: not before; HELD: not longer */
 	bc_mono_time not_before;  /* after failures */

@@ -350,7 +350,8 @@ static struct rig *rig_of_ticks(const char *symbols)
 
 static bool knows_ticks(struct rig *r, const char *name)
 {
-	return r->session->symbols[bc_name_find(&r->session->by_name, bc_str_of(name))].ticks_known;
+	const uint32_t id = bc_name_find(&r->session->by_name, bc_str_of(name));
+	return r->session->symbols[id].aside->ticks_known;
 }
 
 /* Returns how often it was asked within a minute. */

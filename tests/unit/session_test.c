@@ -158,6 +158,31 @@ Test(session, other_symbols_and_the_canary_prove_the_connection)
 	done(r);
 }
 
+/* Who is heard is not looked for in its queue each time; nobody notices. */
+Test(session, is_quiet_to_the_moment_and_who_is_heard_wakes_nobody)
+{
+	struct rig *r = live_rig("AAA BBB");
+	for (int i = 0; i < 100; i++) {
+		says(r, "book AAA 1 2");
+		says(r, "book BBB 1 2");
+		session_tick(r->session, r->now);
+		if (i >= 50) /* before, an answer to the subscription is waited for */
+			cr_expect_geq(session_next_deadline(r->session).ns,
+				      r->now.mono.ns + 400 * MS);
+		at(r, r->now.mono.ns + 70 * MS);
+	}
+	pass(r, 2930 * MS - 1);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	says(r, "book BBB 1 2");
+	pass(r, 1);
+	expect_state(r, "AAA", BC_STATE_QUIET, BC_REASON_NONE);
+	pass(r, 3 * S - 2);
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	pass(r, 1);
+	expect_state(r, "BBB", BC_STATE_QUIET, BC_REASON_NONE);
+	done(r);
+}
+
 Test(session, silently_ignored_symbol_is_found_and_named)
 {
 	struct rig *r = rig_with(options_for_tests());

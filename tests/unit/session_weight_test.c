@@ -70,7 +70,7 @@ Test(session_weight, nobody_light_overtakes_somebody_heavy)
 		told(r, SNAP, -1);
 	cr_expect_eq(session_rest_view(r->session).weight, OURS - 10);
 	add(r, "S1000");
-	r->session->symbols[40].was_listed = true;
+	r->session->symbols[40].aside->was_listed = true;
 	pass(r, 5 * S);
 	cr_expect_eq(in_flight(r, "/ticks"), 0, "snapshots wait that weigh more");
 	pass(r, 60 * S);
