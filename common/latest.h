@@ -166,6 +166,10 @@ struct bc_latest_news {
 	bc_str payload;       /* empty: it was not encoded */
 };
 
+/* A message of this topic probably follows: fetches into the cache where its slot is. */
+void bc_latest_soon(const struct bc_latest_writer *w, uint32_t number);
+/* And, a little later, it is the next: fetches the slot, as far as the last message went. */
+void bc_latest_next(const struct bc_latest_writer *w, uint32_t number);
 /* The newest message of a topic. No system call, no allocation. */
 void bc_latest_put(struct bc_latest_writer *writer, bc_mono_time boot_now, uint32_t number,
 		   const struct bc_latest_news *news);

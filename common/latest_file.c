@@ -69,7 +69,7 @@ static bc_status make_file(const struct bc_latest_writer *w, unsigned char **out
 static void enter_all(const struct bc_latest_writer *w)
 {
 	for (uint32_t i = 0; i < w->n_numbers; i++) {
-		uint64_t units = w->by_number[i];
+		uint64_t units = w->by_number[i].units;
 		if (units != 0)
 			latest_enter(w, topic_of(slot_of(w, units)), units);
 	}

@@ -1,10 +1,13 @@
 /* latest_write.c - the places of topics, and their messages. */
 #include "common/latest_writer.h"
 
+#include "common/blocks.h"
 #include "proto/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define TOPIC_USUAL 24 /* bytes */
 
 /* ------------------------------------------------------------------ one slot */
 
@@ -50,7 +53,7 @@ static bc_status number_reserve(struct bc_latest_writer *w, uint32_t number)
 		room *= 2;
 	if (room == w->n_numbers)
 		return BC_OK;
-	uint64_t *by_number = realloc(w->by_number, room * sizeof *by_number);
+	struct latest_numbered *by_number = realloc(w->by_number, room * sizeof *by_number);
 	if (by_number == NULL)
 		return BC_ENOMEM;
 	memset(by_number + w->n_numbers, 0, (room - w->n_numbers) * sizeof *by_number);
@@ -127,7 +130,7 @@ bc_status bc_latest_add(struct bc_latest_writer *w, uint32_t number, bc_str text
 	bc_status rc = bc_topic_split(text, &topic);
 	if (rc == BC_OK)
 		rc = number_reserve(w, number);
-	if (rc == BC_OK && (w->by_number[number] != 0 || latest_find(w, text) != 0))
+	if (rc == BC_OK && (w->by_number[number].units != 0 || latest_find(w, text) != 0))
 		rc = BC_EDUPLICATE;
 	if (rc == BC_OK && max_payload > BC_LATEST_MAX_PAYLOAD)
 		max_payload = BC_LATEST_MAX_PAYLOAD; /* longer ones are left out */
@@ -144,7 +147,7 @@ bc_status bc_latest_add(struct bc_latest_writer *w, uint32_t number, bc_str text
 	clear_slot(slot, text);
 	point(w, &topic, units);
 	latest_enter(w, text, units);
-	w->by_number[number] = units;
+	w->by_number[number] = (struct latest_numbered){ .units = (uint32_t)units };
 	w->stats.topics++;
 	return BC_OK;
 }
@@ -164,7 +167,7 @@ static void keep_hole(struct bc_latest_writer *w, uint64_t units, uint64_t room)
 
 void bc_latest_remove(struct bc_latest_writer *w, uint32_t number)
 {
-	uint64_t units = number < w->n_numbers ? w->by_number[number] : 0;
+	uint64_t units = number < w->n_numbers ? w->by_number[number].units : 0;
 	struct bc_topic topic;
 	if (units == 0)
 		return;
@@ -175,7 +178,7 @@ void bc_latest_remove(struct bc_latest_writer *w, uint32_t number)
 	latest_leave(w, topic_of(slot));
 	clear_slot(slot, BC_STR(""));
 	keep_hole(w, units, load(&slot[BC_SLOT_ROOM]));
-	w->by_number[number] = 0;
+	w->by_number[number] = (struct latest_numbered){ .units = 0 };
 	w->stats.topics--;
 }
 
@@ -242,13 +245,31 @@ static void put_word(struct bc_latest_writer *w, words slot, bc_mono_time now,
 	store(&slot[BC_SLOT_SINCE], (uint64_t)e->since.ns);
 }
 
+void bc_latest_soon(const struct bc_latest_writer *w, uint32_t number)
+{
+	if (number < w->n_numbers)
+		__builtin_prefetch(&w->by_number[number], 1);
+}
+
+void bc_latest_next(const struct bc_latest_writer *w, uint32_t number)
+{
+	if (number >= w->n_numbers || w->by_number[number].units == 0)
+		return;
+	const struct latest_numbered n = w->by_number[number];
+	const char *slot = (const char *)slot_of(w, n.units);
+	const size_t bytes = BC_SLOT_TOPIC * sizeof(uint64_t) + TOPIC_USUAL + n.payload;
+	for (size_t at = 0; at < bytes; at += BC_CACHE_LINE)
+		__builtin_prefetch(slot + at, 1);
+}
+
 void bc_latest_put(struct bc_latest_writer *w, bc_mono_time now, uint32_t number,
 		   const struct bc_latest_news *news)
 {
-	uint64_t units = number < w->n_numbers ? w->by_number[number] : 0;
+	uint64_t units = number < w->n_numbers ? w->by_number[number].units : 0;
 	const struct bc_envelope *e = news->envelope;
 	if (units == 0)
 		return;
+	w->by_number[number].payload = (uint32_t)news->payload.n;
 	words slot = slot_of(w, units);
 	bool welcome = (e->flags & BC_FLAG_WELCOME) != 0;
 	if (welcome &&

@@ -23,6 +23,11 @@ struct hole { /* a slot without a topic */
 	uint64_t units, room;
 };
 
+struct latest_numbered {
+	uint32_t units;   /* its slot; 0: none */
+	uint32_t payload; /* bytes of the last one */
+};
+
 struct bc_latest_writer {
 	char path[BC_LATEST_PATH_MAX], new_path[BC_LATEST_PATH_MAX];
 	char exchange[BC_TOPIC_MAX + 1], instance[BC_TOPIC_MAX + 1];
@@ -34,7 +39,7 @@ struct bc_latest_writer {
 	uint64_t slots_end; /* how far slots may reach */
 	uint64_t next;      /* where the next new slot goes */
 	uint64_t n_index;
-	uint64_t *by_number; /* the slot of a topic, in units; 0: none */
+	struct latest_numbered *by_number; /* topics */
 	uint32_t n_numbers;
 	struct hole *holes;
 	size_t n_holes, cap_holes;

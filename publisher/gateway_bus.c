@@ -2,6 +2,7 @@
 #include "publisher/gateway_private.h"
 
 #include "common/bus_socket.h"
+#include "common/latest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,14 @@ static void topic_soon(void *self, uint32_t topic)
 {
 	struct gateway *g = self;
 	bc_filters_soon(bc_pub_filters(g->pub), topic);
+	if (g->latest != NULL)
+		bc_latest_soon(g->latest, topic);
+}
+
+static void topic_next(void *self, uint32_t topic)
+{
+	struct gateway *g = self;
+	bc_latest_next(g->latest, topic);
 }
 
 static bc_status topic_send(void *self, uint32_t topic, bc_str payload)
@@ -68,6 +77,7 @@ bc_status gateway_outlet_open(struct gateway *g)
 		.now = wall_now,
 		.said = g->latest == NULL ? NULL : gateway_latest_said,
 		.soon = topic_soon,
+		.next = g->latest == NULL ? NULL : topic_next,
 	};
 	options.epoch = g->epoch;
 	bc_status rc = outlet_new(&g->outlet, &options, &sender);

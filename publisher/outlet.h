@@ -39,8 +39,10 @@ struct outlet_sender {
 	/* Told of each message of a symbol when it has been sent, or was due and not wanted; NULL:
 	 * nobody is. */
 	void (*said)(void *self, bc_mono_time now, uint32_t topic, const struct outlet_said *said);
-	/* A message of this topic probably follows; NULL: nobody wants to know. */
+	/* A message of this topic probably follows, and, a little later, is the next: what it will
+	 * touch may be fetched into the cache. NULL: nobody wants to know. */
 	void (*soon)(void *self, uint32_t topic);
+	void (*next)(void *self, uint32_t topic);
 };
 
 struct outlet_options {

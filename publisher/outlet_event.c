@@ -250,6 +250,20 @@ void outlet_soon(const struct outlet *o, uint32_t symbol)
 	}
 }
 
+/* All that this event becomes, at once: to wait for two addresses takes no longer than for one. */
+static void announce(const struct outlet *o, struct subject *subject, const struct bc_event *event)
+{
+	const enum bc_interval interval =
+		event->channel == BC_CHANNEL_CANDLE ? event->body.candle.interval : 0;
+	const struct slot *own = slot_of(o, subject, event->channel, interval), *bbo = NULL;
+	if (event->channel == BC_CHANNEL_BOOK && !o->opt.own_bbo)
+		bbo = slot_of(o, subject, BC_CHANNEL_BBO, 0);
+	if (own != NULL)
+		o->out.next(o->out.self, own->topic);
+	if (bbo != NULL)
+		o->out.next(o->out.self, bbo->topic);
+}
+
 void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const struct bc_event *event,
 		  bc_wall_time received)
 {
@@ -260,7 +274,10 @@ void outlet_event(struct outlet *o, bc_mono_time now, uint32_t symbol, const str
 		[BC_CHANNEL_TRADE] = on_trade,   [BC_CHANNEL_TICKER] = on_ticker,
 		[BC_CHANNEL_CANDLE] = on_candle, [BC_CHANNEL_INSTRUMENT] = on_instrument,
 	};
+	struct subject *subject = subject_at(o, symbol);
+	if (o->out.next != NULL)
+		announce(o, subject, event);
 	outlet_hop_received(&o->hops, event->channel, event->flags, event->ts_exchange, received);
 	if (by_channel[event->channel] != NULL)
-		by_channel[event->channel](o, now, subject_at(o, symbol), event, received);
+		by_channel[event->channel](o, now, subject, event, received);
 }

@@ -245,7 +245,8 @@ static void pick_options(struct gateway *g)
 static bool open_outlet(struct gateway *g)
 {
 	struct outlet_sender sender = { g,          topic_open, topic_close, topic_wanted,
-					topic_send, topic_now,  NULL,        NULL };
+					topic_send, topic_now,  NULL,        NULL,
+					NULL };
 	struct outlet_options options = {
 		.exchange = g->x->id,
 		.instance = g->name,

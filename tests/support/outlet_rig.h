@@ -43,6 +43,7 @@ struct rig {
 	struct sent *sent;
 	size_t n_sent, n_told;
 	struct told told[64]; /* the newest ones, in turn */
+	char next[256];       /* "x.A.book x.A.bbo ", announced since forget() */
 	bc_mono_time now;
 };
 
@@ -107,6 +108,14 @@ static inline void on_said(void *self, bc_mono_time now, uint32_t topic,
 	snprintf(t->trade_id, sizeof t->trade_id, "%.*s", (int)said->trade_id.n, said->trade_id.p);
 }
 
+static inline void on_next(void *self, uint32_t topic)
+{
+	struct rig *r = self;
+	cr_assert(r->open[topic]);
+	const size_t n = strlen(r->next);
+	snprintf(r->next + n, sizeof r->next - n, "%s ", r->topics[topic]);
+}
+
 static inline bc_wall_time on_now(void *self)
 {
 	struct rig *r = self;
@@ -129,8 +138,8 @@ static inline struct rig *rig_with(struct outlet_options o, int n_symbols)
 	char name[16];
 	free(r->sent);
 	*r = (struct rig){ .sent = calloc(MAX_SENT, sizeof *r->sent), .now = { 5 * BC_NS_PER_S } };
-	struct outlet_sender sender = { r,       on_open, on_close, on_wanted,
-					on_send, on_now,  on_said,  NULL };
+	struct outlet_sender sender = { r,      on_open, on_close, on_wanted, on_send,
+					on_now, on_said, NULL,     on_next };
 	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
 	for (int i = 0; i < n_symbols; i++) {
 		snprintf(name, sizeof name, i == 0 ? "A" : "S%d", i);
@@ -238,6 +247,7 @@ static inline void subscribes(struct rig *r, const char *topic)
 static inline void forget(struct rig *r)
 {
 	r->n_sent = 0;
+	r->next[0] = '\0';
 }
 
 /* "x.A.book 3 live state; x.A.bbo 2 live state; " of what was sent */

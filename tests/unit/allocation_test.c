@@ -92,6 +92,16 @@ static void topic_said(void *self, bc_mono_time now, uint32_t topic, const struc
 	bc_latest_put(((struct rig *)self)->latest, now, topic, &news);
 }
 
+static void topic_soon(void *self, uint32_t topic)
+{
+	bc_latest_soon(((struct rig *)self)->latest, topic);
+}
+
+static void topic_next(void *self, uint32_t topic)
+{
+	bc_latest_next(((struct rig *)self)->latest, topic);
+}
+
 static bool topic_wanted(void *self, uint32_t topic)
 {
 	return bc_filters_wanted(bc_pub_filters(((struct rig *)self)->pub), topic);
@@ -210,8 +220,8 @@ static void rig_open(struct rig *r, const struct bc_exchange *exchange, const ch
 					 .levels = 30,
 					 .own_bbo = (session_carried(exchange) &
 						     BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0 };
-	struct outlet_sender sender = { r,          topic_open, topic_close, topic_wanted,
-					topic_send, wall_now,   topic_said,  NULL };
+	struct outlet_sender sender = { r,        topic_open, topic_close, topic_wanted, topic_send,
+					wall_now, topic_said, topic_soon,  topic_next };
 	struct session_options options = { .exchange = exchange,
 					   .feed = { .group_by = BC_DECIMAL_NONE },
 					   .channels = channels,

@@ -67,6 +67,20 @@ Test(latest, what_was_put_is_found)
 	cr_expect_eq(st.st_mode & 07777, 0640);
 }
 
+/* They change nothing, whatever number they are asked for. */
+Test(latest, hints_of_what_follows_are_harmless)
+{
+	static const uint32_t numbers[] = { 0, 1, 2, 255, 256, 1u << 20, UINT32_MAX };
+	latest_put(rig.writer, 0, BC_CHANNEL_BOOK, 1, MAX);
+	bc_latest_remove(rig.writer, 1);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		bc_latest_soon(rig.writer, numbers[i]);
+		bc_latest_next(rig.writer, numbers[i]);
+	}
+	cr_assert_eq(read_topic(BOOK), BC_OK);
+	cr_expect(latest_whole(&found, rig.payload, MAX));
+}
+
 Test(latest, the_state_of_the_symbol_comes_with_its_topics)
 {
 	latest_put(rig.writer, 0, BC_CHANNEL_BOOK, 1, MAX);

@@ -97,3 +97,27 @@ Test(outlet_said, a_candle_says_when_it_opened)
 	cr_expect_eq(told("x.A.candle-1m")->ts_open, 60 * BC_NS_PER_S);
 	done(r);
 }
+
+/* Whatever an event becomes is announced before the first of it is encoded, and nothing else. */
+Test(outlet_said, what_an_event_becomes_is_announced)
+{
+	open_rig(options());
+	forget(r);
+	book(r, 10);
+	cr_expect_str_eq(r->next, "x.A.book x.A.bbo ");
+	forget(r);
+	trade(r, "t1");
+	cr_expect_str_eq(r->next, "x.A.trade ");
+	forget(r);
+	ticker(r, 1);
+	candle(r, 0, 1, BC_CLOSED_NO);
+	cr_expect_str_eq(r->next, "x.A.ticker ", "candles are not published here");
+	done(r);
+	struct outlet_options o = options();
+	o.own_bbo = true;
+	open_rig(o);
+	forget(r);
+	book(r, 10);
+	cr_expect_str_eq(r->next, "x.A.book ");
+	done(r);
+}

@@ -757,8 +757,8 @@ static struct rig *rig_that_waits(void)
 {
 	struct rig *r = rig_with(options(), 0);
 	const struct outlet_options o = options();
-	const struct outlet_sender sender = { r,       on_open, on_close, on_wanted,
-					      on_send, on_now,  on_said,  NULL };
+	const struct outlet_sender sender = { r,      on_open, on_close, on_wanted, on_send,
+					      on_now, on_said, NULL,     on_next };
 	outlet_free(&r->outlet);
 	cr_assert_eq(outlet_new(&r->outlet, &o, &sender), BC_OK);
 	outlet_list_partial(r->outlet, true);
