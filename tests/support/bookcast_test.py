@@ -139,25 +139,29 @@ class Process:
         return self.wait_exit(seconds)
 
     def stop_asleep(self, number=signal.SIGTERM):
-        """As stop(); how long its main thread slept until the end. The time in which it worked, or waited for a
-        processor that others had, is the machine's and not in it."""
-        begun, busy = time.monotonic(), self.busy()
-        last = [busy]
+        """As stop(); how long its main thread was seen asleep until the end. While it worked, waited for a processor that
+        others had, was stopped, or nobody could look because the whole machine stood still, it was not."""
+        asleep, last, busy = 0.0, time.monotonic(), self.seen()[1]
 
         def ended():
-            last[0] = self.busy() or last[0]
+            nonlocal asleep, last, busy
+            now, (state, busy_now) = time.monotonic(), self.seen()
+            if state not in "TX":
+                asleep += max(0.0, min(now - last, 0.1) - (busy_now - busy))
+            last, busy = now, busy_now
             return not self.running()
         self.process.send_signal(number)
         wait_until(ended, f"the end of {self.name}")
-        return self.process.returncode, time.monotonic() - begun - (last[0] - busy)
+        return self.process.returncode, asleep
 
-    def busy(self):
-        """Seconds that its main thread has run, or waited to run; 0: it is gone."""
+    def seen(self):
+        """The state of its main thread, X when it is gone; and the seconds that it has run, or waited to run."""
         try:
+            stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
             ran, waited, _ = pathlib.Path(f"/proc/{self.pid}/schedstat").read_text().split()
         except (OSError, ValueError):
-            return 0
-        return (int(ran) + int(waited)) / 1e9
+            return "X", 0.0
+        return stat.rpartition(")")[2].split()[0], (int(ran) + int(waited)) / 1e9
 
     def kill(self):
         """kill -9, as the test wants it."""
