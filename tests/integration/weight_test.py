@@ -19,12 +19,16 @@ class WeightTest(bookcast_test.Case):
             wait_until(lambda: time.time() % 60 < 50, "a minute of the exchange that does not end soon")
             minute = time.time() // 60
             sim = self.start_all(used)
-            result = seen()
+            try:
+                result = seen()
+            except AssertionError as why:
+                result = why
             if time.time() // 60 == minute:
+                self.assertNotIsInstance(result, AssertionError, result)
                 return result
             self.gateway.stop()
             sim.stop()
-        raise AssertionError("a minute is not long enough")
+        raise AssertionError(f"a minute is not long enough: {result}")
 
     def start_all(self, used):
         sim = self.start_sim("--symbols", "40", "--rate", "100")
