@@ -70,7 +70,7 @@ bool bus_pass(struct gateway *g, struct bus *b, const struct topic *topic, bc_st
 	p->n = payload.n;
 	memcpy(p->bytes, name.p, name.n);
 	memcpy(p->bytes + name.n, payload.p, payload.n);
-	b->passing = room_for_one(b->passing, b->n, &b->cap, sizeof *b->passing);
+	b->passing = room_for_one(b->passing, b->n, &b->cap, sizeof(struct passing *));
 	b->passing[b->n++] = p;
 	return true;
 }

@@ -58,9 +58,10 @@ void reader_free(struct trial *t)
 		next = at->next;
 		free(at);
 	}
-	struct heard_topic *topic, *after;
-	HASH_ITER (hh, t->reader->topics, topic, after) {
-		HASH_DEL(t->reader->topics, topic);
+	struct heard_topic *topic = t->reader->topics, *after;
+	HASH_CLEAR(hh, t->reader->topics); /* which leaves them linked */
+	for (; topic != NULL; topic = after) {
+		after = topic->hh.next;
 		bc_lines_forget(&topic->lines);
 		free(topic);
 	}
@@ -162,10 +163,16 @@ static void judge_losses(struct gateway *g, struct track *track, bc_str topic, u
 
 /* ------------------------------------------------------------------ what it hands out */
 
-static struct heard_topic *heard_topic(struct reader *r, bc_str name)
+static struct heard_topic *find_topic(const struct reader *r, bc_str name)
 {
 	struct heard_topic *h = NULL;
 	HASH_FIND(hh, r->topics, name.p, name.n, h);
+	return h;
+}
+
+static struct heard_topic *heard_topic(struct reader *r, bc_str name)
+{
+	struct heard_topic *h = find_topic(r, name);
 	if (h != NULL)
 		return h;
 	if ((h = calloc(1, sizeof *h)) == NULL)

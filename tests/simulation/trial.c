@@ -1,6 +1,7 @@
 /* trial.c - life, time, and the order of events. */
 #include "tests/simulation/trial_private.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -150,8 +151,10 @@ static int64_t still_for_ns(const struct trial *t)
 static void next_phase(struct trial *t)
 {
 	struct gateway *ill = NULL;
+	struct gateway *first = t->gateways[0];
 	char why[256] = "";
 	int64_t calm = t->now_ns - t->calm_since_ns;
+	assert(first != NULL);
 	if (t->phase == PHASE_STORM && t->now_ns >= TRIAL_START + t->storm_ns)
 		calm_down(t);
 	else if (t->phase == PHASE_CALM && (ill = who_has_not_healed(t, why, sizeof why)) == NULL) {
@@ -159,12 +162,12 @@ static void next_phase(struct trial *t)
 		t->phase = PHASE_STILL;
 		t->still_since_ns = t->now_ns;
 		t->stands = true;
-		note(t->gateways[0], "-- all have healed; the market stands");
+		note(first, "-- all have healed; the market stands");
 	} else if (t->phase == PHASE_STILL && !all_fit(t)) {
 		/* by itself, as where the price has walked out of a snapshot */
 		t->phase = PHASE_CALM;
 		t->stands = false;
-		note(t->gateways[0], "-- somebody is not fit; the market goes on");
+		note(first, "-- somebody is not fit; the market goes on");
 	} else if (t->phase == PHASE_CALM && calm > HEAL_NS)
 		trial_fail(ill, "heal", "not within %lld s without faults: %s",
 			   (long long)(HEAL_NS / S), why);

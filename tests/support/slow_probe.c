@@ -116,7 +116,9 @@ static bool obey(struct probe *p)
 	char line[64];
 	if (fgets(line, sizeof line, stdin) == NULL)
 		return false;
-	if (sscanf(line, "pace %ld", &p->pace_ms) != 1)
+	if (strncmp(line, "pace ", 5) == 0)
+		p->pace_ms = strtol(line + 5, NULL, 10);
+	else
 		audit(p);
 	return true;
 }

@@ -12,8 +12,10 @@
  * nobody can tell them apart, so they are no kind of the model's. */
 enum kind { NUMBERED, TIMED, TRADES, BARE_TRADES, CANDLES, N_KINDS, RETURNING = N_KINDS };
 
-static const char *const kind_words[N_KINDS] = { "books with numbers", "books with times", "trades",
-						 "trades without ids", "candles" };
+static const char *const kind_words[N_KINDS + 1] = {
+	"books with numbers", "books with times", "trades",
+	"trades without ids", "candles",          "books that come back",
+};
 static const char *const topics[N_KINDS + 1] = { "x.S.book",  "x.S.book",      "x.S.trade",
 						 "x.S.trade", "x.S.candle-1m", "x.S.book" };
 
