@@ -24,7 +24,7 @@ def expect(good, what):
 
 def run(*arguments, status=0):
     environment = {k: v for k, v in os.environ.items() if k != "BOOKCAST_CAPTURES"}
-    done = subprocess.run([BENCH, *arguments], capture_output=True, text=True, env=environment, timeout=110)
+    done = subprocess.run([BENCH, *arguments], capture_output=True, text=True, env=environment, timeout=580)
     expect(done.returncode == status, f"{arguments}: exit status {done.returncode}: {done.stderr}")
     return done
 

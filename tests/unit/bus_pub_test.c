@@ -467,16 +467,28 @@ static void read_until_cut(struct rig *r, void *sub, uint64_t n)
 	cr_assert_geq(bc_pub_flood(r->pub)->n_cut, n);
 }
 
+/* NULL: an ipc endpoint in its directory. */
+static void bind_at(struct rig *r, const char *bind)
+{
+	bc_status rc = bind == NULL ? bc_pub_bind_ipc(r->pub, r->dir.path, "x.0.pub", r->why,
+						      sizeof r->why)
+				    : bc_pub_bind(r->pub, bind, false, r->why, sizeof r->why);
+	cr_assert_eq(rc, BC_OK, "%s", r->why);
+}
+
+/* The other one hears on, over the connection it has always had. */
+static void hears_on(struct rig *r, void *good, uint32_t topic)
+{
+	char frame[64];
+	cr_assert_eq(bc_pub_send(r->pub, topic, BC_STR("payload")), BC_OK);
+	cr_expect_eq(zmq_recv(good, frame, sizeof frame, 0), 16);
+}
+
 static void a_flood_over(const char *bind)
 {
 	struct rig r = rig_with(CAP);
 	uint32_t topic, other;
-	char frame[64];
-	if (bind == NULL)
-		cr_assert_eq(bc_pub_bind_ipc(r.pub, r.dir.path, "x.0.pub", r.why, sizeof r.why),
-			     BC_OK, "%s", r.why);
-	else
-		cr_assert_eq(bc_pub_bind(r.pub, bind, false, r.why, sizeof r.why), BC_OK);
+	bind_at(&r, bind);
 	struct bc_filters *filters = bc_pub_filters(r.pub);
 	cr_assert_eq(bc_filters_topic_open(filters, BC_STR("x.A.book"), &topic), BC_OK);
 	cr_assert_eq(bc_filters_topic_open(filters, BC_STR("x.B.book"), &other), BC_OK);
@@ -491,9 +503,7 @@ static void a_flood_over(const char *bind)
 	read_until_cut(&r, bad, 2); /* it comes again, and so does this */
 	cr_expect_gt(bc_pub_flood(r.pub)->n_filters, CAP / 2);
 	cr_expect(strlen(bc_pub_flood(r.pub)->address) > 0);
-	/* The other one hears on, over the connection it has always had. */
-	cr_assert_eq(bc_pub_send(r.pub, topic, BC_STR("payload")), BC_OK);
-	cr_expect_eq(zmq_recv(good, frame, sizeof frame, 0), 16);
+	hears_on(&r, good, topic);
 	zmq_close(bad);
 	for (int64_t end = test_in(60); bc_filters_count(filters) > 41 && test_now_ns() < end;)
 		read_some(&r, good);

@@ -171,8 +171,9 @@ static size_t plain_head(uint8_t *p, const struct bc_envelope *e)
 	const int64_t before[] = { e->channel, (int64_t)e->epoch, (int64_t)e->seq };
 	const int64_t behind[] = { e->ts_recv.ns, e->ts_publish.ns, e->state,
 				   e->reason,     e->since.ns,      e->flags };
-	size_t n = 3;
-	memcpy(p, "\x93\x01\x9b", 3);
+	static const uint8_t head[] = { 0x93, 0x01, 0x9b };
+	size_t n = sizeof head;
+	memcpy(p, head, sizeof head);
 	for (size_t i = 0; i < 3; i++)
 		n += shortest(p + n, before[i]);
 	n += e->exchange_seq == BC_SEQ_NONE ? put_plain(p + n, 0xc0, 0, 0)

@@ -74,7 +74,7 @@ Test(glance, may_come_early_and_be_wrong)
 	struct rig *r = live_rig("AAA BBB");
 	forget(r);
 	session_soon(r->session, bc_str_of(text));
-	memcpy(text + 5, "BBB", 3);
+	memset(text + 5, 'B', 3);
 	says(r, text);
 	cr_expect_eq(r->soon_of, 0, "it was AAA then");
 	says(r, text);

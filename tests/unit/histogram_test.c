@@ -194,10 +194,9 @@ static void second(int64_t s, int n, int64_t ns)
 Test(latency, the_window_forgets_what_is_older_than_a_minute)
 {
 	int64_t window;
-	struct bc_tally t = { .count = 0 };
 	for (int64_t s = 1000; s < 1010; s++)
 		second(s, 10, 9000000);
-	t = recent_at(1010, &window);
+	struct bc_tally t = recent_at(1010, &window);
 	cr_expect_eq(window, 10 * BC_NS_PER_S);
 	cr_expect_eq(t.count, 100);
 	cr_expect_eq(t.max, 9000000);

@@ -66,10 +66,22 @@ static void say_state(uint64_t seq, enum bc_state state)
 	publish(STATE, m, TO_ALL);
 }
 
-static void open_world(void)
+static void open_cache(char cache[BC_ENDPOINT_MAX])
 {
 	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
 	const struct cache_rings_limits history = { 100, 100, 1 << 20 };
+	char text[96];
+	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
+	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
+	cr_assert((board = bc_board_new(&limits)) != NULL);
+	cr_assert((rings = cache_rings_new(&history)) != NULL);
+	cr_assert((desk = cache_desk_new(board, rings, NULL, server, &limits, bc_boot_now())) !=
+		  NULL);
+}
+
+static void open_world(void)
+{
 	const struct bc_socket_options options = {
 		.type = ZMQ_XPUB, .send_hwm = 100000, .recv_hwm = 1000, .max_frame_bytes = 256
 	};
@@ -79,13 +91,7 @@ static void open_world(void)
 	beats = 0;
 	cr_assert(temp_dir_new(&dir));
 	cr_assert((context = bc_bus_context_new()) != NULL);
-	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
-	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
-	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
-	cr_assert((board = bc_board_new(&limits)) != NULL);
-	cr_assert((rings = cache_rings_new(&history)) != NULL);
-	cr_assert((desk = cache_desk_new(board, rings, NULL, server, &limits, bc_boot_now())) !=
-		  NULL);
+	open_cache(cache);
 	cr_assert_eq(bc_bus_socket_new(&gateway, context, &options), BC_OK);
 	temp_dir_file(&dir, "ipc://", "upbit.0.pub", text, sizeof text);
 	cr_assert_eq(bc_bus_bind(gateway, text, 0660, endpoint), BC_OK);
@@ -251,6 +257,21 @@ POLICY_TEST(all_is_every_message)
 	cr_expect_eq(audit(NULL, NULL).conflated, 0);
 }
 
+/* The last ones of a topic are lost for good, and the cache has the newest: it is brought. */
+static void lose_the_last(struct heard h[3])
+{
+	book_to(BOOK, 102, BC_STATE_LIVE, TO_CACHE);
+	book_to(BOOK, 103, BC_STATE_LIVE, TO_CACHE);
+	book(OTHER, 3);
+	book_to(OTHER, 4, BC_STATE_LIVE, TO_NOBODY);
+	book(OTHER, 5);
+	hear_until(h, BOOK, 103);
+	cr_expect_eq(h[0].n_lost, 30);
+	cr_expect_eq(audit("KRW-BTC", "book").lost, 30);
+	cr_expect_eq(audit("KRW-BTC", "book").received, h[0].n);
+	cr_expect_eq(audit("KRW-BTC", "book").waiting, 0);
+}
+
 static void lose_some(int policy)
 {
 	struct heard h[3];
@@ -269,18 +290,7 @@ static void lose_some(int policy)
 	cr_expect_eq(audit("KRW-BTC", "book").lost, 29);
 	cr_expect_eq(audit("KRW-BTC", "book").published, 101);
 	cr_expect_eq(audit("KRW-BTC", "trade").lost, 14);
-	/* The last ones of a topic are lost for good, and the cache has the newest: it is brought.
-	 */
-	book_to(BOOK, 102, BC_STATE_LIVE, TO_CACHE);
-	book_to(BOOK, 103, BC_STATE_LIVE, TO_CACHE);
-	book(OTHER, 3);
-	book_to(OTHER, 4, BC_STATE_LIVE, TO_NOBODY);
-	book(OTHER, 5);
-	hear_until(h, BOOK, 103);
-	cr_expect_eq(h[0].n_lost, 30);
-	cr_expect_eq(audit("KRW-BTC", "book").lost, 30);
-	cr_expect_eq(audit("KRW-BTC", "book").received, h[0].n);
-	cr_expect_eq(audit("KRW-BTC", "book").waiting, 0);
+	lose_the_last(h);
 }
 
 POLICY_TEST(what_is_lost_is_told_and_repaired)
