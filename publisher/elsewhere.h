@@ -18,8 +18,8 @@ struct elsewhere;
 bc_status elsewhere_new(struct elsewhere **out, const char *exchange);
 void elsewhere_free(struct elsewhere **elsewhere); /* safe on NULL */
 
-/* Any message of the bus. */
-void elsewhere_hear(struct elsewhere *e, bc_str topic, bc_str payload, bc_mono_time now);
+/* Any message of the bus; `text` is its topic. */
+void elsewhere_hear(struct elsewhere *e, bc_str text, bc_str payload, bc_mono_time now);
 
 bool elsewhere_watches(const struct elsewhere *e, bc_str symbol);
 bc_status elsewhere_watch(struct elsewhere *e, bc_str symbol); /* its state is kept from now on */
