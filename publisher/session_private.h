@@ -7,6 +7,7 @@
  *   session_overlap.c     which of two that carry the same is to be believed
  *   session_connection.c  connect, prove, keep alive, lose, back off
  *   session_subscribe.c   subscription frames within their budget, and what is answered to them
+ *   session_batch.c       whom the next of these names
  *   session_carry.c       who is carried where, and who has been heard there
  *   session_symbol.c      the symbols, their states, who has been waiting for data too long
  *   session_feed.c        what the adapter says: checks, and on to the bus
