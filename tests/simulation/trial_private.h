@@ -41,7 +41,7 @@
 #define MAX_TOPICS      512
 #define MAX_SHOWN       30 /* levels a side that are published at most */
 #define NOT_IN_MARKET   SIZE_MAX
-#define STILL_POLLED_NS (6 * S)
+#define STILL_POLLED_NS (15 * S)    /* or it is not polled any more, and stale */
 #define STILL_FOR_NS    (1500 * MS) /* frames under way arrive; nothing falls silent yet */
 #define HEARTBEAT_NS    S
 
