@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #define LOOK_NS  (250 * MS)
+#define NEW_NS   (10 * S) /* who is new may be believed to be quiet, and its stream say otherwise */
 #define DEATH_NS (BC_MISSED_HEARTBEATS * HEARTBEAT_NS)
 
 struct heard_topic {
@@ -21,7 +22,7 @@ struct heard_topic {
 	/* what was handed out last while fit, since it was not */
 	uint64_t fit_seq;
 	int64_t fit_time, at_ns;
-	bool was_fit; /* at a look */
+	int64_t fit_since_ns; /* at every look; 0: it is not fit */
 	char name[BC_TOPIC_MAX + 1];
 };
 
@@ -301,10 +302,10 @@ static void judge_no_hole(struct trial *t, bc_str topic, const struct bc_board_a
 	if (!shards_undisturbed(t) || bc_topic_split(topic, &parts) != BC_OK ||
 	    !is_told_at_first(t, parts.channel))
 		return;
-	if (h->was_fit && !fit)
+	if (!fit && h->fit_since_ns != 0 && t->now_ns >= h->fit_since_ns + NEW_NS)
 		trial_fail(t->gateways[0], "hole", "%s is %s (%s) for who listens, and was fit",
 			   h->name, bc_state_word(answer->state), bc_reason_word(answer->reason));
-	h->was_fit = fit;
+	h->fit_since_ns = !fit ? 0 : h->fit_since_ns != 0 ? h->fit_since_ns : t->now_ns;
 }
 
 static void look(struct trial *t)

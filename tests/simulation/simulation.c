@@ -23,7 +23,7 @@
 
 #define SEEDS            400
 #define SEEDS_LONG       20000
-#define SHARD_SEEDS      4 /* they have more gateways, and more time */
+#define SHARD_SEEDS      3 /* they have more gateways, and more time */
 #define SHARD_SEEDS_LONG 2000
 #define LIE_SEEDS        20
 #define FAILED_MAX       5 /* then it is enough */
