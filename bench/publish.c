@@ -29,6 +29,7 @@
 #define NAP_US 50 /* while a queue empties; waiting by turning round would count as CPU */
 
 struct ear {                         /* shared with the subscriber */
+	_Atomic bool bound;          /* there is an endpoint */
 	_Atomic bool joined;         /* heard a topic without a message */
 	_Atomic unsigned long heard; /* messages */
 	char endpoint[BC_ENDPOINT_MAX];
@@ -58,6 +59,8 @@ static void listen_for_ever(struct ear *ear)
 	int hwm = HWM;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!atomic_load(&ear->bound))
+		usleep(1000);
 	if ((context = zmq_ctx_new()) == NULL || (socket = zmq_socket(context, ZMQ_SUB)) == NULL)
 		_exit(1);
 	zmq_setsockopt(socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
@@ -73,8 +76,15 @@ static void listen_for_ever(struct ear *ear)
 	_exit(1);
 }
 
+/* While this process has one thread: what another one has locked stays locked in a child. */
 static bool fork_subscriber(struct line *l)
 {
+	l->ear = mmap(NULL, sizeof *l->ear, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (l->ear == MAP_FAILED) {
+		l->ear = NULL;
+		return false;
+	}
 	l->subscriber = fork();
 	if (l->subscriber == 0)
 		listen_for_ever(l->ear);
@@ -192,6 +202,7 @@ static bool bind_bare(struct line *l, bool tcp)
 static bool join(struct line *l)
 {
 	bc_mono_time start = bc_mono_now();
+	atomic_store(&l->ear->bound, true);
 	while (!atomic_load(&l->ear->joined)) {
 		if (l->pub == NULL)
 			zmq_send(l->bare, TOPIC, sizeof TOPIC, ZMQ_DONTWAIT);
@@ -221,21 +232,14 @@ static void line_close(struct line *l)
 		munmap(l->ear, sizeof *l->ear);
 }
 
-static bool line_open(struct line *l, struct bench *b, const char *dir, bool ours, bool tcp)
+static bool line_open(struct line *l, const char *dir, bool ours, bool tcp)
 {
-	*l = (struct line){ .b = b };
 	snprintf(l->dir, sizeof l->dir, "%s", dir);
-	l->ear = mmap(NULL, sizeof *l->ear, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (l->ear == MAP_FAILED)
-		l->ear = NULL;
-	l->context = zmq_ctx_new();
-	if (l->ear != NULL && l->context != NULL)
+	if ((l->context = zmq_ctx_new()) != NULL)
 		make_message(l);
-	if (l->ear != NULL && l->context != NULL &&
-	    (ours ? bind_ours(l, tcp) : bind_bare(l, tcp)) && fork_subscriber(l) && join(l))
+	if (l->context != NULL && (ours ? bind_ours(l, tcp) : bind_bare(l, tcp)) && join(l))
 		return true;
-	bench_fail(b, "cannot open %s over %s: %s", ours ? "the bus" : "a bare socket",
+	bench_fail(l->b, "cannot open %s over %s: %s", ours ? "the bus" : "a bare socket",
 		   tcp ? "tcp" : "ipc", strerror(errno));
 	return false;
 }
@@ -259,7 +263,7 @@ static bool take_turns(struct line lines[2], struct bench_timing *t)
 
 static void measure(struct bench *b, const char *dir, bool tcp)
 {
-	struct line lines[2];
+	struct line lines[2] = { { .b = b }, { .b = b } };
 	struct bench_timing t;
 	char note[64];
 	const struct bench_contender c[] = { { tcp ? "tcp" : "ipc", NULL, NULL, 1 },
@@ -267,9 +271,10 @@ static void measure(struct bench *b, const char *dir, bool tcp)
 
 	if (!bench_timing_new(b, &t, 2))
 		return;
-	bool ours = line_open(&lines[0], b, dir, true, tcp);
-	bool bare = line_open(&lines[1], b, dir, false, tcp);
-	if (ours && bare && take_turns(lines, &t)) {
+	if (!fork_subscriber(&lines[0]) || !fork_subscriber(&lines[1]))
+		bench_fail(b, "no subscriber: %s", strerror(errno));
+	else if (line_open(&lines[0], dir, true, tcp) && line_open(&lines[1], dir, false, tcp) &&
+		 take_turns(lines, &t)) {
 		struct bench_row row = bench_versus(&t, c, 0, 1);
 		snprintf(note, sizeof note, "%zu bytes, one subscriber", lines[0].n_frame);
 		row.note = note;

@@ -116,7 +116,7 @@ static inline struct gateway *open_gateway(struct gateway *g, const char *instan
 		.type = ZMQ_XPUB, .send_hwm = 1000, .recv_hwm = 1000, .max_frame_bytes = 256
 	};
 	const int on = 1;
-	char text[96], name[32];
+	char text[128], name[32];
 	uint8_t list[512];
 	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
 	*g = (struct gateway){ .instance = instance, .epoch = epoch, .beat_ns = BEAT_NS };
