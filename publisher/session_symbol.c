@@ -195,7 +195,10 @@ void symbol_doubt(struct session *s, uint32_t id, enum bc_reason reason, enum se
 	sym->proven = false;
 	if (sym->state == BC_STATE_HALTED || sym->state == BC_STATE_REST)
 		return; /* what is polled is not what the stream says */
-	symbol_set(s, id, BC_STATE_STALE, reason, scope);
+	if (scope == SESSION_ALL_CHANNELS)
+		announce(s, id, BC_STATE_STALE, reason, scope); /* as in symbol_lost() */
+	else
+		symbol_set(s, id, BC_STATE_STALE, reason, scope);
 	if (sym->wait != WAIT_FIRST_DATA)
 		wait_from_now(s, id, WAIT_FIRST_DATA);
 }
@@ -208,13 +211,13 @@ void symbol_lost(struct session *s, uint32_t id, enum bc_reason reason)
 	if (sym->state == BC_STATE_HALTED)
 		return;
 	fallback_lost(s, id, reason);
-	if (sym->state == BC_STATE_REST &&
-	    reason != BC_REASON_CLOCK) /* what its stream showed is in doubt, too */
+	/* Said although it may be so already: what came since is in doubt, too. */
+	if (sym->state == BC_STATE_REST && reason != BC_REASON_CLOCK)
 		announce(s, id, BC_STATE_REST, reason, SESSION_BOOK_ONLY);
 	else if (sym->had_data || reason == BC_REASON_NO_DATA) /* asked for, and not served */
-		symbol_set(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
+		announce(s, id, BC_STATE_STALE, reason, SESSION_ALL_CHANNELS);
 	else
-		symbol_set(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
+		announce(s, id, BC_STATE_CONNECTING, BC_REASON_NONE, SESSION_ALL_CHANNELS);
 }
 
 /* Fit again: its book is right, and nothing else of it is missing. */

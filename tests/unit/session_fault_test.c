@@ -24,6 +24,22 @@ Test(session, lost_connection_makes_stale_until_the_next_book)
 	done(r);
 }
 
+/* It was stale all the time, and showed its best prices: those are from before this loss. */
+Test(session, lost_once_more_is_said_though_the_state_is_the_same)
+{
+	struct rig *r = live_rig("AAA");
+	closed(r, 0, 0);
+	pass(r, S);
+	opened(r);
+	says(r, "bbo AAA 1 2");
+	int64_t since = view_of(r, "AAA").since.ns;
+	forget(r);
+	closed(r, 0, 0);
+	cr_expect_str_eq(r->seen, "AAA stale disconnected; ");
+	cr_expect_eq(view_of(r, "AAA").since.ns, since);
+	done(r);
+}
+
 /* The wait after the n-th failure, of many runs: within its bounds, and spread over them. */
 Test(session, back_off_doubles_to_its_cap_with_full_jitter)
 {
