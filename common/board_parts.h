@@ -76,9 +76,7 @@ struct bc_board {
 };
 
 struct board_entry *board_find(const struct bc_board *board, bc_str topic); /* or NULL */
-/* The entry of the symbol's state topic, or NULL. */
-struct board_entry *board_find_states(const struct bc_board *board, const struct bc_topic *topic);
-/* The same of a topic that is there, mostly without a search. */
+/* The entry of the state topic of a topic's symbol, or NULL; mostly without a search. */
 struct board_entry *board_search_states(const struct bc_board *board, struct board_entry *e);
 static inline struct board_entry *board_states(const struct bc_board *board, struct board_entry *e)
 {

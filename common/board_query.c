@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct board_entry *board_find_states(const struct bc_board *board, const struct bc_topic *topic)
+static struct board_entry *find_states(const struct bc_board *board, const struct bc_topic *topic)
 {
 	char text[BC_TOPIC_MAX + 1];
 	size_t n;
@@ -15,7 +15,7 @@ struct board_entry *board_find_states(const struct bc_board *board, const struct
 struct board_entry *board_search_states(const struct bc_board *board, struct board_entry *e)
 {
 	const struct bc_topic topic = { .exchange = board_exchange(e), .symbol = board_symbol(e) };
-	e->states = board_find_states(board, &topic);
+	e->states = find_states(board, &topic);
 	e->states_version = board->version;
 	return e->states;
 }
@@ -92,7 +92,7 @@ void bc_board_get(struct bc_board *board, bc_str text, bc_mono_time now,
 					    .age_ns = BC_AGE_NEVER,
 					    .proven_ns = BC_AGE_NEVER };
 	if (bc_topic_split(text, &topic) == BC_OK)
-		answer_without_line(board, &topic, board_find_states(board, &topic), now, answer);
+		answer_without_line(board, &topic, find_states(board, &topic), now, answer);
 }
 
 void bc_board_get_taken(struct bc_board *board, bc_mono_time now, struct bc_board_answer *answer)

@@ -110,7 +110,7 @@ static void warn_of_unknown(const struct bc_config *c)
 	}
 }
 
-void bc_config_read_environment(struct bc_config *c)
+static void read_environment(struct bc_config *c)
 {
 	for (int i = 0; i < BC_N_KEYS; i++) {
 		char name[BC_ENV_NAME_MAX];
@@ -159,7 +159,7 @@ static void read_sources(struct bc_config *c, const struct bc_config_flags *flag
 		bc_config_read_file(c, path);
 	else if (path != NULL && flags->config_file != NULL)
 		bc_config_error(c, "--config", "", NULL, "needs the name of a file");
-	bc_config_read_environment(c);
+	read_environment(c);
 	bc_config_apply_flags(c, flags);
 	if (c->errors == 0)
 		require(c);
@@ -265,9 +265,4 @@ size_t bc_config_count(const struct bc_config *c, enum bc_key key)
 const char *bc_config_item(const struct bc_config *c, enum bc_key key, size_t i)
 {
 	return c->values[key].items[i];
-}
-
-enum bc_origin bc_config_origin(const struct bc_config *c, enum bc_key key)
-{
-	return c->values[key].origin;
 }

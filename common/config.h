@@ -23,8 +23,6 @@ enum bc_key {
 	BC_N_KEYS
 };
 
-enum bc_origin { BC_FROM_DEFAULT, BC_FROM_FILE, BC_FROM_ENVIRONMENT, BC_FROM_FLAG };
-
 enum bc_config_outcome {
 	BC_CONFIG_RUN,  /* loaded and valid: go on */
 	BC_CONFIG_DONE, /* --help, --version or --check has been answered: exit 0 */
@@ -68,7 +66,6 @@ bool bc_config_bool(const struct bc_config *c, enum bc_key key);
 int bc_config_word(const struct bc_config *c, enum bc_key key);     /* its index in the row */
 size_t bc_config_count(const struct bc_config *c, enum bc_key key); /* of a list */
 const char *bc_config_item(const struct bc_config *c, enum bc_key key, size_t i);
-enum bc_origin bc_config_origin(const struct bc_config *c, enum bc_key key);
 
 /* "<program>: bookcast.yaml:7: symbols: 'krw-btc': <message>" on stderr: for errors only a program
  * can see. item: index in a list, or -1. */

@@ -8,6 +8,8 @@
 #define BC_CONFIG_ITEMS_MAX  10000      /* of a list */
 #define BC_CONFIG_ERRORS_MAX 20         /* told; more are only counted */
 
+enum bc_origin { BC_FROM_DEFAULT, BC_FROM_FILE, BC_FROM_ENVIRONMENT, BC_FROM_FLAG };
+
 struct bc_config_value {
 	char *text;   /* as written; of a list: its items with ", " between */
 	char **items; /* LIST */
@@ -45,7 +47,6 @@ void bc_config_list_add(struct bc_config *c, enum bc_key key, int line, const ch
 void bc_config_value_clear(struct bc_config_value *v);
 
 void bc_config_read_file(struct bc_config *c, const char *path);
-void bc_config_read_environment(struct bc_config *c);
 
 /* Flags that were given, in order; their texts are applied after file and environment. */
 struct bc_config_flags {

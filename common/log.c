@@ -67,16 +67,6 @@ enum bc_log_level bc_log_get_level(const struct bc_log *log)
 	return log->level;
 }
 
-bc_status bc_log_level_of(const char *word, enum bc_log_level *out)
-{
-	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-		if (bc_str_is(bc_str_of(word), levels[i].word)) {
-			*out = (enum bc_log_level)i;
-			return BC_OK;
-		}
-	return BC_EPARSE;
-}
-
 uint64_t bc_log_lost(const struct bc_log *log)
 {
 	return atomic_load_explicit(&log->lost, memory_order_relaxed);

@@ -61,7 +61,6 @@ struct bc_log *bc_log_new(const char *program, int fd);
 void bc_log_free(struct bc_log **log);
 void bc_log_set_level(struct bc_log *log, enum bc_log_level level); /* at run time */
 enum bc_log_level bc_log_get_level(const struct bc_log *log);
-bc_status bc_log_level_of(const char *word, enum bc_log_level *out);
 
 /* `event` is "component.what" and is what folding goes by, together with the first field. A NULL
  * log is silent. */

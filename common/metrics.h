@@ -96,7 +96,6 @@ typedef bool bc_ready_fn(void *self, char *why, size_t cap);
 bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metrics *m,
 			   const char *listen, bc_ready_fn *ready, void *self, char *error,
 			   size_t error_cap);
-uint16_t bc_metrics_port(const struct bc_metrics_server *server);
 /* "address:port" as it was given, with the real port; lives as long as the server. */
 const char *bc_metrics_address(const struct bc_metrics_server *server);
 /* Would bc_metrics_serve() understand it? "" is off, and good. */

@@ -223,11 +223,6 @@ bc_status bc_metrics_serve(struct bc_metrics_server **out, const struct bc_metri
 	return BC_OK;
 }
 
-uint16_t bc_metrics_port(const struct bc_metrics_server *server)
-{
-	return server->port;
-}
-
 const char *bc_metrics_address(const struct bc_metrics_server *server)
 {
 	return server->address;

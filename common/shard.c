@@ -301,8 +301,3 @@ uint64_t bc_division_mark(const struct bc_division *d)
 {
 	return d->mark;
 }
-
-uint64_t bc_division_load(const struct bc_division *d, uint32_t shard)
-{
-	return d->loads[shard];
-}

@@ -47,7 +47,5 @@ uint32_t bc_division_owner(const struct bc_division *division, bc_str symbol);
 uint32_t bc_division_count(const struct bc_division *division);
 /* Of what the weights say; the same where two gateways divide alike. 0: by scores alone. */
 uint64_t bc_division_mark(const struct bc_division *division);
-/* The weight dealt to a shard, in thousandths. */
-uint64_t bc_division_load(const struct bc_division *division, uint32_t shard);
 
 #endif

@@ -60,7 +60,7 @@ enum bc_listing {
 };
 
 enum bc_interval {
-#define X(number, name, word, seconds) BC_INTERVAL_##name = number,
+#define X(number, name, word) BC_INTERVAL_##name = number,
 	BC_INTERVAL_ROWS(X)
 #undef X
 	BC_N_INTERVALS
@@ -76,7 +76,6 @@ const char *bc_side_word(unsigned side);
 const char *bc_kind_word(unsigned kind);
 const char *bc_listing_word(unsigned listing);
 const char *bc_interval_word(unsigned interval);
-int64_t bc_interval_seconds(unsigned interval);
 
 /* The number of a word; -1 where there is none. A channel's word is a topic's last part:
  * "candle-1m" is BC_CHANNEL_CANDLE, "candle" alone is none. */

@@ -46,13 +46,7 @@ static const char *const listing_words[] = {
 };
 
 static const char *const interval_words[] = {
-#define X(number, name, word, seconds) [number] = word,
-	BC_INTERVAL_ROWS(X)
-#undef X
-};
-
-static const int64_t interval_seconds[] = {
-#define X(number, name, word, seconds) [number] = (seconds),
+#define X(number, name, word) [number] = word,
 	BC_INTERVAL_ROWS(X)
 #undef X
 };
@@ -124,11 +118,6 @@ const char *bc_listing_word(unsigned listing)
 const char *bc_interval_word(unsigned interval)
 {
 	return word_at(interval_words, COUNT(interval_words), interval);
-}
-
-int64_t bc_interval_seconds(unsigned interval)
-{
-	return interval < COUNT(interval_seconds) ? interval_seconds[interval] : 0;
 }
 
 int bc_channel_of(bc_str word)

@@ -194,7 +194,6 @@ static void on_rest(void *self, const struct bc_rest_answer *answer)
 {
 	struct rest_slot *slot = self;
 	struct session *s = slot->gateway->session;
-	slot->request = NULL;
 	struct session_rest told = { .body = answer->body,
 				     .used_weight = used_weight(slot->gateway, answer),
 				     .http_status = answer->http_status,
@@ -212,7 +211,7 @@ static void act_get(void *self, uint32_t number, bc_str path)
 	struct rest_slot *slot = &g->requests[number];
 	*slot = (struct rest_slot){ .gateway = g, .id = number };
 	size_t max_bytes = session_rest_max_bytes(g->session, number);
-	if (bc_rest_get(g->rest, path, max_bytes, on_rest, slot, &slot->request) != BC_OK)
+	if (bc_rest_get(g->rest, path, max_bytes, on_rest, slot) != BC_OK)
 		slot->failed = g->something_failed = true;
 }
 

@@ -32,7 +32,6 @@ struct link {
 struct rest_slot { /* one request of the session; its address stays */
 	struct gateway *gateway;
 	uint32_t id;
-	struct bc_rest_request *request;
 	bool failed; /* as above */
 };
 
@@ -142,7 +141,6 @@ void gateway_latest_close(struct gateway *g);
 
 /* gateway_status.c */
 bc_status gateway_status_open(struct gateway *g);
-void gateway_status_update(struct gateway *g);
 void gateway_heartbeat(struct gateway *g);
 void gateway_ready_line(const struct gateway *g);
 void gateway_status_close(struct gateway *g);

@@ -149,7 +149,7 @@ static void update_latest(struct gateway *g)
 	bc_metric_set(&g->metrics, BC_METRIC_LATEST_TOO_LONG, s->too_long);
 }
 
-void gateway_status_update(struct gateway *g)
+static void status_update(struct gateway *g)
 {
 	struct bc_metrics *m = &g->metrics;
 	const struct session_counters *in = session_counters(g->session);
@@ -229,7 +229,7 @@ bc_status gateway_status_open(struct gateway *g)
 		for (int kind = 0; kind < OUTLET_N_KINDS; kind++)
 			bc_metric_histogram(&g->metrics, hop_rows[hop].first + (unsigned)kind,
 					    &outlet_hops(g->outlet)->of[hop][kind].all);
-	gateway_status_update(g);
+	status_update(g);
 	if (*listen == '\0')
 		return BC_OK;
 	bc_status rc = bc_metrics_serve(&g->metrics_server, &g->metrics, listen, ready, g, why,
@@ -355,7 +355,7 @@ void gateway_heartbeat(struct gateway *g)
 	gateway_latest_beat(g);
 	g->heartbeats++;
 	bc_accept_tell(g->log, "bus.turned-away", &g->refused);
-	gateway_status_update(g);
+	status_update(g);
 	bc_log_flush(g->log);
 	tell_systemd(g);
 }

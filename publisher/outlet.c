@@ -366,8 +366,3 @@ size_t outlet_max_message(const struct outlet *o)
 {
 	return o->buffer_cap + BC_TOPIC_MAX + 1;
 }
-
-uint64_t outlet_symbols_version(const struct outlet *o)
-{
-	return o->symbols_version;
-}

@@ -115,6 +115,5 @@ const struct outlet_counters *outlet_counters(const struct outlet *o);
 struct outlet_hops *outlet_hops(struct outlet *o);
 uint32_t outlet_topics(const struct outlet *o);
 size_t outlet_max_message(const struct outlet *o); /* bytes, for the memory bound */
-uint64_t outlet_symbols_version(const struct outlet *o);
 
 #endif

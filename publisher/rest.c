@@ -408,7 +408,7 @@ static bool path_ok(bc_str path)
 }
 
 bc_status bc_rest_get(struct bc_rest *rest, bc_str path, size_t max_bytes, bc_rest_done done,
-		      void *self, struct bc_rest_request **out)
+		      void *self)
 {
 	if (!path_ok(path))
 		return BC_EINVAL;
@@ -436,20 +436,7 @@ bc_status bc_rest_get(struct bc_rest *rest, bc_str path, size_t max_bytes, bc_re
 	*at = request;
 	rest->n_queued++;
 	timer_arm(rest, true);
-	if (out != NULL)
-		*out = request;
 	return BC_OK;
-}
-
-void bc_rest_cancel(struct bc_rest_request **request_at)
-{
-	struct bc_rest_request *request = *request_at;
-	if (request == NULL)
-		return;
-	*request_at = NULL;
-	struct bc_rest *rest = request->rest;
-	request_cancel(rest, request);
-	timer_arm(rest, rest->n_queued > 0);
 }
 
 const char *bc_rest_header(const struct bc_rest_answer *answer, const char *name)

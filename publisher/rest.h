@@ -59,13 +59,9 @@ void bc_rest_free(struct bc_rest **rest_at);
 
 /* Asks for `path`, with its query, as it is; a body of more than `max_bytes` is not taken (0, or
  * more than max_body_bytes: that many). BC_EINVAL: it does not begin with '/', or holds blanks or
- * control characters; BC_EAGAIN: too many wait; BC_ENOMEM. `*out` is valid until the callback or
- * the cancel; out may be NULL. */
+ * control characters; BC_EAGAIN: too many wait; BC_ENOMEM. */
 bc_status bc_rest_get(struct bc_rest *rest, bc_str path, size_t max_bytes, bc_rest_done done,
-		      void *self, struct bc_rest_request **out);
-
-/* No callback any more; sets *request_at to NULL; NULL is fine. */
-void bc_rest_cancel(struct bc_rest_request **request_at);
+		      void *self);
 
 /* The value of an answer's first header of that name, or NULL; borrowed for the call. */
 const char *bc_rest_header(const struct bc_rest_answer *answer, const char *name);

@@ -10,7 +10,7 @@
 #define DEEP 512 /* levels a side */
 
 /* splitmix64 (public domain, S. Vigna): small, seedable, the same everywhere. */
-uint64_t market_random(struct market *m)
+static uint64_t random_bits(struct market *m)
 {
 	uint64_t z = (m->random += UINT64_C(0x9e3779b97f4a7c15));
 
@@ -21,7 +21,7 @@ uint64_t market_random(struct market *m)
 
 int64_t market_below(struct market *m, int64_t limit)
 {
-	return (int64_t)(market_random(m) % (uint64_t)limit);
+	return (int64_t)(random_bits(m) % (uint64_t)limit);
 }
 
 /* A level's size: around the typical one, often with few significant digits, as people type. */
@@ -104,7 +104,7 @@ static void trade_at_touch(struct market *m, size_t symbol)
 /* A random depth: half of all changes hit the best level, a quarter the next, and so on. */
 static int64_t random_depth(struct market *m, int64_t limit)
 {
-	uint64_t bits = market_random(m);
+	uint64_t bits = random_bits(m);
 	int64_t reach = limit < DEEP ? 8 : limit / 24; /* of a deep book all of it is touched */
 	int64_t spread = 1 + (int64_t)(bits >> 48) % reach;
 	int64_t depth = 0;
@@ -158,7 +158,7 @@ static void refill(struct market *m, size_t symbol, enum market_side side)
 
 static size_t pick_symbol(struct market *m)
 {
-	uint64_t at = market_random(m) % m->weight_ends[m->n_symbols - 1];
+	uint64_t at = random_bits(m) % m->weight_ends[m->n_symbols - 1];
 	size_t low = 0, high = m->n_symbols - 1;
 
 	while (low < high) {

@@ -85,7 +85,6 @@ void market_record_trade(struct market *market, size_t symbol, struct market_tra
 void market_seed_day(struct market *market, size_t symbol);
 
 /* market.c */
-uint64_t market_random(struct market *market);              /* 64 bits */
 int64_t market_below(struct market *market, int64_t limit); /* 0 .. limit - 1 */
 
 #endif

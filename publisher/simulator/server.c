@@ -59,6 +59,8 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 	(void)status;
 }
 
+static void pump(struct sim_conn *c);
+
 /* Everything queued is with the kernel. */
 static void finish(struct sim_conn *c)
 {
@@ -78,7 +80,7 @@ void sim_conn_end(struct sim_conn *c)
 		return;
 	c->ending = END_AFTER_FLUSH;
 	set_deadline(c);
-	conn_pump(c);
+	pump(c);
 }
 
 void sim_conn_close(struct sim_conn *c, uint16_t code)
@@ -111,7 +113,7 @@ static void on_written(uv_write_t *request, int status)
 		conn_destroy(c);
 		return;
 	}
-	conn_pump(c);
+	pump(c);
 	if (c->ending == NOT_ENDING && sim_conn_queued(c) < LOW_WATER &&
 	    c->server->events.drained != NULL)
 		c->server->events.drained(c->server->events.self, c);
@@ -154,7 +156,8 @@ static void take_plain(struct sim_conn *c)
 	c->pending_at = 0;
 }
 
-void conn_pump(struct sim_conn *c)
+/* Moves pending bytes towards the kernel. */
+static void pump(struct sim_conn *c)
 {
 	uv_buf_t bytes;
 
@@ -200,7 +203,7 @@ void sim_conn_write(struct sim_conn *c, bc_str bytes)
 		sim_conn_reset(c);
 		return;
 	}
-	conn_pump(c);
+	pump(c);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -262,7 +265,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 		return;
 	}
 	conn_process(c);
-	conn_pump(c);
+	pump(c);
 }
 
 /* ------------------------------------------------------------------ accepting */

@@ -51,7 +51,6 @@ struct sim_conn {
 };
 
 /* server.c */
-void conn_pump(struct sim_conn *conn);    /* moves pending bytes towards the kernel */
 void conn_destroy(struct sim_conn *conn); /* now */
 
 /* server_ws.c: parses what is in conn->in. */

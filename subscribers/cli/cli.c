@@ -70,7 +70,8 @@ enum cli_status cli_flag_ns(const struct cli *cli, const char *name, int64_t *ou
 
 /* ------------------------------------------------------------------ the cache */
 
-enum cli_status cli_find_cache(struct cli *cli)
+/* What --cache, BOOKCAST_CACHE and the run directory say, into cli->endpoint. */
+static enum cli_status find_cache(struct cli *cli)
 {
 	const char *given = bc_config_text(cli->config, BC_KEY_CACHE_ENDPOINT);
 	char dir[BC_PATH_MAX], why[512];
@@ -117,7 +118,7 @@ enum cli_status cli_connect(struct cli *cli)
 {
 	if (cli->cache != NULL)
 		return CLI_OK;
-	enum cli_status status = cli_find_cache(cli);
+	enum cli_status status = find_cache(cli);
 	if (status != CLI_OK)
 		return status;
 	if (cli_nobody_listens(cli->endpoint))

@@ -73,7 +73,5 @@ enum cli_status cli_not_the_protocol(const struct cli *cli);
 bool cli_nobody_listens(const char *endpoint);
 /* Opens the connection, if it is not there yet. */
 enum cli_status cli_connect(struct cli *cli);
-/* What --cache, BOOKCAST_CACHE and the run directory say, into cli->endpoint. */
-enum cli_status cli_find_cache(struct cli *cli);
 
 #endif

@@ -13,7 +13,7 @@ void present_free(struct presentation *p)
 	*p = (struct presentation){ .strings = NULL };
 }
 
-bookcast_decimal present_decimal(bc_decimal d)
+static bookcast_decimal decimal(bc_decimal d)
 {
 	return (bookcast_decimal){ d.mantissa, d.exponent };
 }
@@ -76,19 +76,16 @@ static void present_book(struct presentation *p, const struct bc_message *m)
 static void present_trade(struct presentation *p, const struct bc_message *m)
 {
 	const struct bc_trade *t = &m->body.trade;
-	p->message.body.trade =
-		(bookcast_trade){ present_decimal(t->price), present_decimal(t->quantity),
-				  (int)t->side, copy(p, t->trade_id) };
+	p->message.body.trade = (bookcast_trade){ decimal(t->price), decimal(t->quantity),
+						  (int)t->side, copy(p, t->trade_id) };
 }
 
 static void present_ticker(struct presentation *p, const struct bc_message *m)
 {
 	const struct bc_ticker *t = &m->body.ticker;
 	p->message.body.ticker = (bookcast_ticker){
-		present_decimal(t->last),   present_decimal(t->open),
-		present_decimal(t->high),   present_decimal(t->low),
-		present_decimal(t->volume), present_decimal(t->quote_volume),
-		present_decimal(t->change),
+		decimal(t->last),   decimal(t->open),         decimal(t->high),   decimal(t->low),
+		decimal(t->volume), decimal(t->quote_volume), decimal(t->change),
 	};
 }
 
@@ -98,12 +95,12 @@ static void present_candle(struct presentation *p, const struct bc_message *m)
 	p->message.body.candle =
 		(bookcast_candle){ bc_interval_word(c->interval),
 				   c->ts_open.ns,
-				   present_decimal(c->open),
-				   present_decimal(c->high),
-				   present_decimal(c->low),
-				   present_decimal(c->close),
-				   present_decimal(c->volume),
-				   present_decimal(c->quote_volume),
+				   decimal(c->open),
+				   decimal(c->high),
+				   decimal(c->low),
+				   decimal(c->close),
+				   decimal(c->volume),
+				   decimal(c->quote_volume),
 				   c->closed == BC_CLOSED_UNKNOWN ? -1
 								  : c->closed == BC_CLOSED_YES };
 }
@@ -117,9 +114,9 @@ static void present_instrument(struct presentation *p, const struct bc_message *
 		.unified = copy(p, i->unified),
 		.kind = bc_kind_word(i->kind),
 		.status = bc_listing_word(i->status),
-		.tick = present_decimal(i->tick),
-		.lot = present_decimal(i->lot),
-		.contract_size = present_decimal(i->contract_size),
+		.tick = decimal(i->tick),
+		.lot = decimal(i->lot),
+		.contract_size = decimal(i->contract_size),
 	};
 }
 

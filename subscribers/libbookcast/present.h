@@ -19,6 +19,4 @@ void present_free(struct presentation *p);
 /* BC_ENOMEM; BC_ENOTFOUND: a channel without a public form. */
 bc_status present(struct presentation *p, const struct bc_client_event *event);
 
-bookcast_decimal present_decimal(bc_decimal d);
-
 #endif

@@ -40,17 +40,18 @@ int main(void)
 		fprintf(stderr, "%s\n", error);
 		return 1;
 	}
+	const uint16_t port = http_port(bc_metrics_address(server));
 	for (uint64_t i = 0; i < ROUNDS; i++) {
 		bc_metric_add(&m, BC_METRIC_MESSAGES_IN, 1);
 		bc_metric_set(&m, BC_METRIC_SYMBOLS_LIVE, i);
 		bc_metrics_beat(&m, bc_mono_now());
 		if (i % (ROUNDS / QUESTIONS) == 0)
-			good = ask(bc_metrics_port(server), "/metrics", 200) && good;
+			good = ask(port, "/metrics", 200) && good;
 	}
-	good = ask(bc_metrics_port(server), "/readyz", 503) && good;
+	good = ask(port, "/readyz", 503) && good;
 	atomic_store_explicit(&all_ready, true, memory_order_relaxed);
-	good = ask(bc_metrics_port(server), "/readyz", 200) && good;
-	good = ask(bc_metrics_port(server), "/livez", 200) && good;
+	good = ask(port, "/readyz", 200) && good;
+	good = ask(port, "/livez", 200) && good;
 	bc_metrics_stop(&server);
 	return good && bc_metric_get(&m, BC_METRIC_MESSAGES_IN) == ROUNDS ? 0 : 1;
 }

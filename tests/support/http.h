@@ -11,6 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Of "127.0.0.1:39123". */
+static inline uint16_t http_port(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	return colon == NULL ? 0 : (uint16_t)strtoul(colon + 1, NULL, 10);
+}
+
 static inline int http_connect(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };

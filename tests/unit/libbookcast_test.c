@@ -1,5 +1,6 @@
 /* The public library against a gateway and a cache that are played here, on real sockets: what a
  * strategy hears when messages are lost, gateways die, move and come back. */
+#include "common/version.h"
 #include "tests/support/libbookcast_rig.h"
 
 #include <locale.h>
@@ -365,4 +366,9 @@ Test(libbookcast, every_number_has_its_word)
 	cr_expect_str_eq(bookcast_channel_word(BOOKCAST_TICKER), "ticker");
 	cr_expect_str_eq(bookcast_state_word(-1), "?");
 	cr_expect_str_eq(bookcast_state_word(99), "?");
+}
+
+Test(libbookcast, says_which_version_it_is)
+{
+	cr_expect_str_eq(bookcast_version(), bc_version);
 }

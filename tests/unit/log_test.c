@@ -246,15 +246,6 @@ Test(log, under_journald_lines_have_a_priority_and_no_time)
 	bc_log_free(&log);
 }
 
-Test(log, levels_have_words)
-{
-	enum bc_log_level level = BC_LOG_INFO;
-	cr_expect_eq(bc_log_level_of("debug", &level), BC_OK);
-	cr_expect_eq(level, BC_LOG_DEBUG);
-	cr_expect_eq(bc_log_level_of("Debug", &level), BC_EPARSE);
-	cr_expect_eq(bc_log_level_of(NULL, &level), BC_EPARSE);
-}
-
 Test(clock, wall_time_prints_as_rfc_3339_with_nanoseconds)
 {
 	static const struct {

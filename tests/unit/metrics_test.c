@@ -239,7 +239,7 @@ static void expect_page(uint16_t port, const char *method, const char *path, int
 Test(metrics_http, serves_its_pages_and_nothing_else)
 {
 	struct bc_metrics_server *server = serve("127.0.0.1:0");
-	uint16_t port = bc_metrics_port(server);
+	uint16_t port = http_port(bc_metrics_address(server));
 	cr_assert_gt(port, 0);
 	bc_metric_add(&metrics, BC_METRIC_WS_CONNECTS, 5);
 	expect_page(port, "GET", "/metrics", 200,
@@ -261,7 +261,7 @@ Test(metrics_http, serves_its_pages_and_nothing_else)
 Test(metrics_http, readiness_is_the_programs_and_liveness_the_loops)
 {
 	struct bc_metrics_server *server = serve("127.0.0.1:0");
-	uint16_t port = bc_metrics_port(server);
+	uint16_t port = http_port(bc_metrics_address(server));
 	expect_page(port, "GET", "/readyz", 200, "\r\n\r\nready\n");
 	not_ready_flag = true;
 	expect_page(port, "GET", "/readyz", 503, "\r\n\r\n3 symbols stale (gap): KRW-BTC\n");
@@ -284,7 +284,7 @@ static void send_and_leave(uint16_t port, const char *bytes)
 Test(metrics_http, garbage_and_idle_connections_do_not_stop_it)
 {
 	struct bc_metrics_server *server = serve("127.0.0.1:0");
-	uint16_t port = bc_metrics_port(server);
+	uint16_t port = http_port(bc_metrics_address(server));
 	int idle[60];
 	send_and_leave(port, "\x16\x03\x01 not http\r\n\r\n");
 	send_and_leave(port, "GET\r\n\r\n");
@@ -325,7 +325,7 @@ Test(metrics_http, an_address_that_cannot_be_is_refused_with_the_reason)
 		cr_expect_not_null(strstr(error, "such as 127.0.0.1:9100"));
 	}
 	struct bc_metrics_server *first = serve("127.0.0.1:0");
-	snprintf(taken, sizeof taken, "127.0.0.1:%u", bc_metrics_port(first));
+	snprintf(taken, sizeof taken, "%s", bc_metrics_address(first));
 	cr_expect_eq(bc_metrics_serve(&server, &metrics, taken, NULL, NULL, error, sizeof error),
 		     BC_EBUSY);
 	cr_expect_not_null(strstr(error, "Address already in use"), "%s", error);

@@ -179,8 +179,6 @@ Test(words, of_unknown_numbers_are_a_question_mark)
 	cr_expect_str_eq(bc_kind_word(99), "?");
 	cr_expect_str_eq(bc_listing_word(99), "?");
 	cr_expect_str_eq(bc_interval_word(99), "?");
-	cr_expect_eq(bc_interval_seconds(99), 0);
-	cr_expect_eq(bc_interval_seconds(BC_INTERVAL_1M), 60);
 }
 
 Test(words, only_live_and_quiet_are_fit_to_trade_on)
