@@ -250,6 +250,19 @@ static inline void forget(struct rig *r)
 	r->next[0] = '\0';
 }
 
+/* One symbol, live; its values are conflated for 100 ms. */
+static inline struct rig *slow_rig(void)
+{
+	struct outlet_options o = options();
+	o.interval_ns = 100 * MS;
+	o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_CANDLE);
+	o.intervals = 1u << BC_INTERVAL_1M;
+	struct rig *r = rig_with(o, 1);
+	live(r);
+	forget(r);
+	return r;
+}
+
 /* "x.A.book 3 live state; x.A.bbo 2 live state; " of what was sent */
 static inline const char *said(struct rig *r)
 {
