@@ -1,31 +1,16 @@
 /* The policies of a slow reader, through the public library and on real sockets: what is handed
  * over, what is told of the rest, and that every number is accounted for. */
-#include "common/bus_socket.h"
-#include "common/clock.h"
-#include "subscribers/cache/desk.h"
-#include "subscribers/libbookcast/include/bookcast.h"
-#include "tests/support/bus_message.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/libbookcast_world.h"
 
-#include <criterion/criterion.h>
-#include <zmq.h>
-
-#define EPOCH    100
-#define PATIENCE 60 /* seconds */
-#define BOOK     "upbit.KRW-BTC.book"
-#define OTHER    "upbit.KRW-ETH.book"
-#define TRADE    "upbit.KRW-BTC.trade"
-#define STATE    "upbit.KRW-BTC.state"
+#define EPOCH 100
+#define BOOK  "upbit.KRW-BTC.book"
+#define OTHER "upbit.KRW-ETH.book"
+#define TRADE "upbit.KRW-BTC.trade"
+#define STATE "upbit.KRW-BTC.state"
 
 enum { MANY = 2000 };
 
-static struct temp_dir dir;
-static void *context, *gateway;
-static struct bc_rpc_server *server;
-static struct bc_board *board; /* of the cache */
-static struct cache_rings *rings;
-static struct cache_desk *desk;
-static bookcast *bus;
+static void *gateway;
 static char endpoint[BC_ENDPOINT_MAX];
 static uint64_t beats;
 
@@ -66,20 +51,6 @@ static void say_state(uint64_t seq, enum bc_state state)
 	publish(STATE, m, TO_ALL);
 }
 
-static void open_cache(char cache[BC_ENDPOINT_MAX])
-{
-	const struct bc_board_limits limits = { 1000, 1 << 20, 600 * BC_NS_PER_S };
-	const struct cache_rings_limits history = { 100, 100, 1 << 20 };
-	char text[96];
-	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
-	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
-	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
-	cr_assert((board = bc_board_new(&limits)) != NULL);
-	cr_assert((rings = cache_rings_new(&history)) != NULL);
-	cr_assert((desk = cache_desk_new(board, rings, NULL, server, &limits, bc_boot_now())) !=
-		  NULL);
-}
-
 static void open_world(void)
 {
 	const struct bc_socket_options options = {
@@ -87,11 +58,9 @@ static void open_world(void)
 	};
 	const bc_str symbols[] = { BC_STR("KRW-BTC"), BC_STR("KRW-ETH") };
 	uint8_t list[512];
-	char text[96], cache[BC_ENDPOINT_MAX];
+	char text[96];
 	beats = 0;
-	cr_assert(temp_dir_new(&dir));
-	cr_assert((context = bc_bus_context_new()) != NULL);
-	open_cache(cache);
+	open_cache();
 	cr_assert_eq(bc_bus_socket_new(&gateway, context, &options), BC_OK);
 	temp_dir_file(&dir, "ipc://", "upbit.0.pub", text, sizeof text);
 	cr_assert_eq(bc_bus_bind(gateway, text, 0660, endpoint), BC_OK);
@@ -104,12 +73,7 @@ static void close_world(void)
 {
 	bookcast_close(&bus);
 	bc_bus_socket_free(&gateway);
-	cache_desk_free(&desk);
-	bc_board_free(&board);
-	cache_rings_free(&rings);
-	bc_rpc_server_free(&server);
-	bc_bus_context_free(&context);
-	temp_dir_free(&dir);
+	close_cache();
 }
 
 static void beat(void)
