@@ -6,26 +6,12 @@
 
 #include <string.h>
 
-static void key(struct bc_json_writer *w, const char *name)
-{
-	bc_json_key(w, bc_str_of(name));
-}
-
-static void add_text(struct bc_json_writer *w, const char *name, const char *text)
-{
-	key(w, name);
-	if (text != NULL)
-		bc_json_string(w, bc_str_of(text));
-	else
-		bc_json_null(w);
-}
-
 static void add_number(struct bc_json_writer *w, const char *name, double value)
 {
 	char text[32];
 	bc_decimal d;
 
-	key(w, name);
+	bc_json_key(w, bc_str_of(name));
 	snprintf(text, sizeof text, "%.6g", value);
 	if (isfinite(value) && bc_decimal_parse(text, strlen(text), &d) == BC_OK)
 		bc_json_number(w, d);
@@ -33,28 +19,22 @@ static void add_number(struct bc_json_writer *w, const char *name, double value)
 		bc_json_null(w);
 }
 
-static void add_bool(struct bc_json_writer *w, const char *name, bool value)
-{
-	key(w, name);
-	bc_json_bool(w, value);
-}
-
 static void write_run(struct bc_json_writer *w, const struct bench *b)
 {
 	const struct bench_machine *m = &b->machine;
 	bc_json_object(w);
-	add_text(w, "type", "run");
-	add_text(w, "date", m->date);
-	add_text(w, "build", m->build);
-	add_text(w, "compiler", m->compiler);
-	add_text(w, "flags", m->flags);
-	add_bool(w, "optimized", m->optimized);
-	add_text(w, "cpu", m->cpu);
+	bc_json_put_text(w, "type", "run");
+	bc_json_put_text(w, "date", m->date);
+	bc_json_put_text(w, "build", m->build);
+	bc_json_put_text(w, "compiler", m->compiler);
+	bc_json_put_text(w, "flags", m->flags);
+	bc_json_put_bool(w, "optimized", m->optimized);
+	bc_json_put_text(w, "cpu", m->cpu);
 	add_number(w, "cores", (double)m->cores);
-	add_text(w, "kernel", m->kernel);
-	add_text(w, "libraries", m->libraries);
-	add_bool(w, "quick", b->o.quick);
-	add_bool(w, "captures", bench_captures(b) != NULL);
+	bc_json_put_text(w, "kernel", m->kernel);
+	bc_json_put_text(w, "libraries", m->libraries);
+	bc_json_put_bool(w, "quick", b->o.quick);
+	bc_json_put_bool(w, "captures", bench_captures(b) != NULL);
 	add_number(w, "rounds", (double)bench_rounds(b));
 	add_number(w, "seconds", bench_seconds(b));
 	bc_json_object_end(w);
@@ -67,31 +47,31 @@ static void write_line(struct bc_json_writer *w, const struct bench_line *line)
 	bool floor = r->floor_name != NULL;
 
 	bc_json_object(w);
-	add_text(w, "type", line->skipped ? "left out" : "row");
-	add_text(w, "stage", line->group->name);
-	add_text(w, "scenario", line->scenario->name);
-	add_text(w, "variant", r->variant);
-	add_text(w, "unit", r->unit);
+	bc_json_put_text(w, "type", line->skipped ? "left out" : "row");
+	bc_json_put_text(w, "stage", line->group->name);
+	bc_json_put_text(w, "scenario", line->scenario->name);
+	bc_json_put_text(w, "variant", r->variant);
+	bc_json_put_text(w, "unit", r->unit);
 	add_number(w, "value", r->value);
-	add_text(w, "floor_name", r->floor_name);
+	bc_json_put_text(w, "floor_name", r->floor_name);
 	add_number(w, "floor", floor ? r->floor : NAN);
 	add_number(w, "ratio", floor ? r->ratio.median : NAN);
 	add_number(w, "ratio_low", floor ? r->ratio.low : NAN);
 	add_number(w, "ratio_high", floor ? r->ratio.high : NAN);
-	add_text(w, "target", p != NULL ? p->what : NULL);
+	bc_json_put_text(w, "target", p != NULL ? p->what : NULL);
 	add_number(w, "at_most", p != NULL ? p->at_most : NAN);
 	add_number(w, "aim", p != NULL ? p->aim : NAN);
-	add_text(w, "verdict", p != NULL ? bench_verdict(r) : NULL);
-	add_text(w, "curve", r->curve);
+	bc_json_put_text(w, "verdict", p != NULL ? bench_verdict(r) : NULL);
+	bc_json_put_text(w, "curve", r->curve);
 	add_number(w, "x", r->curve != NULL ? r->x : NAN);
-	add_text(w, "note", r->note);
+	bc_json_put_text(w, "note", r->note);
 	bc_json_object_end(w);
 }
 
 static void write_end(struct bc_json_writer *w, const struct bench *b)
 {
 	bc_json_object(w);
-	add_text(w, "type", "end");
+	bc_json_put_text(w, "type", "end");
 	add_number(w, "rows", (double)b->n_lines);
 	add_number(w, "errors", (double)b->errors);
 	bc_json_object_end(w);

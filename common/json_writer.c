@@ -228,3 +228,67 @@ void bc_json_number(struct bc_json_writer *w, bc_decimal value)
 	}
 	put_value(w, text, bc_decimal_format(value, text));
 }
+
+/* ------------------------------------------------------------------ members */
+
+static void key_of(struct bc_json_writer *w, const char *key)
+{
+	bc_json_key(w, bc_str_of(key));
+}
+
+void bc_json_put_text(struct bc_json_writer *w, const char *key, const char *text)
+{
+	key_of(w, key);
+	if (text == NULL)
+		bc_json_null(w);
+	else
+		bc_json_string(w, bc_str_of(text));
+}
+
+void bc_json_put_string(struct bc_json_writer *w, const char *key, bc_str text)
+{
+	key_of(w, key);
+	bc_json_string(w, text);
+}
+
+void bc_json_put_null(struct bc_json_writer *w, const char *key)
+{
+	key_of(w, key);
+	bc_json_null(w);
+}
+
+void bc_json_put_bool(struct bc_json_writer *w, const char *key, bool value)
+{
+	key_of(w, key);
+	bc_json_bool(w, value);
+}
+
+void bc_json_put_int(struct bc_json_writer *w, const char *key, int64_t value)
+{
+	key_of(w, key);
+	bc_json_int(w, value);
+}
+
+void bc_json_put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
+{
+	key_of(w, key);
+	bc_json_uint(w, value);
+}
+
+void bc_json_put_decimal(struct bc_json_writer *w, const char *key, bc_decimal value)
+{
+	key_of(w, key);
+	bc_json_decimal(w, value);
+}
+
+void bc_json_put_object(struct bc_json_writer *w, const char *key)
+{
+	key_of(w, key);
+	bc_json_object(w);
+}
+
+void bc_json_put_array(struct bc_json_writer *w, const char *key)
+{
+	key_of(w, key);
+	bc_json_array(w);
+}

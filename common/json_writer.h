@@ -49,4 +49,15 @@ void bc_json_uint(struct bc_json_writer *w, uint64_t value);
 void bc_json_decimal(struct bc_json_writer *w, bc_decimal value); /* a string; null if unknown */
 void bc_json_number(struct bc_json_writer *w, bc_decimal value);  /* its digits, not quoted */
 
+/* A member of an object: its key, and its value or the bracket that opens it. */
+void bc_json_put_text(struct bc_json_writer *w, const char *key, const char *text); /* NULL: null */
+void bc_json_put_string(struct bc_json_writer *w, const char *key, bc_str text);
+void bc_json_put_null(struct bc_json_writer *w, const char *key);
+void bc_json_put_bool(struct bc_json_writer *w, const char *key, bool value);
+void bc_json_put_int(struct bc_json_writer *w, const char *key, int64_t value);
+void bc_json_put_uint(struct bc_json_writer *w, const char *key, uint64_t value);
+void bc_json_put_decimal(struct bc_json_writer *w, const char *key, bc_decimal value);
+void bc_json_put_object(struct bc_json_writer *w, const char *key);
+void bc_json_put_array(struct bc_json_writer *w, const char *key);
+
 #endif

@@ -6,63 +6,22 @@
 
 /* ------------------------------------------------------------------ values */
 
-static void key(struct bc_json_writer *w, const char *text)
-{
-	bc_json_key(w, bc_str_of(text));
-}
-
-static void put_word(struct bc_json_writer *w, const char *name, const char *word)
-{
-	key(w, name);
-	bc_json_string(w, bc_str_of(word));
-}
-
-static void put_string(struct bc_json_writer *w, const char *name, bc_str text)
-{
-	key(w, name);
-	bc_json_string(w, text);
-}
-
 static void put_string_or_null(struct bc_json_writer *w, const char *name, bc_str text)
 {
-	key(w, name);
+	bc_json_key(w, bc_str_of(name));
 	if (text.n == 0)
 		bc_json_null(w);
 	else
 		bc_json_string(w, text);
 }
 
-static void put_decimal(struct bc_json_writer *w, const char *name, bc_decimal d)
-{
-	key(w, name);
-	bc_json_decimal(w, d);
-}
-
-static void put_uint(struct bc_json_writer *w, const char *name, uint64_t value)
-{
-	key(w, name);
-	bc_json_uint(w, value);
-}
-
-static void put_null(struct bc_json_writer *w, const char *name)
-{
-	key(w, name);
-	bc_json_null(w);
-}
-
 static void put_age(struct bc_json_writer *w, const char *name, int64_t ns)
 {
-	key(w, name);
+	bc_json_key(w, bc_str_of(name));
 	if (ns < 0)
 		bc_json_null(w);
 	else
 		bc_json_int(w, ns);
-}
-
-static void put_count(struct bc_json_writer *w, const char *name, uint64_t n)
-{
-	key(w, name);
-	bc_json_uint(w, n);
 }
 
 static void put_iso(struct bc_json_writer *w, bc_wall_time t)
@@ -100,8 +59,7 @@ typedef void body_fn(struct bc_json_writer *w, const struct bc_message *m,
 static void put_side(struct bc_json_writer *w, const char *name, const bc_level *levels, uint32_t n,
 		     uint32_t depth)
 {
-	key(w, name);
-	bc_json_array(w);
+	bc_json_put_array(w, name);
 	for (uint32_t i = 0; i < n && (depth == 0 || i < depth); i++) {
 		bc_json_array(w);
 		bc_json_decimal(w, levels[i].price);
@@ -122,9 +80,9 @@ static void put_book(struct bc_json_writer *w, const struct bc_message *m,
 static void put_seq(struct bc_json_writer *w, const char *name, uint64_t seq)
 {
 	if (seq == BC_SEQ_NONE)
-		put_null(w, name);
+		bc_json_put_null(w, name);
 	else
-		put_uint(w, name, seq);
+		bc_json_put_uint(w, name, seq);
 }
 
 static void put_delta(struct bc_json_writer *w, const struct bc_message *m,
@@ -143,12 +101,12 @@ static void put_trade(struct bc_json_writer *w, const struct bc_message *m,
 {
 	const struct bc_trade *trade = &m->body.trade;
 	(void)view;
-	put_decimal(w, "price", trade->price);
-	put_decimal(w, "quantity", trade->quantity);
+	bc_json_put_decimal(w, "price", trade->price);
+	bc_json_put_decimal(w, "quantity", trade->quantity);
 	if (trade->side == BC_SIDE_UNKNOWN)
-		put_null(w, "side");
+		bc_json_put_null(w, "side");
 	else
-		put_word(w, "side", bc_side_word(trade->side));
+		bc_json_put_text(w, "side", bc_side_word(trade->side));
 	put_string_or_null(w, "trade_id", trade->trade_id);
 }
 
@@ -157,29 +115,29 @@ static void put_ticker(struct bc_json_writer *w, const struct bc_message *m,
 {
 	const struct bc_ticker *t = &m->body.ticker;
 	(void)view;
-	put_decimal(w, "last", t->last);
-	put_decimal(w, "open", t->open);
-	put_decimal(w, "high", t->high);
-	put_decimal(w, "low", t->low);
-	put_decimal(w, "volume", t->volume);
-	put_decimal(w, "quote_volume", t->quote_volume);
-	put_decimal(w, "change", t->change);
+	bc_json_put_decimal(w, "last", t->last);
+	bc_json_put_decimal(w, "open", t->open);
+	bc_json_put_decimal(w, "high", t->high);
+	bc_json_put_decimal(w, "low", t->low);
+	bc_json_put_decimal(w, "volume", t->volume);
+	bc_json_put_decimal(w, "quote_volume", t->quote_volume);
+	bc_json_put_decimal(w, "change", t->change);
 }
 
 static void put_candle(struct bc_json_writer *w, const struct bc_message *m,
 		       const struct bc_message_view *view)
 {
 	const struct bc_candle *c = &m->body.candle;
-	put_word(w, "interval", bc_interval_word(c->interval));
-	key(w, "ts_open");
+	bc_json_put_text(w, "interval", bc_interval_word(c->interval));
+	bc_json_key(w, BC_STR("ts_open"));
 	bc_json_time(w, c->ts_open, view->times);
-	put_decimal(w, "open", c->open);
-	put_decimal(w, "high", c->high);
-	put_decimal(w, "low", c->low);
-	put_decimal(w, "close", c->close);
-	put_decimal(w, "volume", c->volume);
-	put_decimal(w, "quote_volume", c->quote_volume);
-	key(w, "closed");
+	bc_json_put_decimal(w, "open", c->open);
+	bc_json_put_decimal(w, "high", c->high);
+	bc_json_put_decimal(w, "low", c->low);
+	bc_json_put_decimal(w, "close", c->close);
+	bc_json_put_decimal(w, "volume", c->volume);
+	bc_json_put_decimal(w, "quote_volume", c->quote_volume);
+	bc_json_key(w, BC_STR("closed"));
 	if (c->closed == BC_CLOSED_UNKNOWN)
 		bc_json_null(w);
 	else
@@ -193,12 +151,12 @@ static void put_instrument(struct bc_json_writer *w, const struct bc_message *m,
 	(void)view;
 	put_string_or_null(w, "base", i->base);
 	put_string_or_null(w, "quote", i->quote);
-	put_word(w, "kind", bc_kind_word(i->kind));
+	bc_json_put_text(w, "kind", bc_kind_word(i->kind));
 	put_string_or_null(w, "unified", i->unified);
-	put_decimal(w, "tick", i->tick);
-	put_decimal(w, "lot", i->lot);
-	put_decimal(w, "contract_size", i->contract_size);
-	put_word(w, "status", bc_listing_word(i->status));
+	bc_json_put_decimal(w, "tick", i->tick);
+	bc_json_put_decimal(w, "lot", i->lot);
+	bc_json_put_decimal(w, "contract_size", i->contract_size);
+	bc_json_put_text(w, "status", bc_listing_word(i->status));
 }
 
 static void put_state(struct bc_json_writer *w, const struct bc_message *m,
@@ -208,18 +166,16 @@ static void put_state(struct bc_json_writer *w, const struct bc_message *m,
 	size_t at = 0;
 	bc_str symbol;
 	(void)view;
-	put_word(w, "previous", bc_state_word(s->previous));
+	bc_json_put_text(w, "previous", bc_state_word(s->previous));
 	if (s->symbols_version == 0)
 		return;
-	put_uint(w, "symbols_version", s->symbols_version);
-	key(w, "symbols");
-	bc_json_array(w);
+	bc_json_put_uint(w, "symbols_version", s->symbols_version);
+	bc_json_put_array(w, "symbols");
 	while (bc_list_next(&s->symbols, &at, &symbol))
 		bc_json_string(w, symbol);
 	bc_json_array_end(w);
 	if (s->symbols_partial) {
-		key(w, "symbols_partial");
-		bc_json_bool(w, true);
+		bc_json_put_bool(w, "symbols_partial", true);
 	}
 }
 
@@ -229,22 +185,19 @@ static void put_heartbeat(struct bc_json_writer *w, const struct bc_message *m,
 	const struct bc_heartbeat *h = &m->body.heartbeat;
 	char shard[32];
 	snprintf(shard, sizeof shard, "%u/%u", h->shard_index, h->shard_count);
-	put_string(w, "instance", h->instance);
-	put_word(w, "shard", shard);
-	put_uint(w, "pid", h->pid);
-	put_string(w, "version", h->version);
-	key(w, "started");
+	bc_json_put_string(w, "instance", h->instance);
+	bc_json_put_text(w, "shard", shard);
+	bc_json_put_uint(w, "pid", h->pid);
+	bc_json_put_string(w, "version", h->version);
+	bc_json_key(w, BC_STR("started"));
 	bc_json_time(w, h->started, view->times);
-	key(w, "interval_ns");
-	bc_json_int(w, h->interval_ns);
-	key(w, "endpoints");
-	bc_json_array(w);
+	bc_json_put_int(w, "interval_ns", h->interval_ns);
+	bc_json_put_array(w, "endpoints");
 	for (uint32_t i = 0; i < h->n_endpoints; i++)
 		bc_json_string(w, h->endpoints[i]);
 	bc_json_array_end(w);
-	put_uint(w, "symbols_version", h->symbols_version);
-	key(w, "counters");
-	bc_json_object(w);
+	bc_json_put_uint(w, "symbols_version", h->symbols_version);
+	bc_json_put_object(w, "counters");
 	for (uint32_t i = 0; i < h->n_counters; i++) {
 		bc_json_key(w, h->counters[i].name);
 		bc_json_uint(w, h->counters[i].value);
@@ -265,14 +218,13 @@ static body_fn *const bodies[BC_N_CHANNELS] = {
 static void put_time(struct bc_json_writer *w, const char *name, bc_wall_time t,
 		     const struct bc_message_view *view)
 {
-	key(w, name);
+	bc_json_key(w, bc_str_of(name));
 	bc_json_time(w, t, view->times);
 }
 
 static void put_flags(struct bc_json_writer *w, uint32_t flags)
 {
-	key(w, "flags");
-	bc_json_array(w);
+	bc_json_put_array(w, "flags");
 	for (unsigned bit = 0; bit < 32; bit++) {
 		const char *word = bc_flag_word(bit);
 		/* A flag of a newer version has no word here: it cannot be shown. */
@@ -288,23 +240,23 @@ static void put_quality(struct bc_json_writer *w, const struct bc_envelope *e,
 {
 	enum bc_state state = view->with_state ? view->state : e->state;
 	bool of_message = !view->with_state || view->state == e->state;
-	put_word(w, "state", bc_state_word(state));
+	bc_json_put_text(w, "state", bc_state_word(state));
 	if (view->with_state && view->with_reason) {
-		put_word(w, "reason", bc_reason_word(view->reason));
+		bc_json_put_text(w, "reason", bc_reason_word(view->reason));
 		put_time(w, "since", view->since, view);
 	} else if (of_message) {
-		put_word(w, "reason", bc_reason_word(e->reason));
+		bc_json_put_text(w, "reason", bc_reason_word(e->reason));
 		put_time(w, "since", e->since, view);
 	} else {
-		put_null(w, "reason");
-		put_null(w, "since");
+		bc_json_put_null(w, "reason");
+		bc_json_put_null(w, "since");
 	}
 }
 
 /* An object begins with these; null where an adapter's event has no such thing. */
 static void put_identity(struct bc_json_writer *w, bc_str channel, bc_str exchange, bc_str symbol)
 {
-	put_string(w, "channel", channel);
+	bc_json_put_string(w, "channel", channel);
 	put_string_or_null(w, "exchange", exchange);
 	put_string_or_null(w, "symbol", symbol);
 }
@@ -312,8 +264,8 @@ static void put_identity(struct bc_json_writer *w, bc_str channel, bc_str exchan
 static void put_bus_envelope(struct bc_json_writer *w, const struct bc_envelope *e,
 			     const struct bc_message_view *view)
 {
-	put_uint(w, "epoch", e->epoch);
-	put_uint(w, "seq", e->seq);
+	bc_json_put_uint(w, "epoch", e->epoch);
+	bc_json_put_uint(w, "seq", e->seq);
 	put_seq(w, "exchange_seq", e->exchange_seq);
 	put_time(w, "ts_exchange", e->ts_exchange, view);
 	put_time(w, "ts_recv", e->ts_recv, view);
@@ -325,18 +277,18 @@ static void put_bus_envelope(struct bc_json_writer *w, const struct bc_envelope 
 static void put_event_envelope(struct bc_json_writer *w, const struct bc_envelope *e,
 			       const struct bc_message_view *view)
 {
-	put_null(w, "epoch");
-	put_null(w, "seq");
+	bc_json_put_null(w, "epoch");
+	bc_json_put_null(w, "seq");
 	put_seq(w, "exchange_seq", e->exchange_seq);
 	put_time(w, "ts_exchange", e->ts_exchange, view);
 	put_time(w, "ts_recv", e->ts_recv, view);
-	put_null(w, "ts_publish");
+	bc_json_put_null(w, "ts_publish");
 	if (view->with_state) {
 		put_quality(w, e, view);
 	} else {
-		put_null(w, "state");
-		put_null(w, "reason");
-		put_null(w, "since");
+		bc_json_put_null(w, "state");
+		bc_json_put_null(w, "reason");
+		bc_json_put_null(w, "since");
 	}
 	put_flags(w, e->flags);
 }
@@ -358,9 +310,9 @@ bc_status bc_message_json_members(struct bc_json_writer *w, const struct bc_mess
 		put_age(w, "proven_ns", view->proven_ns);
 	}
 	if (view->with_losses) {
-		put_count(w, "n_lost", view->n_lost);
-		put_count(w, "n_replaced", view->n_replaced);
-		put_count(w, "n_unfit", view->n_unfit);
+		bc_json_put_uint(w, "n_lost", view->n_lost);
+		bc_json_put_uint(w, "n_replaced", view->n_replaced);
+		bc_json_put_uint(w, "n_unfit", view->n_unfit);
 	}
 	body(w, m, view);
 	return w->status;
@@ -387,7 +339,7 @@ bc_status bc_control_json(struct bc_json_writer *w, const struct bc_control_view
 	bc_json_object(w);
 	put_identity(w, BC_STR("control"), view->exchange, BC_STR(""));
 	put_event_envelope(w, &none, &form);
-	put_word(w, "kind", view->kind);
+	bc_json_put_text(w, "kind", view->kind);
 	put_string_or_null(w, "id", view->id);
 	put_string_or_null(w, "code", view->code);
 	put_string_or_null(w, "message", view->message);

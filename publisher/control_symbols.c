@@ -93,26 +93,17 @@ void control_say(struct gateway *g, const struct bc_rpc_request *r)
 
 /* ------------------------------------------------------------------ what there is */
 
-static void add_text(struct bc_json_writer *w, const char *key, bc_str value)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_string(w, value);
-}
-
 static size_t write_symbol(const struct session_view *view, char *out, size_t cap)
 {
 	struct bc_json_writer w;
 	bc_json_start(&w, out, cap, NULL, NULL);
 	bc_json_object(&w);
-	add_text(&w, "symbol", view->name);
-	add_text(&w, "state", bc_str_of(bc_state_word(view->state)));
-	add_text(&w, "reason", bc_str_of(bc_reason_word(view->reason)));
-	bc_json_key(&w, BC_STR("since"));
-	bc_json_int(&w, view->since.ns);
-	bc_json_key(&w, BC_STR("configured"));
-	bc_json_bool(&w, view->configured);
-	bc_json_key(&w, BC_STR("leaving"));
-	bc_json_bool(&w, view->leaving);
+	bc_json_put_string(&w, "symbol", view->name);
+	bc_json_put_text(&w, "state", bc_state_word(view->state));
+	bc_json_put_text(&w, "reason", bc_reason_word(view->reason));
+	bc_json_put_int(&w, "since", view->since.ns);
+	bc_json_put_bool(&w, "configured", view->configured);
+	bc_json_put_bool(&w, "leaving", view->leaving);
 	bc_json_object_end(&w);
 	return bc_json_end(&w, "") == BC_OK ? w.n : 0;
 }

@@ -89,10 +89,8 @@ static void final_json(struct printer *p, const struct final_book *book)
 
 	bc_json_object(&p->json);
 	note(p, bc_message_json_members(&p->json, &m, &view));
-	bc_json_key(&p->json, BC_STR("vouched_bids"));
-	bc_json_uint(&p->json, book->vouched_bids);
-	bc_json_key(&p->json, BC_STR("vouched_asks"));
-	bc_json_uint(&p->json, book->vouched_asks);
+	bc_json_put_uint(&p->json, "vouched_bids", book->vouched_bids);
+	bc_json_put_uint(&p->json, "vouched_asks", book->vouched_asks);
 	bc_json_object_end(&p->json);
 	note(p, bc_json_end(&p->json, "\n"));
 }

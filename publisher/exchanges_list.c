@@ -49,12 +49,6 @@ static void word_to_row(void *self, const char *word)
 		printf(" %s", word);
 }
 
-static void member(struct bc_json_writer *w, const char *key, const char *text)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_string(w, bc_str_of(text));
-}
-
 static bc_status print_json(const struct bc_exchange *x)
 {
 	char buffer[4096];
@@ -62,18 +56,16 @@ static bc_status print_json(const struct bc_exchange *x)
 
 	bc_json_start(&w, buffer, sizeof buffer, bc_json_to_file, stdout);
 	bc_json_object(&w);
-	member(&w, "id", x->id);
-	member(&w, "title", x->title);
-	bc_json_key(&w, BC_STR("channels"));
-	bc_json_array(&w);
+	bc_json_put_text(&w, "id", x->id);
+	bc_json_put_text(&w, "title", x->title);
+	bc_json_put_array(&w, "channels");
 	each_channel(x, word_to_json, &w);
 	bc_json_array_end(&w);
-	bc_json_key(&w, BC_STR("levels"));
-	bc_json_uint(&w, x->max_levels);
-	member(&w, "ws_url", x->ws_url);
-	member(&w, "rest_url", x->rest_url);
-	member(&w, "example_symbols", x->example_symbols);
-	member(&w, "canary", x->canary);
+	bc_json_put_uint(&w, "levels", x->max_levels);
+	bc_json_put_text(&w, "ws_url", x->ws_url);
+	bc_json_put_text(&w, "rest_url", x->rest_url);
+	bc_json_put_text(&w, "example_symbols", x->example_symbols);
+	bc_json_put_text(&w, "canary", x->canary);
 	bc_json_object_end(&w);
 	return bc_json_end(&w, "\n");
 }

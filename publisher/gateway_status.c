@@ -362,12 +362,6 @@ void gateway_heartbeat(struct gateway *g)
 
 /* ------------------------------------------------------------------ the ready line */
 
-static void add_text(struct bc_json_writer *w, const char *key, const char *value)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_string(w, bc_str_of(value));
-}
-
 /* What a subscriber that stops reading can make this process keep. */
 static void log_memory_bound(const struct gateway *g)
 {
@@ -387,24 +381,19 @@ void gateway_ready_line(const struct gateway *g)
 	log_memory_bound(g);
 	bc_json_start(&w, text, sizeof text, bc_json_to_file, stdout);
 	bc_json_object(&w);
-	add_text(&w, "program", "bookcast-gateway");
-	add_text(&w, "exchange", g->settings->outlet.exchange);
-	add_text(&w, "instance", g->settings->outlet.instance);
+	bc_json_put_text(&w, "program", "bookcast-gateway");
+	bc_json_put_text(&w, "exchange", g->settings->outlet.exchange);
+	bc_json_put_text(&w, "instance", g->settings->outlet.instance);
 	snprintf(shard, sizeof shard, "%u/%u", g->shard, g->shards);
-	add_text(&w, "shard", shard);
-	bc_json_key(&w, BC_STR("pid"));
-	bc_json_int(&w, getpid());
-	bc_json_key(&w, BC_STR("endpoints"));
-	bc_json_array(&w);
+	bc_json_put_text(&w, "shard", shard);
+	bc_json_put_int(&w, "pid", getpid());
+	bc_json_put_array(&w, "endpoints");
 	for (size_t i = 0; i < bc_pub_endpoints(g->pub); i++)
 		bc_json_string(&w, bc_str_of(bc_pub_endpoint(g->pub, i)));
 	bc_json_array_end(&w);
-	add_text(&w, "ctl", g->ctl_endpoint);
-	bc_json_key(&w, BC_STR("metrics"));
-	if (g->metrics_server == NULL)
-		bc_json_null(&w);
-	else
-		bc_json_string(&w, bc_str_of(bc_metrics_address(g->metrics_server)));
+	bc_json_put_text(&w, "ctl", g->ctl_endpoint);
+	bc_json_put_text(&w, "metrics",
+			 g->metrics_server == NULL ? NULL : bc_metrics_address(g->metrics_server));
 	bc_json_object_end(&w);
 	if (bc_json_end(&w, "\n") != BC_OK || fflush(stdout) != 0)
 		bc_log_event(g->log, BC_LOG_WARN, "gateway.ready-line",

@@ -218,10 +218,8 @@ static bc_status write_frame(const struct binance *b, const char *method,
 		return BC_ERANGE;
 	bc_json_start(&w, out, cap, NULL, NULL);
 	bc_json_object(&w);
-	bc_json_key(&w, BC_STR("method"));
-	bc_json_string(&w, bc_str_of(method));
-	bc_json_key(&w, BC_STR("params"));
-	bc_json_array(&w);
+	bc_json_put_text(&w, "method", method);
+	bc_json_put_array(&w, "params");
 	for (; at < streams.n * want->n_symbols && at - *cursor < BINANCE_FRAME_STREAMS &&
 	       bytes < FRAME_BYTES;
 	     at++) {
@@ -232,8 +230,7 @@ static bc_status write_frame(const struct binance *b, const char *method,
 		bc_json_string(&w, write_stream(name, symbol, streams.suffix[at % streams.n]));
 	}
 	bc_json_array_end(&w);
-	bc_json_key(&w, BC_STR("id"));
-	bc_json_uint(&w, want->nonce);
+	bc_json_put_uint(&w, "id", want->nonce);
 	bc_json_object_end(&w);
 	status = bc_json_end(&w, "");
 	if (status == BC_OK) {

@@ -137,10 +137,8 @@ static void write_type(struct bc_json_writer *w, const char *type,
 	char code[MAX_CODE + 8];
 
 	bc_json_object(w);
-	bc_json_key(w, BC_STR("type"));
-	bc_json_string(w, bc_str_of(type));
-	bc_json_key(w, BC_STR("codes"));
-	bc_json_array(w);
+	bc_json_put_text(w, "type", type);
+	bc_json_put_array(w, "codes");
 	for (size_t i = 0; i < want->n_symbols; i++) {
 		int n = snprintf(code, sizeof code, "%.*s%s", (int)want->symbols[i].n,
 				 want->symbols[i].p, suffix);
@@ -198,13 +196,11 @@ static bc_status subscribe(void *state, const struct bc_subscription *want, size
 	bc_json_start(&w, out, cap, NULL, NULL);
 	bc_json_array(&w);
 	bc_json_object(&w);
-	bc_json_key(&w, BC_STR("ticket"));
-	bc_json_string(&w, (bc_str){ ticket, (size_t)n });
+	bc_json_put_string(&w, "ticket", (bc_str){ ticket, (size_t)n });
 	bc_json_object_end(&w);
 	write_types(u, &w, want);
 	bc_json_object(&w);
-	bc_json_key(&w, BC_STR("format"));
-	bc_json_string(&w, bc_str_of(u->format));
+	bc_json_put_text(&w, "format", u->format);
 	bc_json_object_end(&w);
 	bc_json_array_end(&w);
 	status = bc_json_end(&w, "");

@@ -5,17 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void put_text(struct bc_json_writer *w, const char *key, const char *text)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_string(w, bc_str_of(text));
-}
-
 static void put_hop(struct bc_json_writer *w, const char *name,
 		    const uint64_t values[BC_HOP_FIELDS])
 {
 	bc_json_object(w);
-	put_text(w, "hop", name);
+	bc_json_put_text(w, "hop", name);
 	for (int i = 0; i < BC_HOP_FIELDS; i++) {
 		bc_json_key(w, bc_str_of(bc_hop_fields[i]));
 		/* What a gateway says may be anything; JSON readers stop at 63 bits. */
@@ -62,14 +56,11 @@ static void put_gateway(struct bc_json_writer *w, const struct cache_about *abou
 			const struct bc_gateway *g, bc_mono_time now)
 {
 	bc_json_object(w);
-	put_text(w, "exchange", g->exchange);
-	put_text(w, "instance", g->instance);
-	bc_json_key(w, BC_STR("gone"));
-	bc_json_bool(w, bc_gateway_gone(g, now));
-	bc_json_key(w, BC_STR("heard_ns"));
-	bc_json_int(w, now.ns - g->heard.ns);
-	bc_json_key(w, BC_STR("hops"));
-	bc_json_array(w);
+	bc_json_put_text(w, "exchange", g->exchange);
+	bc_json_put_text(w, "instance", g->instance);
+	bc_json_put_bool(w, "gone", bc_gateway_gone(g, now));
+	bc_json_put_int(w, "heard_ns", now.ns - g->heard.ns);
+	bc_json_put_array(w, "hops");
 	put_told(w, g, BC_HOP_EXCHANGE_RECEIVE);
 	put_told(w, g, BC_HOP_RECEIVE_PUBLISH);
 	put_measured(w, about, g, now);
@@ -82,8 +73,7 @@ void cache_report_latency(struct bc_board *board, const struct cache_about *abou
 {
 	const struct bc_gateways *set = bc_board_gateways(board);
 	bc_json_object(w);
-	bc_json_key(w, BC_STR("gateways"));
-	bc_json_array(w);
+	bc_json_put_array(w, "gateways");
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		const struct bc_gateway *g = bc_gateways_at(set, i);
 		if (!g->replaced && g->instance[0] != '\0')

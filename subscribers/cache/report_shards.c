@@ -247,18 +247,15 @@ static void put_missing(const struct ownership *o, struct bc_json_writer *w)
 
 static void put_names(struct ownership *o, struct bc_json_writer *w)
 {
-	bc_json_key(w, BC_STR("missing"));
-	bc_json_array(w);
+	bc_json_put_array(w, "missing");
 	put_missing(o, w);
 	bc_json_array_end(w);
-	cache_put_uint(w, "n_orphans", o->orphans);
-	bc_json_key(w, BC_STR("orphans"));
-	bc_json_array(w);
+	bc_json_put_uint(w, "n_orphans", o->orphans);
+	bc_json_put_array(w, "orphans");
 	put_orphans(o, w);
 	bc_json_array_end(w);
-	cache_put_uint(w, "n_doubles", o->doubles);
-	bc_json_key(w, BC_STR("doubles"));
-	bc_json_array(w);
+	bc_json_put_uint(w, "n_doubles", o->doubles);
+	bc_json_put_array(w, "doubles");
 	struct ownership again = *o;
 	again.doubles = 0;
 	each_listed(&again, put_double, w);
@@ -273,16 +270,13 @@ void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc
 	struct ownership o = look(set, exchange, now, true);
 	say(&o, &t);
 	bc_json_object(w);
-	bc_json_key(w, BC_STR("exchange"));
-	bc_json_string(w, bc_str_of(exchange));
-	cache_put_uint(w, "alive", o.n_alive);
-	cache_put_uint(w, "shards", o.count);
-	bc_json_key(w, BC_STR("mixed"));
-	bc_json_bool(w, o.mixed);
+	bc_json_put_text(w, "exchange", exchange);
+	bc_json_put_uint(w, "alive", o.n_alive);
+	bc_json_put_uint(w, "shards", o.count);
+	bc_json_put_bool(w, "mixed", o.mixed);
 	put_names(&o, w);
-	cache_put_uint(w, "leaving", o.leaving);
-	bc_json_key(w, BC_STR("owned"));
-	bc_json_bool(w, o.n_alive > 0 && o.n_missing == 0 && o.orphans == 0);
+	bc_json_put_uint(w, "leaving", o.leaving);
+	bc_json_put_bool(w, "owned", o.n_alive > 0 && o.n_missing == 0 && o.orphans == 0);
 	bc_json_key(w, BC_STR("problem"));
 	if (t.n == 0)
 		bc_json_null(w);
@@ -303,8 +297,7 @@ void cache_put_lines(const struct bc_gateways *set, const struct bc_gateway *g, 
 		     struct bc_json_writer *w)
 {
 	const struct ownership o = { .set = set, .exchange = g->exchange, .now = now };
-	bc_json_key(w, BC_STR("lines"));
-	bc_json_array(w);
+	bc_json_put_array(w, "lines");
 	for (size_t i = 0; i < bc_gateways_count(set) && alive(&o, g); i++) {
 		const struct bc_gateway *other = bc_gateways_at(set, i);
 		if (other != g && alive(&o, other) && same_shard(g, other))

@@ -5,41 +5,9 @@
 
 enum { MAX_UNFIT = 100 };
 
-static void put_key(struct bc_json_writer *w, const char *key)
-{
-	bc_json_key(w, bc_str_of(key));
-}
-
-static void put_text(struct bc_json_writer *w, const char *key, const char *text)
-{
-	put_key(w, key);
-	if (text == NULL)
-		bc_json_null(w);
-	else
-		bc_json_string(w, bc_str_of(text));
-}
-
-void cache_put_uint(struct bc_json_writer *w, const char *key, uint64_t value)
-{
-	put_key(w, key);
-	bc_json_uint(w, value);
-}
-
-static void put_int(struct bc_json_writer *w, const char *key, int64_t value)
-{
-	put_key(w, key);
-	bc_json_int(w, value);
-}
-
-static void put_bool(struct bc_json_writer *w, const char *key, bool value)
-{
-	put_key(w, key);
-	bc_json_bool(w, value);
-}
-
 static void put_time(struct bc_json_writer *w, const char *key, bc_wall_time t)
 {
-	put_key(w, key);
+	bc_json_key(w, bc_str_of(key));
 	if (bc_wall_known(t))
 		bc_json_int(w, t.ns);
 	else
@@ -55,27 +23,25 @@ static void put_details(struct bc_json_writer *w, const struct bc_gateway *g)
 	char shard[32];
 	if (!g->has_details) {
 		for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
-			put_text(w, unknown[i], NULL);
+			bc_json_put_text(w, unknown[i], NULL);
 	} else {
 		snprintf(shard, sizeof shard, "%u/%u", d->shard_index, d->shard_count);
-		put_text(w, "shard", shard);
-		cache_put_uint(w, "pid", d->pid);
-		put_text(w, "version", d->version);
+		bc_json_put_text(w, "shard", shard);
+		bc_json_put_uint(w, "pid", d->pid);
+		bc_json_put_text(w, "version", d->version);
 		put_time(w, "started", d->started);
-		put_text(w, "endpoint", d->n_endpoints > 0 ? d->endpoints[0] : NULL);
+		bc_json_put_text(w, "endpoint", d->n_endpoints > 0 ? d->endpoints[0] : NULL);
 	}
-	put_key(w, "endpoints");
-	bc_json_array(w);
+	bc_json_put_array(w, "endpoints");
 	for (uint32_t i = 0; i < d->n_endpoints; i++)
 		bc_json_string(w, bc_str_of(d->endpoints[i]));
 	bc_json_array_end(w);
-	cache_put_uint(w, "symbols", g->n_symbols);
-	cache_put_uint(w, "symbols_version", g->symbols_version);
-	put_bool(w, "symbols_partial", !bc_gateway_lists_all(g));
-	put_key(w, "counters");
-	bc_json_object(w);
+	bc_json_put_uint(w, "symbols", g->n_symbols);
+	bc_json_put_uint(w, "symbols_version", g->symbols_version);
+	bc_json_put_bool(w, "symbols_partial", !bc_gateway_lists_all(g));
+	bc_json_put_object(w, "counters");
 	for (uint32_t i = 0; i < d->n_counters; i++)
-		cache_put_uint(w, d->counters[i].name, d->counters[i].value);
+		bc_json_put_uint(w, d->counters[i].name, d->counters[i].value);
 	bc_json_object_end(w);
 }
 
@@ -85,14 +51,14 @@ static void put_gateway(struct bc_json_writer *w, const struct bc_gateways *set,
 	/* What it said of itself holds as long as it is heard; a goodbye holds on. */
 	bool gone = bc_gateway_gone(g, now) && g->state != BC_STATE_DOWN;
 	bc_json_object(w);
-	put_text(w, "exchange", g->exchange);
-	put_text(w, "instance", g->instance[0] == '\0' ? NULL : g->instance);
-	cache_put_uint(w, "epoch", g->epoch);
-	put_text(w, "state", bc_state_word(gone ? BC_STATE_STALE : g->state));
-	put_text(w, "reason", bc_reason_word(gone ? BC_REASON_GATEWAY : g->reason));
+	bc_json_put_text(w, "exchange", g->exchange);
+	bc_json_put_text(w, "instance", g->instance[0] == '\0' ? NULL : g->instance);
+	bc_json_put_uint(w, "epoch", g->epoch);
+	bc_json_put_text(w, "state", bc_state_word(gone ? BC_STATE_STALE : g->state));
+	bc_json_put_text(w, "reason", bc_reason_word(gone ? BC_REASON_GATEWAY : g->reason));
 	put_time(w, "since", gone ? (bc_wall_time){ BC_TIME_UNKNOWN } : g->since);
-	put_int(w, "heard_ns", now.ns - g->heard.ns);
-	put_int(w, "interval_ns", g->interval_ns);
+	bc_json_put_int(w, "heard_ns", now.ns - g->heard.ns);
+	bc_json_put_int(w, "interval_ns", g->interval_ns);
 	put_details(w, g);
 	cache_put_lines(set, g, now, w);
 	bc_json_object_end(w);
@@ -113,14 +79,12 @@ void cache_report_gateways(struct bc_board *board, const struct cache_about *abo
 	const struct bc_gateways *set = bc_board_gateways(board);
 	(void)about;
 	bc_json_object(w);
-	put_key(w, "gateways");
-	bc_json_array(w);
+	bc_json_put_array(w, "gateways");
 	for (size_t i = 0; i < bc_gateways_count(set); i++)
 		if (!bc_gateways_at(set, i)->replaced)
 			put_gateway(w, set, bc_gateways_at(set, i), now);
 	bc_json_array_end(w);
-	put_key(w, "exchanges");
-	bc_json_array(w);
+	bc_json_put_array(w, "exchanges");
 	for (size_t i = 0; i < bc_gateways_count(set); i++)
 		if (first_of_exchange(set, i))
 			cache_put_ownership(set, bc_gateways_at(set, i)->exchange, now, w);
@@ -200,10 +164,9 @@ static void put_unfit(struct census *c, const struct bc_gateway *g, bc_str symbo
 		return;
 	c->symbols++;
 	bc_json_object(w);
-	put_key(w, "symbol");
-	bc_json_string(w, symbol);
-	put_text(w, "state", bc_state_word(s.state));
-	put_text(w, "reason", bc_reason_word(s.reason));
+	bc_json_put_string(w, "symbol", symbol);
+	bc_json_put_text(w, "state", bc_state_word(s.state));
+	bc_json_put_text(w, "reason", bc_reason_word(s.reason));
 	put_time(w, "since", s.since);
 	bc_json_object_end(w);
 }
@@ -256,20 +219,18 @@ static bool all_fit(const struct census *c)
 static void put_exchange(struct bc_json_writer *w, const struct census *c, const char *exchange)
 {
 	bc_json_object(w);
-	put_text(w, "exchange", exchange);
-	cache_put_uint(w, "gateways", c->gateways);
-	cache_put_uint(w, "gone", c->gone);
-	cache_put_uint(w, "missing", c->missing);
-	cache_put_uint(w, "orphans", c->orphans);
-	cache_put_uint(w, "listing", c->listing);
-	cache_put_uint(w, "symbols", c->symbols);
-	put_key(w, "states");
-	bc_json_object(w);
+	bc_json_put_text(w, "exchange", exchange);
+	bc_json_put_uint(w, "gateways", c->gateways);
+	bc_json_put_uint(w, "gone", c->gone);
+	bc_json_put_uint(w, "missing", c->missing);
+	bc_json_put_uint(w, "orphans", c->orphans);
+	bc_json_put_uint(w, "listing", c->listing);
+	bc_json_put_uint(w, "symbols", c->symbols);
+	bc_json_put_object(w, "states");
 	for (unsigned s = 0; s < BC_N_STATES; s++)
-		cache_put_uint(w, bc_state_word(s), c->states[s]);
+		bc_json_put_uint(w, bc_state_word(s), c->states[s]);
 	bc_json_object_end(w);
-	put_key(w, "unfit");
-	bc_json_array(w);
+	bc_json_put_array(w, "unfit");
 	struct census named = { .board = c->board, .now = c->now };
 	each_symbol(&named, exchange, put_unfit, w);
 	bc_json_array_end(w);
@@ -283,10 +244,9 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 	size_t n_exchanges = 0;
 	bool fit = true;
 	bc_json_object(w);
-	put_int(w, "uptime_ns", now.ns - about->started.ns);
-	cache_put_uint(w, "topics", bc_board_topics(board));
-	put_key(w, "exchanges");
-	bc_json_array(w);
+	bc_json_put_int(w, "uptime_ns", now.ns - about->started.ns);
+	bc_json_put_uint(w, "topics", bc_board_topics(board));
+	bc_json_put_array(w, "exchanges");
 	for (size_t i = 0; i < bc_gateways_count(set); i++) {
 		if (!first_of_exchange(set, i))
 			continue;
@@ -297,7 +257,7 @@ void cache_report_health(struct bc_board *board, const struct cache_about *about
 		put_exchange(w, &c, exchange);
 	}
 	bc_json_array_end(w);
-	put_bool(w, "fit", fit && n_exchanges > 0);
+	bc_json_put_bool(w, "fit", fit && n_exchanges > 0);
 	bc_json_object_end(w);
 }
 
@@ -343,8 +303,8 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 		{ "answers_dropped", about->answers_dropped },
 	};
 	bc_json_object(w);
-	put_int(w, "uptime_ns", now.ns - about->started.ns);
+	bc_json_put_int(w, "uptime_ns", now.ns - about->started.ns);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		cache_put_uint(w, rows[i].key, rows[i].value);
+		bc_json_put_uint(w, rows[i].key, rows[i].value);
 	bc_json_object_end(w);
 }

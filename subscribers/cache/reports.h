@@ -33,8 +33,6 @@ typedef void cache_report_fn(struct bc_board *board, const struct cache_about *a
 cache_report_fn cache_report_gateways, cache_report_health, cache_report_stats,
 	cache_report_latency;
 
-void cache_put_uint(struct bc_json_writer *w, const char *key, uint64_t value);
-
 /* report_shards.c: an object of who serves what of an exchange; the member "lines" of a gateway,
  * the other instances of its shard. */
 void cache_put_ownership(const struct bc_gateways *set, const char *exchange, bc_mono_time now,

@@ -77,20 +77,13 @@ static void json_listed(struct cli *cli, const struct cli_listed *l)
 {
 	struct bc_json_writer *w = &((struct json_state *)cli->output_state)->writer;
 	bc_json_object(w);
-	bc_json_key(w, BC_STR("exchange"));
-	bc_json_string(w, l->exchange);
-	bc_json_key(w, BC_STR("symbol"));
-	bc_json_string(w, l->symbol);
-	bc_json_key(w, BC_STR("channels"));
-	bc_json_array(w);
+	bc_json_put_string(w, "exchange", l->exchange);
+	bc_json_put_string(w, "symbol", l->symbol);
+	bc_json_put_array(w, "channels");
 	for (size_t i = 0; i < l->n_channels; i++)
 		bc_json_string(w, l->channels[i]);
 	bc_json_array_end(w);
-	bc_json_key(w, BC_STR("state"));
-	if (l->state == NULL)
-		bc_json_null(w);
-	else
-		bc_json_string(w, bc_str_of(l->state));
+	bc_json_put_text(w, "state", l->state);
 	bc_json_object_end(w);
 	bc_json_end(w, "\n");
 }

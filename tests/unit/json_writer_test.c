@@ -53,6 +53,31 @@ static void write_sample(struct bc_json_writer *w)
 static const char sample[] = "{\"a\":[],\"b\":[-9223372036854775808,18446744073709551615,null,"
 			     "[true,false]],\"c\":{},\"d\":\"-0.0012\",\"e\":null}";
 
+Test(json_writer, members_are_keys_with_their_values)
+{
+	char buffer[256];
+	struct bc_json_writer w;
+	bc_json_start(&w, buffer, sizeof buffer, NULL, NULL);
+	bc_json_object(&w);
+	bc_json_put_text(&w, "text", "a\"b");
+	bc_json_put_text(&w, "none", NULL);
+	bc_json_put_string(&w, "string", BC_STR(""));
+	bc_json_put_null(&w, "null");
+	bc_json_put_bool(&w, "bool", true);
+	bc_json_put_int(&w, "int", -1);
+	bc_json_put_uint(&w, "uint", UINT64_MAX);
+	bc_json_put_decimal(&w, "decimal", (bc_decimal){ 15, -1 });
+	bc_json_put_object(&w, "object");
+	bc_json_put_array(&w, "array");
+	bc_json_array_end(&w);
+	bc_json_object_end(&w);
+	bc_json_object_end(&w);
+	cr_assert_eq(bc_json_end(&w, ""), BC_OK);
+	cr_expect_str_eq(buffer, "{\"text\":\"a\\\"b\",\"none\":null,\"string\":\"\",\"null\":null,"
+				 "\"bool\":true,\"int\":-1,\"uint\":18446744073709551615,"
+				 "\"decimal\":\"1.5\",\"object\":{\"array\":[]}}");
+}
+
 Test(json_writer, puts_commas_where_they_belong)
 {
 	char buffer[256];
