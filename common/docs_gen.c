@@ -95,18 +95,28 @@ static void print_configuration(void)
 	}
 }
 
+/* A name begins with these; behind it stand the labels of its rows. */
+static void print_name(const char *name, const char *kind, unsigned programs, const char *help)
+{
+	printf("| `%s` | %s | ", name, kind);
+	print_programs(programs);
+	printf(" | ");
+	print_cell(help);
+	printf(" |");
+}
+
+static void print_labels(const char *labels, bool first)
+{
+	if (labels[0] != '\0')
+		printf("%s `%s`", first ? "" : ",", labels);
+}
+
 static void print_metric(const struct bc_metric_row *row, bool first)
 {
 	static const char *const kinds[] = { "counter", "gauge", "gauge" };
-	if (first) {
-		printf("| `%s` | %s | ", row->name, kinds[row->kind]);
-		print_programs(row->programs);
-		printf(" | ");
-		print_cell(row->help);
-		printf(" |");
-	}
-	if (row->labels[0] != '\0')
-		printf("%s `%s`", first ? "" : ",", row->labels);
+	if (first)
+		print_name(row->name, kinds[row->kind], row->programs, row->help);
+	print_labels(row->labels, first);
 }
 
 /* One line a name, its series at the end. */
@@ -115,15 +125,11 @@ static void print_histograms(void)
 	for (int i = 0; i < BC_N_HISTOGRAMS; i++) {
 		const struct bc_histogram_row *row = &bc_histogram_rows[i];
 		const bool first = i == 0 || strcmp(row->name, row[-1].name) != 0;
-		if (first) {
-			printf("%s| `%s` | histogram | ", i > 0 ? " |\n" : "", row->name);
-			print_programs(row->programs);
-			printf(" | ");
-			print_cell(row->help);
-			printf(" |");
-		}
-		if (row->labels[0] != '\0')
-			printf("%s `%s`", first ? "" : ",", row->labels);
+		if (first && i > 0)
+			printf(" |\n");
+		if (first)
+			print_name(row->name, "histogram", row->programs, row->help);
+		print_labels(row->labels, first);
 	}
 	printf(" |\n\nA histogram has %d bounds, 1.024 us to 17.2 s, each twice the one before "
 	       "(powers "

@@ -12,6 +12,7 @@
 #ifndef BC_JSON_FAST_H
 #define BC_JSON_FAST_H
 
+#include "proto/power_of_ten.h"
 #include "proto/value.h"
 
 #include <endian.h>
@@ -179,24 +180,14 @@ BC_INLINE uint64_t bc_digits_value(uint64_t digits, unsigned n)
 	       32;
 }
 
-/* 1 / 5^n in the integers modulo 2^64: what is a multiple of 10^n is divided by it with a shift and
- * a multiplication. */
-static const uint64_t bc_json_fifths[16] = {
-	UINT64_C(0x0000000000000001), UINT64_C(0xcccccccccccccccd), UINT64_C(0x8f5c28f5c28f5c29),
-	UINT64_C(0x1cac083126e978d5), UINT64_C(0xd288ce703afb7e91), UINT64_C(0x5d4e8fb00bcbe61d),
-	UINT64_C(0x790fb65668c26139), UINT64_C(0xe5032477ae8d46a5), UINT64_C(0xc767074b22e90e21),
-	UINT64_C(0x8e47ce423a2e9c6d), UINT64_C(0x4fa7f60d3ed61f49), UINT64_C(0x0fee64690c913975),
-	UINT64_C(0x3662e0e1cf503eb1), UINT64_C(0xa47a2cf9f6433fbd), UINT64_C(0x54186f653140a659),
-	UINT64_C(0x7738164770402145),
-};
-
 /* At most 15 digits as an integer, `zeros` of them zeros at its end, `part` of them behind the
  * point. Where zeros stand differs from one number to the next, and a quantity of 0 deletes, so
- * there is no branch on either; what `zeros` is of 0 does not matter. */
+ * there is no branch on either: a shift and a multiplication divide what is a multiple of 10^zeros.
+ * What `zeros` is of 0 does not matter. */
 BC_INLINE void bc_json_decimal_of(uint64_t value, unsigned zeros, unsigned part, bc_decimal *out)
 {
 	zeros &= 15;
-	out->mantissa = (int64_t)((value >> zeros) * bc_json_fifths[zeros]);
+	out->mantissa = (int64_t)((value >> zeros) * bc_one_over_five[zeros]);
 	out->exponent = ((int32_t)zeros - (int32_t)part) & -(int32_t)(value != 0);
 }
 

@@ -1,5 +1,5 @@
-/* power_of_ten.h - the powers of ten that fit in 64 bits. Internal to proto/ and to
- * order books. */
+/* power_of_ten.h - the powers of ten that fit in 64 bits. Internal to proto/, to order
+ * books and to reading of JSON. */
 #ifndef BC_POWER_OF_TEN_H
 #define BC_POWER_OF_TEN_H
 

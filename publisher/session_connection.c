@@ -167,16 +167,23 @@ static void lose(struct session *s, uint32_t id, enum bc_reason reason)
 	feed_state_update(s);
 }
 
+/* What remains is to tell its end, and to disconnect. */
+static void begin_closing(struct session *s, struct connection *c, enum bc_log_level level,
+			  const char *event, const char *why)
+{
+	c->phase = PHASE_CLOSING;
+	c->since = s->now.mono;
+	session_log(s, level, event, BC_LOG_S("why", why),
+		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
+}
+
 void connection_give_up(struct session *s, uint32_t id, enum bc_reason reason, const char *why)
 {
 	struct connection *c = &s->connections[id];
 	if (c->phase != PHASE_OPEN && c->phase != PHASE_CONNECTING)
 		return;
 	bool open = c->phase == PHASE_OPEN;
-	c->phase = PHASE_CLOSING;
-	c->since = s->now.mono;
-	session_log(s, BC_LOG_WARN, "ws.given-up", BC_LOG_S("why", why),
-		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
+	begin_closing(s, c, BC_LOG_WARN, "ws.given-up", why);
 	if (open)
 		lose(s, id, reason);
 	else
@@ -194,10 +201,7 @@ void connection_retire(struct session *s, uint32_t id, const char *why)
 	c->retired = c->phase != PHASE_IDLE;
 	if (!open && c->phase != PHASE_CONNECTING)
 		return;
-	c->phase = PHASE_CLOSING;
-	c->since = s->now.mono;
-	session_log(s, BC_LOG_INFO, "ws.retired", BC_LOG_S("why", why),
-		    BC_LOG_S("line", s->x->lines[c->line].name), BC_LOG_U("connection", c->index));
+	begin_closing(s, c, BC_LOG_INFO, "ws.retired", why);
 	if (open)
 		lose(s, id, BC_REASON_DISCONNECTED);
 	s->act.disconnect(s->act.self, id);

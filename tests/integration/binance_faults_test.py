@@ -19,32 +19,28 @@ class Faults(Line):
         self.wait_live()
         self.assert_true_when_paused()
 
+    def silent_until_cleared(self, line):
+        self.wait_state(self.canary, "stale", "no-data")
+        self.gateway.wait_log(f"line={line} ")
+        wait_until(lambda: not self.fit(), lambda: f"nobody is fit; {self.fit()}")
+        self.fault("clear")
+        self.wait_live()
+        self.assert_true_when_paused()
+        self.gateway.stop()
+        self.cache.stop()
+
     def test_acknowledged_and_silent(self):
         for route, line in self.lines.items():
             with self.subTest(line):
                 self.begin_live(*FAST)
                 self.fault("exchange", set=f"silent-{route}", value=1)
-                self.wait_state(self.canary, "stale", "no-data")
-                self.gateway.wait_log(f"line={line} ")
-                wait_until(lambda: not self.fit(), lambda: f"nobody is fit; {self.fit()}")
-                self.fault("clear")
-                self.wait_live()
-                self.assert_true_when_paused()
-                self.gateway.stop()
-                self.cache.stop()
+                self.silent_until_cleared(line)
 
     def test_silent_from_the_beginning(self):
         for route, line in self.lines.items():
             with self.subTest(line):
                 self.begin(*FAST, before=lambda: self.set(**{f"silent-{route}": 1}))
-                self.wait_state(self.canary, "stale", "no-data")
-                self.gateway.wait_log(f"line={line} ")
-                wait_until(lambda: not self.fit(), lambda: f"nobody is fit; {self.fit()}")
-                self.fault("clear")
-                self.wait_live()
-                self.assert_true_when_paused()
-                self.gateway.stop()
-                self.cache.stop()
+                self.silent_until_cleared(line)
 
     def limited(self, **rule):
         """So small a weight that the snapshots take some of the simulator's minutes."""

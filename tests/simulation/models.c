@@ -5,6 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint64_t number_of(bc_str id)
+{
+	char text[32];
+	if (id.n >= sizeof text)
+		return 0;
+	memcpy(text, id.p, id.n);
+	text[id.n] = '\0';
+	return strtoull(text, NULL, 10);
+}
+
 /* The type stands first, in both dialects: {"type":"orderbook", [{"ty":"orderbook" */
 static bool upbit_is_book(bc_str frame)
 {
@@ -15,12 +25,7 @@ static bool upbit_is_book(bc_str frame)
 /* Time in ms, then four digits of the trade's own number. */
 static uint64_t upbit_trade_of(bc_str id)
 {
-	char text[32];
-	if (id.n >= sizeof text)
-		return 0;
-	memcpy(text, id.p, id.n);
-	text[id.n] = '\0';
-	return strtoull(text, NULL, 10) % 10000;
+	return number_of(id) % 10000;
 }
 
 /* The stream's name stands first: {"stream":"btcusdt@depth20@100ms" */
@@ -33,12 +38,7 @@ static bool binance_is_book(bc_str frame)
 /* Single trades are numbered from BINANCE_TRADE_IDS on, aggregated ones from 1. */
 static uint64_t binance_trade_of(bc_str id)
 {
-	char text[32];
-	if (id.n >= sizeof text)
-		return 0;
-	memcpy(text, id.p, id.n);
-	text[id.n] = '\0';
-	uint64_t n = strtoull(text, NULL, 10);
+	uint64_t n = number_of(id);
 	return n > BINANCE_TRADE_IDS ? n - BINANCE_TRADE_IDS : n;
 }
 

@@ -1,5 +1,6 @@
 /* Names to addresses. A thread pool that is held up stands in for a dead name server. */
 #include "publisher/resolve.h"
+#include "tests/support/loop_until.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -61,19 +62,9 @@ static void ask(struct asker *a, const char *host, int64_t timeout_ns, struct bc
 	cr_assert_eq(a->n, n, "a callback from inside bc_resolve()");
 }
 
-static void on_tick(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
-/* The tick ends the poll of a turn whose timers came before it. */
 static void until(struct asker *a, unsigned int n)
 {
-	const uint64_t limit = uv_hrtime() + LIMIT_NS;
-	uv_timer_start(&a->tick, on_tick, 5, 5);
-	while (a->n < n && uv_hrtime() < limit)
-		uv_run(&a->loop, UV_RUN_ONCE);
-	uv_timer_stop(&a->tick);
+	loop_until(&a->loop, &a->tick, &a->n, n, LIMIT_NS);
 	cr_expect_eq(a->n, n);
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "publisher/resolve.h"
+#include "tests/support/loop_until.h"
 #include "tests/support/test_ca.h"
 #include "tests/support/ws_server.h"
 
@@ -81,18 +82,9 @@ static void asker_stop(struct asker *a)
 	cr_expect_eq(uv_loop_close(&a->loop), 0, "handles are left in the loop");
 }
 
-static void on_tick(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
 static void until(struct asker *a, unsigned int n)
 {
-	const uint64_t limit = uv_hrtime() + LIMIT_NS;
-	uv_timer_start(&a->tick, on_tick, 5, 5);
-	while (a->n < n && uv_hrtime() < limit)
-		uv_run(&a->loop, UV_RUN_ONCE);
-	uv_timer_stop(&a->tick);
+	loop_until(&a->loop, &a->tick, &a->n, n, LIMIT_NS);
 	cr_expect_eq(a->n, n, "%u of %u answers", a->n, n);
 }
 
@@ -520,7 +512,7 @@ Test(rest, is_freed_with_requests_in_flight)
 	for (size_t i = 0; i < 10; i++)
 		get(&a, "/");
 	const uint64_t limit = uv_hrtime() + LIMIT_NS;
-	uv_timer_start(&a.tick, on_tick, 5, 5);
+	uv_timer_start(&a.tick, loop_on_tick, 5, 5);
 	while (ws_server_connections(server) < 3 && uv_hrtime() < limit)
 		uv_run(&a.loop, UV_RUN_ONCE);
 	cr_expect_eq(ws_server_connections(server), 3);

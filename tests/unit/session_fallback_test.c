@@ -1,6 +1,7 @@
 /* A stream that is down: what is polled instead is said to be polled, is as old as it says, and is
  * left for the stream without going back. */
 #include "tests/support/fallback_rig.h"
+#include "tests/support/sync_rig.h"
 
 #define AFTER (10 * S)
 #define LATE  (7 * S) /* two rounds of a second, and five more */
@@ -293,13 +294,7 @@ Test(session_fallback, who_is_removed_or_halted_is_not_polled)
 
 static struct session_options numbered_options(void)
 {
-	struct session_options o = options_for_tests();
-	o.exchange = &fake_diff_exchange;
-	o.channels |= BC_CHANNEL_BIT(BC_CHANNEL_BBO);
-	o.levels = 2;
-	o.max_levels = 100;
-	o.snapshot_levels = 20;
-	o.silent_after_ns = 3600 * S;
+	struct session_options o = sync_options();
 	o.source = SESSION_AUTO;
 	return o;
 }
