@@ -156,12 +156,21 @@ static bc_mono_time later(bc_mono_time a, bc_mono_time b)
 	return a.ns > b.ns ? a : b;
 }
 
+/* What must be free now: what is to stay free beside the request gives way as the rate does. */
+static uint64_t weight_needed(const struct address_budget *b, bc_mono_time now,
+			      const struct budget_ask *ask)
+{
+	uint64_t beside = ask->need - ask->weight;
+	return ask->weight + beside * aimd_rate(&b->weight_rate, now) / RATE_FULL;
+}
+
 /* A lower rate than one request needs still lets one at a time through. */
 static uint64_t weight_allowed(const struct address_budget *b, bc_mono_time now,
 			       const struct budget_ask *ask)
 {
 	uint64_t allowed = aimd_part(&b->weight_rate, now, ask->weight_limit);
-	return allowed > ask->need ? allowed : ask->need;
+	uint64_t need = weight_needed(b, now, ask);
+	return allowed > need ? allowed : need;
 }
 
 /* From when on the queue would let us. */
@@ -173,7 +182,8 @@ static bc_mono_time queue_next(const struct address_budget *b, const struct addr
 		return window_next(b, &b->limits[queue], now,
 				   ahead < UINT32_MAX ? (uint32_t)ahead + 1 : UINT32_MAX);
 	uint64_t allowed = weight_allowed(b, now, ask);
-	uint64_t need = ahead + ask->need < allowed ? ahead + ask->need : allowed;
+	uint64_t need = ahead + weight_needed(b, now, ask);
+	need = need < allowed ? need : allowed;
 	return weight_next(&b->weight, now, allowed, need);
 }
 
@@ -183,7 +193,8 @@ static bool crowded(const struct address_budget *b, const struct address_gateway
 {
 	uint64_t ahead = ahead_of(b, me, queue, now);
 	if (queue == WEIGHT_QUEUE)
-		return ahead > 0 && ahead + ask->need > weight_allowed(b, now, ask);
+		return ahead > 0 &&
+		       ahead + weight_needed(b, now, ask) > weight_allowed(b, now, ask);
 	return ahead >= aimd_part(&b->limits[queue].rate, now, b->limits[queue].ours);
 }
 

@@ -21,7 +21,7 @@ struct budget_ask {
 	enum budget_door door;
 	uint32_t limits;       /* 1u << index into bc_exchange.limits: once each */
 	uint32_t weight;       /* of a REST request; 0: none */
-	uint32_t need;         /* what must be free of the weight; at least `weight` */
+	uint32_t need;         /* free of the weight at full rate; at least `weight` */
 	uint32_t weight_limit; /* ours of a minute */
 };
 

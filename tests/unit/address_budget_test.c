@@ -276,6 +276,23 @@ Test(address_budget, weight_gives_way_too_and_still_lets_the_heaviest_through)
 	cr_expect_not(take(&b, 1, t, &ask, &from));
 }
 
+/* Else who leaves half of the minute to others had to wait until nothing at all was used. */
+Test(address_budget, what_stays_free_beside_a_request_gives_way_as_well)
+{
+	struct address_budget b = fresh();
+	struct budget_ask large = heavy(20), polite = heavy(5);
+	int64_t from, t = T0;
+	polite.need = 55;
+	for (int i = 0; i < 10; i++)
+		address_budget_refused(&b, AT(t + i), AT(t + i), &polite, AT(t));
+	cr_expect(take(&b, 1, t + 9, &polite, &from), "25 are allowed, 5 and 12 have to be free");
+	cr_expect(take(&b, 1, t + 9, &polite, &from));
+	cr_expect_not(take(&b, 1, t + 9, &polite, &from), "15 are free");
+	cr_expect(take(&b, 1, t + 9 + 15 * S, &large, &from), "of 31");
+	t += 200 * S;
+	cr_expect_eq(gone(&b, t, &polite), 10, "at full rate half of it stays free");
+}
+
 /* ------------------------------------------------------------------ doubt */
 
 Test(address_budget, what_cannot_be_is_seen)
