@@ -109,6 +109,8 @@ static void symbol_carried(struct session *s, struct connection *c, uint32_t id)
 	if (c->successor)
 		return;
 	sym->missing &= ~(1u << c->line);
+	if (carry_begins(s, c->line))
+		sym->heard &= ~(1u << c->line);
 	sym->aside->subscribed_at = s->now.mono;
 	symbol_subscribed(s, id);
 }

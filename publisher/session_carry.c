@@ -5,6 +5,11 @@
  * means that the connection is dead and not that the market is quiet. */
 #include "publisher/session_private.h"
 
+/* Of these an exchange sends something within seconds for whatever is traded at all. */
+#define SPEAKS_ALWAYS                                                       \
+	(BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) | \
+	 BC_CHANNEL_BIT(BC_CHANNEL_TICKER))
+
 /* ------------------------------------------------------------------ who is carried where */
 
 static uint32_t symbols_a_connection(const struct session *s, uint16_t line)
@@ -96,12 +101,9 @@ bool carry_heard(struct session *s, uint32_t symbol)
 	return true;
 }
 
-/* Of these an exchange sends something within seconds for whatever is traded at all. */
 static bool speaks_always(const struct session *s, uint16_t line)
 {
-	return (s->channels & s->x->lines[line].channels &
-		(BC_CHANNEL_BIT(BC_CHANNEL_BOOK) | BC_CHANNEL_BIT(BC_CHANNEL_BBO) |
-		 BC_CHANNEL_BIT(BC_CHANNEL_TICKER))) != 0;
+	return (s->channels & s->x->lines[line].channels & SPEAKS_ALWAYS) != 0;
 }
 
 /* Acknowledged does not mean served: an exchange may accept a name it does not know there, and
@@ -145,6 +147,33 @@ void carry_ask_again(struct session *s, uint32_t symbol)
 	}
 }
 
+bool carry_begins(const struct session *s, uint16_t line)
+{
+	return s->x->lines[line].mode == BC_SUBSCRIBE_REPLACES &&
+	       (s->proof_channels & SPEAKS_ALWAYS) != 0 && speaks_always(s, line);
+}
+
+/* What was fit and has not come again since the last subscription is not served by it: it may have
+ * been delisted then, and listed again since. */
+static void look_for_unserved(struct session *s, uint32_t connection)
+{
+	const struct connection *c = &s->connections[connection];
+	uint32_t bit = 1u << c->line;
+	for (uint32_t i = 0; i < s->symbol_limit; i++) {
+		struct symbol *sym = &s->symbols[i];
+		if (sym->name.p == NULL || sym->on[c->line] != connection ||
+		    (sym->subscribed & bit) == 0 || (sym->heard & bit) != 0 ||
+		    !bc_state_fit(sym->state))
+			continue;
+		session_log(s, BC_LOG_WARN, "symbol.unserved", BC_LOG_B("symbol", sym->name),
+			    BC_LOG_S("line", s->x->lines[c->line].name),
+			    BC_LOG_T("waited", s->now.mono.ns - sym->aside->subscribed_at.ns),
+			    BC_LOG_S("hint", "it did not come again when all was subscribed anew"));
+		symbol_doubt(s, i, BC_REASON_NO_DATA, SESSION_ALL_CHANNELS);
+		carry_ask_again(s, i);
+	}
+}
+
 void carry_tick(struct session *s, uint32_t connection)
 {
 	struct connection *c = &s->connections[connection];
@@ -153,4 +182,6 @@ void carry_tick(struct session *s, uint32_t connection)
 	c->mute_at = MONO_NEVER;
 	if (c->proven && s->x->n_lines > 1 && speaks_always(s, c->line))
 		look_for_mute(s, connection);
+	if (c->proven && carry_begins(s, c->line))
+		look_for_unserved(s, connection);
 }

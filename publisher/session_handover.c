@@ -92,7 +92,7 @@ static void call_off(struct session *s, struct handover *h)
 
 /* From now on the successor is the symbol's connection. Where it was heard beside the first for
  * long enough, or has linked, the book goes on; else it has to link. */
-static void move(struct session *s, const struct handover *h, uint32_t symbol, bool lasted)
+static void move(struct session *s, struct handover *h, uint32_t symbol, bool lasted)
 {
 	struct symbol *sym = &s->symbols[symbol];
 	struct connection *c = &s->connections[h->successor];
@@ -100,7 +100,11 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	bool proof = (s->x->lines[c->line].channels & s->proof_channels) != 0;
 	bool carried = (sym->aside->subscribed_next & bit) != 0;
 	bool was = (sym->subscribed & bit) != 0;
+	bool brought = overlap_brought(h, symbol);
+	bool torn = overlap_torn(s, h, symbol);
+	bool awaited = !c->proven || torn || (carry_begins(s, c->line) && !brought);
 	sym->on[c->line] = h->successor;
+	sym->heard |= brought ? bit : 0;
 	c->n_symbols++;
 	s->connections[h->old].n_symbols--;
 	sym->aside->asked = (sym->aside->asked & ~bit) | (sym->aside->asked_next & bit);
@@ -109,10 +113,12 @@ static void move(struct session *s, const struct handover *h, uint32_t symbol, b
 	sym->aside->subscribed_next &= ~bit;
 	if (carried && (lasted || overlap_linked(h, symbol)))
 		sync_stream_moved(s, symbol, h->old, h->successor);
-	if (carried && proof && !c->proven) { /* asked for, and nothing has come by it yet */
+	if (carried && proof && awaited) { /* asked for, and nothing has come by it yet */
 		sym->proven = false;
 		if (bc_state_fit(sym->state))
 			symbol_doubt(s, symbol, BC_REASON_DISCONNECTED, SESSION_ALL_CHANNELS);
+		if (torn)
+			subscribe_resync(s, h->successor, symbol);
 	}
 	if (carried && was && !lasted) { /* what the first one owed, trades too, may be missing */
 		history_lost(s, symbol);
@@ -135,11 +141,11 @@ static void take_over(struct session *s, struct handover *h)
 	struct connection *c = &s->connections[h->successor];
 	bool lasted = h->side_by_side.ns != INT64_MAX &&
 		      s->now.mono.ns >= mono_plus(h->side_by_side, HANDOVER_LAG_NS).ns;
+	c->successor = false;
 	for (uint32_t i = 0; i < s->symbol_limit; i++) {
 		if (s->symbols[i].name.p != NULL && s->symbols[i].on[c->line] == h->old)
 			move(s, h, i, lasted);
 	}
-	c->successor = false;
 	subscribe_again(s, h->successor);
 	c->was_proven = true; /* stale, not connecting, if it is not proven yet */
 	c->doubt = BC_REASON_DISCONNECTED;

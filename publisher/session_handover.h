@@ -19,6 +19,7 @@
 #define HANDOVER_LAG_NS    (3 * BC_NS_PER_S)  /* neither is behind the other by more */
 #define HANDOVER_LOOK_NS   (500 * BC_NS_PER_MS)
 #define HANDOVER_AFTER_NS  (60 * BC_NS_PER_S) /* a successor may bring what is known for so long */
+#define HANDOVER_TORN_NS   (10 * BC_NS_PER_S) /* both have seen that the clock was set by then */
 #define HELD_MAX_BYTES     (32u << 20)
 
 /* What keeps an order of its own in a stream of a symbol. Of the first three the newest is all
@@ -46,6 +47,7 @@ struct overlap_mark {
 	bool known;
 	bool linked; /* the successor's goes on where ours is: nothing is missing between */
 	bool ahead;  /* last came from the successor, the first one has yet to bring it */
+	bc_mono_time torn_until;  /* the exchange's clock was set back: its times order nothing */
 	struct held *head, *tail; /* oldest first; none where it is linked */
 };
 

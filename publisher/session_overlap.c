@@ -144,7 +144,21 @@ static enum verdict of_heir(struct overlap_mark *mark, const struct key *key)
 	bool newer = key->timed ? key->at >= mark->last : key->at > mark->last;
 	if (mark->known && !newer && !is_joined(key))
 		return LEAVE;
-	return take(mark, key, false);
+	return take(mark, key, true);
+}
+
+/* So much older than the last one: the exchange's clock was set back, or was set forth before and
+ * this one lags. For a while nobody can tell by times what is newer, so one alone is believed, the
+ * first while it is there; and where the last came from the other, it is in doubt. */
+static enum verdict of_set_back(struct session *s, const struct handover *h, uint32_t symbol,
+				struct overlap_mark *mark, const struct key *key, bool of_successor)
+{
+	mark->torn_until = mono_plus(s->now.mono, HANDOVER_TORN_NS);
+	if (of_successor && h->old != NOBODY)
+		return LEAVE;
+	if (mark->ahead != of_successor && key->kind == OVERLAP_BOOK)
+		symbol_doubt(s, symbol, BC_REASON_GAP, SESSION_BOOK_ONLY);
+	return take(mark, key, of_successor);
 }
 
 /* ------------------------------------------------------------------ what is held */
@@ -281,6 +295,12 @@ bool overlap_seen(const struct handover *h, uint32_t symbol)
 	return o == NULL || (o->n_held == 0 && (!o->seen_old || o->seen_new));
 }
 
+bool overlap_brought(const struct handover *h, uint32_t symbol)
+{
+	const struct overlap *o = symbol < h->n_symbols ? &h->symbols[symbol] : NULL;
+	return o != NULL && (o->seen_new || o->n_held > 0);
+}
+
 bool overlap_linked(const struct handover *h, uint32_t symbol)
 {
 	return symbol < h->n_symbols && mark_of(h, symbol, OVERLAP_DELTA)->linked;
@@ -288,13 +308,21 @@ bool overlap_linked(const struct handover *h, uint32_t symbol)
 
 /* ------------------------------------------------------------------ events */
 
-static enum verdict judge(struct session *s, const struct handover *h, struct overlap_mark *mark,
-			  const struct key *key, const struct bc_event *event, bool of_successor)
+static bool is_torn(const struct session *s, const struct overlap_mark *mark)
+{
+	return s->now.mono.ns < mark->torn_until.ns;
+}
+
+static enum verdict judge(struct session *s, const struct handover *h, uint32_t symbol,
+			  struct overlap_mark *mark, const struct key *key,
+			  const struct bc_event *event, bool of_successor)
 {
 	if (key->timed && is_set_back(mark, key->at))
-		return take(mark, key, of_successor && h->old != NOBODY);
+		return of_set_back(s, h, symbol, mark, key, of_successor);
 	if (h->old == NOBODY)
 		return of_heir(mark, key);
+	if (key->timed && of_successor && is_torn(s, mark))
+		return LEAVE;
 	return of_successor ? of_new(s, mark, key, event) : of_old(mark, key);
 }
 
@@ -350,7 +378,7 @@ bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 	enum verdict verdict = HOLD;
 	know_of_before(s, symbol, mark, &key);
 	if (!alone || mark->head == NULL) /* else what is held comes first */
-		verdict = judge(s, h, mark, &key, event, of_successor);
+		verdict = judge(s, h, symbol, mark, &key, event, of_successor);
 	if (verdict == HOLD)
 		hold(h, symbol, mark, event, s->received);
 	else if (of_successor)
@@ -371,7 +399,7 @@ static void release(struct session *s, struct handover *h, uint32_t symbol, uint
 		struct key key;
 		enum verdict verdict = LEAVE;
 		if (key_of(s, &mark->head->event, &key))
-			verdict = judge(s, h, mark, &key, &mark->head->event, true);
+			verdict = judge(s, h, symbol, mark, &key, &mark->head->event, true);
 		if (verdict == HOLD)
 			break;
 		struct held *first = take_first(h, symbol, mark);
@@ -382,6 +410,17 @@ static void release(struct session *s, struct handover *h, uint32_t symbol, uint
 			feed_market_data(s, symbol, &first->event);
 		free(first);
 	}
+}
+
+bool overlap_torn(struct session *s, struct handover *h, uint32_t symbol)
+{
+	bool torn = false;
+	for (uint32_t i = 0; i <= OVERLAP_TICKER && symbol < h->n_symbols; i++) {
+		struct overlap_mark *mark = mark_of(h, symbol, i);
+		torn |= is_torn(s, mark);
+		mark->known &= !is_torn(s, mark);
+	}
+	return torn;
 }
 
 /* The first connection may have reached what is held of the symbol; or it is gone. */

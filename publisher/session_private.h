@@ -70,6 +70,7 @@
 #define ORDER_BACK_NS      (10 * BC_NS_PER_S)
 #define TRADES_ANEW_NS     BC_NS_PER_S
 #define OLD_BOOKS_NS       (10 * BC_NS_PER_S)
+#define SAME_LOOK_NS       1000 /* so many changes of a symbol at one time, by our clock */
 
 /* ------------------------------------------------------------------ symbols */
 
@@ -333,6 +334,8 @@ bc_status carry_assign(struct session *s, uint32_t symbol); /* gives it its conn
 void carry_release(struct session *s, uint32_t symbol);     /* while it still has its name */
 bool carry_heard(struct session *s, uint32_t symbol); /* from the current connection; is it its? */
 void carry_tick(struct session *s, uint32_t connection);
+/* Does each subscription on this line make the exchange send every symbol's data from the start? */
+bool carry_begins(const struct session *s, uint16_t line);
 /* Nothing good has come of it for long: it is asked for anew where that may help. */
 void carry_ask_again(struct session *s, uint32_t symbol);
 
@@ -450,8 +453,11 @@ uint32_t overlap_streams(const struct session *s);
 bool overlap_takes(struct session *s, struct handover *h, uint32_t symbol,
 		   const struct bc_event *event);
 void overlap_release(struct session *s, struct handover *h, uint32_t symbol);
-bool overlap_seen(const struct handover *h, uint32_t symbol);   /* all of it, on the successor */
-bool overlap_linked(const struct handover *h, uint32_t symbol); /* its changes */
+bool overlap_seen(const struct handover *h, uint32_t symbol);    /* all of it, on the successor */
+bool overlap_linked(const struct handover *h, uint32_t symbol);  /* its changes */
+bool overlap_brought(const struct handover *h, uint32_t symbol); /* anything, by the successor */
+/* Is it unknown whether the successor is behind? What was known is forgotten where it is. */
+bool overlap_torn(struct session *s, struct handover *h, uint32_t symbol);
 void overlap_forget(struct handover *h, uint32_t symbol);
 void overlap_restart(struct handover *h);
 void overlap_free(struct handover *h);

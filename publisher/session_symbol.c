@@ -161,12 +161,20 @@ void symbols_free(struct session *s)
 
 /* ------------------------------------------------------------------ states */
 
+/* Several inputs share one look at the clock. Of two words of one symbol the later has the later
+ * time, or who has missed one of them cannot tell which holds. */
+static bc_wall_time since_now(const struct session *s, bc_wall_time before)
+{
+	bool same_look = before.ns >= s->now.wall.ns && before.ns - s->now.wall.ns < SAME_LOOK_NS;
+	return same_look ? (bc_wall_time){ before.ns + 1 } : s->now.wall;
+}
+
 static void announce(struct session *s, uint32_t id, enum bc_state state, enum bc_reason reason,
 		     enum session_scope scope)
 {
 	struct symbol *sym = &s->symbols[id];
 	if (sym->state != state)
-		sym->since = s->now.wall;
+		sym->since = since_now(s, sym->since);
 	struct session_change change = { .previous = sym->state,
 					 .state = state,
 					 .reason = reason,

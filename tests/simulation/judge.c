@@ -85,29 +85,37 @@ void judge_event(struct gateway *g, uint32_t number, const struct bc_event *even
 
 /* ------------------------------------------------------------------ what is published */
 
-/* A clock that was set back by far is believed; by less, it is out of order. */
-bool judge_went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns)
+/* A clock that was set back by far is believed; by less, it is out of order, unless the market has
+ * gone on: the clock may have been set back and forth between the two. */
+bool judge_went_back(const struct gateway *g, size_t symbol, int64_t from_ns, int64_t to_ns)
 {
-	return to_ns < from_ns && (!g->t->skewed || from_ns - to_ns < SET_BACK_NS);
+	return to_ns < from_ns && (!g->t->skewed || from_ns - to_ns < SET_BACK_NS) &&
+	       truth_seq(g->t, symbol, to_ns / MS) <= truth_seq(g->t, symbol, from_ns / MS);
 }
 
+/* Two frames that changed places while the clock was set by far: nothing tells that from a clock
+ * that was set once more. */
+static bool is_beyond_telling(const struct gateway *g, int64_t from_ns, int64_t to_ns)
+{
+	int64_t off = from_ns > to_ns ? from_ns - to_ns : to_ns - from_ns;
+	return g->reordered && g->t->skewed && off >= SET_BACK_NS;
+}
+
+/* Where it has no number, by the market's own of the book that was sent with this time: however
+ * often the exchange's clock was set, that does not go back. */
 static void judge_order(struct gateway *g, struct judged *j, const struct bc_message *m, bool bbo)
 {
 	const struct bc_envelope *e = &m->envelope;
-	if (e->exchange_seq != BC_SEQ_NONE) {
-		if (e->exchange_seq < j->fit_seq[bbo])
-			trial_fail(g, "order", "%s of %s goes back from %llu to %llu",
-				   bbo ? "bbo" : "book", j->name,
-				   (unsigned long long)j->fit_seq[bbo],
-				   (unsigned long long)e->exchange_seq);
-		j->fit_seq[bbo] = e->exchange_seq;
-	} else if (bc_wall_known(e->ts_exchange)) {
-		if (judge_went_back(g, j->fit_time[bbo], e->ts_exchange.ns))
-			trial_fail(g, "order", "%s of %s goes back by %lld ms in time",
-				   bbo ? "bbo" : "book", j->name,
-				   (long long)(j->fit_time[bbo] - e->ts_exchange.ns) / MS);
-		j->fit_time[bbo] = e->ts_exchange.ns;
-	}
+	bool timed = e->exchange_seq == BC_SEQ_NONE;
+	int64_t at_ns = e->ts_exchange.ns;
+	uint64_t seq = timed ? truth_seq(g->t, j->symbol, at_ns / MS) : e->exchange_seq;
+	if (seq == 0)
+		return; /* no such book was sent: truth_compare() says so */
+	if (seq < j->fit_seq[bbo] && !(timed && is_beyond_telling(g, j->fit_time[bbo], at_ns)))
+		trial_fail(g, "order", "%s of %s goes back from %llu to %llu", bbo ? "bbo" : "book",
+			   j->name, (unsigned long long)j->fit_seq[bbo], (unsigned long long)seq);
+	j->fit_seq[bbo] = seq;
+	j->fit_time[bbo] = at_ns;
 }
 
 bool judge_is_polled(const struct gateway *g, size_t symbol)
@@ -133,7 +141,7 @@ static void judge_polled_order(struct gateway *g, struct judged *j, const struct
 			   (unsigned long long)last->exchange_seq,
 			   (unsigned long long)e->exchange_seq, bc_state_word(e->state));
 	else if (e->exchange_seq == BC_SEQ_NONE &&
-		 judge_went_back(g, last->ts_exchange.ns, e->ts_exchange.ns))
+		 judge_went_back(g, j->symbol, last->ts_exchange.ns, e->ts_exchange.ns))
 		trial_fail(g, "order", "%s goes back by %lld ms after it was polled, %s", j->name,
 			   (long long)(last->ts_exchange.ns - e->ts_exchange.ns) / MS,
 			   bc_state_word(e->state));

@@ -183,6 +183,15 @@ static struct heard_topic *heard_topic(struct reader *r, bc_str name)
 	return h;
 }
 
+static size_t symbol_of(const struct trial *t, bc_str topic)
+{
+	struct bc_topic parts;
+	size_t symbol;
+	bool known = bc_topic_split(topic, &parts) == BC_OK &&
+		     market_find(t->market, parts.symbol, &symbol);
+	return known ? symbol : NOT_IN_MARKET;
+}
+
 /* Of lines that are all older for long the exchange may have begun to count anew. */
 static void judge_no_way_back(struct gateway *g, struct heard_topic *h, const struct bc_envelope *e,
 			      enum bc_state state)
@@ -200,7 +209,9 @@ static void judge_no_way_back(struct gateway *g, struct heard_topic *h, const st
 				   (unsigned long long)e->exchange_seq);
 		h->fit_seq = e->exchange_seq;
 	} else if (bc_wall_known(e->ts_exchange)) {
-		if (judge_went_back(g, h->fit_time, e->ts_exchange.ns) && !patient)
+		if (judge_went_back(g, symbol_of(g->t, bc_str_of(h->name)), h->fit_time,
+				    e->ts_exchange.ns) &&
+		    !patient)
 			trial_fail(g, "lines", "%s goes back by %lld ms", h->name,
 				   (long long)((h->fit_time - e->ts_exchange.ns) / MS));
 		h->fit_time = e->ts_exchange.ns;

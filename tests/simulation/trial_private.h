@@ -202,8 +202,8 @@ struct judged { /* by the session's number */
 	struct bc_envelope announced; /* its state and reason alone */
 	enum bc_state told;           /* the last on its state topic */
 	struct shown book, bbo;
-	uint64_t fit_seq[2];       /* newest exchange sequence of book, bbo since it became fit */
-	int64_t fit_time[2];       /* newest exchange time, where nothing is numbered */
+	uint64_t fit_seq[2];       /* number of book, bbo that was fit last, since it is; 0: none */
+	int64_t fit_time[2];       /* and the exchange's time */
 	struct bc_envelope polled; /* the newest book while it was polled */
 	uint64_t last_trade;
 	uint64_t handed_on; /* number of the newest book the session has handed on */
@@ -443,7 +443,8 @@ void judge_damaged(struct gateway *g, const struct event *e);  /* a frame nobody
 void judge_standstill(struct gateway *g);                      /* of ours, just over */
 void judge_followed(struct gateway *g, const struct event *e); /* a frame of a book was delivered */
 void judge_step(struct gateway *g);
-bool judge_went_back(const struct gateway *g, int64_t from_ns, int64_t to_ns); /* in time */
+bool judge_went_back(const struct gateway *g, size_t symbol, int64_t from_ns,
+		     int64_t to_ns);                         /* in time */
 bool judge_healed(struct gateway *g, char *why, size_t cap); /* everybody who can be */
 bool judge_can_heal(const struct gateway *g, const struct judged *j);
 bool judge_all_fit(const struct gateway *g);

@@ -103,6 +103,8 @@ void truth_sent(struct trial *t, size_t symbol)
 
 uint64_t truth_seq(const struct trial *t, size_t symbol, int64_t shown_ms)
 {
+	if (symbol == NOT_IN_MARKET)
+		return 0;
 	const struct truth_symbol *s = &t->truth.symbols[symbol];
 	for (size_t i = s->n_books; i-- > 0;) {
 		if (s->books[i].shown_ms == shown_ms)

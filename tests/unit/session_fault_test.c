@@ -388,3 +388,53 @@ Test(session, wall_clock_decides_nothing)
 	cr_expect_eq(r->n_disconnects, 0);
 	done(r);
 }
+
+/* A subscription that replaces the one before makes the exchange send every book. */
+Test(session, who_does_not_come_again_is_in_doubt_and_asked_for_again)
+{
+	struct rig *r = live_rig("AAA BBB");
+	says(r, "book AAA 3 2"); /* crossed: all is asked for again */
+	pass(r, MS);
+	says(r, "book AAA 1 2");
+	size_t n = r->n_sent;
+	for (int i = 0; i < 9; i++) {
+		says(r, "ticker CANARY");
+		pass(r, S);
+	}
+	cr_expect(bc_state_fit(view_of(r, "BBB").state));
+	cr_expect_eq(r->n_sent, n);
+	says(r, "ticker CANARY");
+	pass(r, 2 * S);
+	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_NO_DATA);
+	cr_expect(bc_state_fit(view_of(r, "AAA").state));
+	cr_expect_gt(r->n_sent, n);
+	says(r, "book BBB 1 2");
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	for (int i = 0; i < 15; i++) {
+		says(r, "book AAA 1 2");
+		pass(r, S);
+	}
+	cr_expect(bc_state_fit(view_of(r, "BBB").state), "it came");
+	done(r);
+}
+
+/* Whoever has missed one of two words would not know which of them holds. */
+Test(session, two_words_within_one_look_at_the_clock_have_times_of_their_own)
+{
+	struct rig *r = live_rig("AAA");
+	struct session_view live = view_of(r, "AAA");
+	pass(r, S);
+	says(r, "book AAA 3 2");
+	struct session_view crossed = view_of(r, "AAA");
+	says(r, "book AAA 1 2");
+	struct session_view again = view_of(r, "AAA");
+	cr_expect_gt(crossed.since.ns, live.since.ns);
+	cr_expect_eq(crossed.since.ns, r->now.wall.ns);
+	cr_expect_gt(again.since.ns, crossed.since.ns);
+	says(r, "book AAA 3 2");
+	cr_expect_gt(view_of(r, "AAA").since.ns, again.since.ns);
+	r->now.wall.ns -= 3600 * S;
+	says(r, "book AAA 1 2");
+	cr_expect_eq(view_of(r, "AAA").since.ns, r->now.wall.ns, "a clock that is set is believed");
+	done(r);
+}

@@ -232,6 +232,31 @@ Test(handover, successor_that_has_said_nothing_takes_over_in_doubt)
 	done(r);
 }
 
+/* Where a subscription makes the exchange send every book, one that has not come is not known. It
+ * may have been delisted when it was asked for, and be listed by now. */
+Test(handover, who_has_not_come_on_the_successor_is_in_doubt_and_asked_for_again)
+{
+	struct rig *r = live_rig("AAA BBB");
+	session_renew(r->session, r->now);
+	pass(r, 0);
+	opened_on(r, 1);
+	pass(r, 0);
+	says_on(r, 1, "book AAA 1 2");
+	pass(r, S);
+	closed(r, 0, 0);
+	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
+	expect_state(r, "BBB", BC_STATE_STALE, BC_REASON_DISCONNECTED);
+	size_t n = r->n_sent;
+	for (int i = 0; i < 11; i++) {
+		says_on(r, 1, "ticker CANARY");
+		pass(r, S);
+	}
+	cr_expect_gt(r->n_sent, n, "all is subscribed again");
+	says_on(r, 1, "book BBB 1 2");
+	expect_state(r, "BBB", BC_STATE_LIVE, BC_REASON_NONE);
+	done(r);
+}
+
 /* While a book that was in doubt is asked for again, it is not subscribed; it may be live. */
 Test(handover, successor_that_is_still_connecting_takes_over_in_doubt_who_was_asked_for_again)
 {

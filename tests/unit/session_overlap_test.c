@@ -121,6 +121,63 @@ Test(overlap, clock_of_the_exchange_that_is_set_back_hides_nothing)
 	}
 }
 
+static char shown[512]; /* times of books that are fit, and when it was not: "5 9 stale 3 " */
+
+static void note_times(struct rig *r, uint32_t symbol, const struct bc_event *event)
+{
+	char text[32];
+	struct session_view view;
+	const char *stale = strstr(r->seen, "stale");
+	if (event->channel != BC_CHANNEL_BOOK || !session_symbol(r->session, symbol, &view) ||
+	    !bc_state_fit(view.state))
+		return;
+	snprintf(text, sizeof text, "%s%ld ", stale != NULL ? "stale " : "",
+		 (long)(event->ts_exchange.ns / MS));
+	strncat(shown, text, sizeof shown - strlen(shown) - 1);
+	forget(r);
+}
+
+/* By its times what one of them still has to bring from before seems to be newer. */
+Test(overlap, clock_of_the_exchange_that_is_set_shows_nothing_older)
+{
+	static const struct {
+		const char *said, *shown, *why;
+	} rows[] = {
+		{ "o 7200000|o 7200500|o 3600000|n 7200400|o 3600100",
+		  "7200000 7200500 3600000 3600100 ", "the first one has it, the successor lags" },
+		{ "o 7200000|n 7200400|n 3600000|n!|o 7200300|o 7200500",
+		  "7200000 7200400 7200500 ", "the successor had it, and is gone" },
+		{ "o 7200000|n 7200400|n 3600000|o 7200500|o 3600000",
+		  "7200000 7200400 7200500 3600000 ", "the successor has it, the first one lags" },
+		{ "o 3600000|n 7200000|o 3600100|o 7200000|o 7200100",
+		  "3600000 7200000 stale 3600100 7200000 7200100 ",
+		  "it was set forth, and the first one lags" },
+		{ "o 7200000|o 3600000|o!|n 7199900|n 3600000",
+		  "7200000 3600000 stale 7199900 3600000 ",
+		  "the first one had it, and is gone: that the successor lags is not known" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = twins(PUBLIC, "AAA");
+		char copy[256], *rest = copy;
+		snprintf(copy, sizeof copy, "%s", rows[i].said);
+		shown[0] = '\0';
+		r->watch = note_times;
+		for (char *one; (one = strsep(&rest, "|")) != NULL;) {
+			char text[64];
+			snprintf(text, sizeof text, "at AAA %s 1 2", one + 2);
+			if (one[1] == '!')
+				closed_as(r, one[0] == 'o' ? PUBLIC : NEXT,
+					  (struct session_closed){ 0 });
+			else
+				says_on(r, one[0] == 'o' ? PUBLIC : NEXT, text);
+			pass(r, MS);
+		}
+		cr_expect_str_eq(shown, rows[i].shown, "%s: %s, not %s", rows[i].why, shown,
+				 rows[i].shown);
+		done(r);
+	}
+}
+
 Test(overlap, one_that_lags_and_is_replaced_itself_does_not_go_back)
 {
 	struct rig *r = twins(PUBLIC, "AAA");
