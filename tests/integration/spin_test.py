@@ -1,15 +1,24 @@
 """spin: true: a loop that never sleeps serves everything as one that does, and ends when told to."""
+import os
 import pathlib
 import unittest
 
 import bookcast_test
-from bookcast_test import ask, control, holes, truth, wait_until
+from bookcast_test import ask, control, holes, truth
 
 
 def naps(pid):
     """How often the loop's thread has slept."""
     status = pathlib.Path(f"/proc/{pid}/task/{pid}/status").read_text()
     return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+
+def policies(pid):
+    """Of the loop's thread, and of libzmq's."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if task.joinpath("comm").read_text().startswith("ZMQbg/IO"):
+            return os.sched_getscheduler(pid), os.sched_getscheduler(int(task.name))
+    raise AssertionError("libzmq has no thread")
 
 
 class Spin(bookcast_test.Case):
@@ -27,8 +36,8 @@ class Spin(bookcast_test.Case):
         books = self.subscribe("upbit.KRW-BTC.book\0")
         books.wait(lambda m: m.seq > 3, "some books")
         control(sim, "pause")
-        bids, asks = truth(sim, "KRW-BTC")
-        wait_until(lambda: books.drain() or books.heard[-1].body[0] == bids[:15], "the true book")
+        true = tuple(side[:15] for side in truth(sim, "KRW-BTC"))
+        books.wait(lambda m: tuple(side[:15] for side in m.body) == true, "the true book")
         self.assertEqual(holes(books.heard), [])
         return sim, gateway
 
@@ -36,11 +45,14 @@ class Spin(bookcast_test.Case):
         _, gateway = self.silent()
         self.assertGreaterEqual(self.naps_in_two_heartbeats(gateway), 2)
         self.assertNotIn("gateway.spins", gateway.err)
+        self.assertEqual(policies(gateway.pid)[1], os.SCHED_BATCH, "libzmq's thread waits until ours sleeps")
 
     def test_everything_is_served_without_a_nap(self):
         sim, gateway = self.silent("--spin")
         gateway.wait_log("gateway.spins")
         self.assertLess(self.naps_in_two_heartbeats(gateway), 2)
+        own, libzmq = policies(gateway.pid)
+        self.assertEqual(libzmq, own, "libzmq's thread cannot wait until ours sleeps")
         welcome = self.subscribe("upbit.KRW-ETH.book\0").wait(lambda m: True, "a welcome")
         self.assertIn("welcome", welcome.flags)
         answer = ask(self.context, gateway.ready["ctl"], ["BC1", "ADD", "KRW-XRP"])
