@@ -44,12 +44,14 @@ static size_t calibrate(const struct bench_contender *c, double ns)
 bool bench_timing_new(struct bench *b, struct bench_timing *t, size_t n)
 {
 	*t = (struct bench_timing){ .n_rounds = bench_rounds(b) };
-	double *ns = calloc(t->n_rounds * n, sizeof *ns);
-	if (ns == NULL)
+	t->ns[0] = calloc(t->n_rounds * n, sizeof *t->ns[0]);
+	if (t->ns[0] == NULL) {
 		bench_fail(b, "out of memory");
-	for (size_t i = 0; i < n && ns != NULL; i++)
-		t->ns[i] = ns + i * t->n_rounds;
-	return ns != NULL;
+		return false;
+	}
+	for (size_t i = 1; i < n; i++)
+		t->ns[i] = t->ns[0] + i * t->n_rounds;
+	return true;
 }
 
 void bench_timing_free(struct bench_timing *t)
