@@ -1,10 +1,10 @@
 #include "tests/conformance/peer.h"
 
+#include "tests/conformance/arrived.h"
 #include "tests/conformance/hear.h"
 #include "tests/support/ws_server.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -51,8 +51,8 @@ static int other_end(int fd)
 /* Whether what was sent so far has arrived and was read. */
 static bool client_has_read(const struct peer *p)
 {
-	int unread = 0, not_sent = 0;
-	if (ioctl(p->fd, SIOCOUTQNSD, &not_sent) == 0 && not_sent > 0)
+	int unread = 0;
+	if (!has_arrived(p->fd, p->client_fd))
 		return false;
 	return ioctl(p->client_fd, FIONREAD, &unread) != 0 || unread == 0;
 }
