@@ -190,7 +190,8 @@ static int oldest_first(const void *a, const void *b)
 
 bc_status wanted_said(const struct wanted *w, char **out)
 {
-	const struct wanted_rule **said = calloc((size_t)w->n + 1, sizeof *said);
+	const struct wanted_rule **said =
+		calloc((size_t)w->n + 1, sizeof(const struct wanted_rule *));
 	size_t n = 0, room = 1;
 	if (said == NULL)
 		return BC_ENOMEM;
@@ -201,7 +202,7 @@ bc_status wanted_said(const struct wanted *w, char **out)
 		said[n++] = rule;
 		room += strlen(rule->text) + 2;
 	}
-	qsort(said, n, sizeof *said, oldest_first);
+	qsort(said, n, sizeof(const struct wanted_rule *), oldest_first);
 	char *at = *out = malloc(room);
 	for (size_t i = 0; i < n && at != NULL; i++) {
 		*at++ = said[i]->run == RUN_ADDED ? '+' : '-';

@@ -19,7 +19,7 @@ void ws_inflate_free(struct ws_inflate **inflate);
  *   BC_EPARSE  it is not what deflate writes
  *   BC_ENOMEM
  * After a failure the inflater cannot go on. */
-bc_status ws_inflate_message(struct ws_inflate *inflate, bc_str payload, size_t max_bytes,
+bc_status ws_inflate_message(struct ws_inflate *w, bc_str payload, size_t max_bytes,
 			     bc_str *message);
 
 #endif

@@ -70,7 +70,7 @@ static void add_shard(struct grid *g, const json_t *o)
 			  other, n - 1);
 }
 
-void table_gateway(struct cli *cli, const json_t *o)
+void table_gateway(struct cli *cli, const json_t *gateway)
 {
 	static const struct grid_column columns[] = {
 		{ "exchange", GRID_KEY },  { "instance", GRID_KEY },  { "shard", GRID_LEFT },
@@ -81,25 +81,26 @@ void table_gateway(struct cli *cli, const json_t *o)
 	struct grid *g = table_start(cli, columns, sizeof columns / sizeof *columns);
 	if (g == NULL)
 		return;
-	const char *state = json_text(o, "state"), *reason = json_text(o, "reason");
+	const char *state = json_text(gateway, "state"), *reason = json_text(gateway, "reason");
 	bool why = strcmp(reason, "none") != 0 && strcmp(reason, "-") != 0;
-	json_int_t started = json_integer_value(json_object_get(o, "started"));
-	grid_add(g, bc_str_of(json_text(o, "exchange")), PAINT_NONE);
-	grid_add(g, bc_str_of(json_text(o, "instance")), PAINT_STRONG);
-	add_shard(g, o);
+	json_int_t started = json_integer_value(json_object_get(gateway, "started"));
+	grid_add(g, bc_str_of(json_text(gateway, "exchange")), PAINT_NONE);
+	grid_add(g, bc_str_of(json_text(gateway, "instance")), PAINT_STRONG);
+	add_shard(g, gateway);
 	grid_addf(g, paint_word(state), "%s%s%s%s", state, why ? " (" : "", why ? reason : "",
 		  why ? ")" : "");
-	table_add_age(g, json_integer_value(json_object_get(o, "heard_ns")), PAINT_DIM);
+	table_add_age(g, json_integer_value(json_object_get(gateway, "heard_ns")), PAINT_DIM);
 	if (started > 0)
 		table_add_age(g, bc_wall_now().ns - started, PAINT_DIM);
 	else
 		grid_add(g, BC_STR("-"), PAINT_DIM);
 	grid_addf(g, PAINT_NONE, "%lld",
-		  (long long)json_integer_value(json_object_get(o, "symbols")));
-	add_waiting(g, json_object_get(o, "counters"));
-	grid_addf(g, PAINT_DIM, "%lld", (long long)json_integer_value(json_object_get(o, "pid")));
-	grid_add(g, bc_str_of(json_text(o, "version")), PAINT_DIM);
-	grid_add(g, bc_str_of(json_text(o, "endpoint")), PAINT_NONE);
+		  (long long)json_integer_value(json_object_get(gateway, "symbols")));
+	add_waiting(g, json_object_get(gateway, "counters"));
+	grid_addf(g, PAINT_DIM, "%lld",
+		  (long long)json_integer_value(json_object_get(gateway, "pid")));
+	grid_add(g, bc_str_of(json_text(gateway, "version")), PAINT_DIM);
+	grid_add(g, bc_str_of(json_text(gateway, "endpoint")), PAINT_NONE);
 }
 
 static void add_states(struct grid *g, const json_t *states)
