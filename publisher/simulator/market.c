@@ -9,6 +9,10 @@
 
 #define DEEP 512 /* levels a side */
 
+/* Of a hundred events: below MOVES the price moves, up to TRADES somebody trades. */
+#define MOVES  8
+#define TRADES 19
+
 /* splitmix64 (public domain, S. Vigna): small, seedable, the same everywhere. */
 static uint64_t random_bits(struct market *m)
 {
@@ -172,16 +176,24 @@ static size_t pick_symbol(struct market *m)
 	return low;
 }
 
+static bool first_is_due(const struct market *m)
+{
+	const struct market_symbol *s = &m->symbols[0];
+	int64_t last = s->trades[(s->n_trades - 1) % MARKET_TRADES_KEPT].time.ns;
+	return m->steady_ns > 0 && m->now_ns - last >= m->steady_ns && !s->delisted;
+}
+
 static void event(struct market *m)
 {
-	size_t symbol = pick_symbol(m);
-	int64_t kind = market_below(m, 100);
+	bool due = first_is_due(m);
+	size_t symbol = due ? 0 : pick_symbol(m);
+	int64_t kind = due ? TRADES : market_below(m, 100);
 
 	if (m->symbols[symbol].delisted)
 		return;
-	if (kind < 8)
+	if (kind < MOVES)
 		move_price(m, symbol);
-	else if (kind < 20)
+	else if (kind <= TRADES)
 		trade_at_touch(m, symbol);
 	else
 		edit_level(m, symbol);
@@ -328,6 +340,7 @@ struct market *market_new(const struct market_options *o)
 		m->intervals_s[i] = o->intervals_s[i];
 	m->n_intervals = o->n_intervals;
 	m->journal = o->journal > 0 ? o->journal : MARKET_JOURNAL;
+	m->steady_ns = o->steady_ns;
 	market_set_rate(m, o->rate);
 	if (!start_symbols(m, o)) {
 		market_free(&m);

@@ -53,6 +53,9 @@ struct market_options {
 	const int32_t *intervals_s; /* of the candles, seconds, at most MARKET_INTERVALS_MAX */
 	size_t n_intervals;
 	size_t journal; /* newest changes remembered, a symbol; 0: MARKET_JOURNAL */
+	/* The first symbol trades at least so often, but for the time between two events: as that
+	 * of an exchange that always trades. 0: as it happens. */
+	int64_t steady_ns;
 	struct market_listener listener;
 };
 

@@ -62,7 +62,7 @@ struct market_symbol {
 
 struct market {
 	uint64_t random;
-	int64_t now_ns, next_ns, mean_gap_ns;
+	int64_t now_ns, next_ns, mean_gap_ns, steady_ns;
 	int32_t intervals_s[MARKET_INTERVALS_MAX];
 	size_t n_intervals, journal;
 	struct market_listener listener;

@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define HEAL_NS (90 * S) /* back-off and REST waits at their longest */
+#define HEAL_NS   (90 * S) /* back-off and REST waits at their longest */
+#define CANARY_NS S        /* it always trades, or a line that carries trades alone falls silent */
 
 /* clang-format off */
 const char *const fault_text[N_FAULTS] = {
@@ -88,6 +89,7 @@ static bool open_exchange(struct trial *t)
 		.intervals_s = t->face->intervals_s,
 		.n_intervals = t->face->n_intervals,
 		.journal = t->face->journal,
+		.steady_ns = t->gateways[0]->x->n_lines > 1 ? CANARY_NS : 0,
 		.listener = { t, on_level, truth_listen },
 	};
 	t->market = market_new(&options);

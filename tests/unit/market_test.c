@@ -264,6 +264,32 @@ Test(market, a_deep_book_stays_deep_while_the_price_walks_in_legs)
 	market_free(&m);
 }
 
+/* However slow the market is: who follows that symbol's trades is never without one for long. */
+Test(market, the_first_symbol_of_a_steady_market_always_trades)
+{
+	struct market_options options = {
+		.seed = 6, .rate = 10, .start = at(0), .specs = specs, .n_specs = N_SPECS
+	};
+	int64_t longest[2] = { 0, 0 };
+
+	for (int steady = 0; steady < 2; steady++) {
+		struct market *m;
+
+		options.steady_ns = steady * BC_NS_PER_S;
+		m = market_new(&options);
+		for (int64_t ms = 0; ms < 600000; ms += 10) {
+			int64_t gap;
+
+			market_advance(m, at(ms));
+			gap = at(ms).ns - market_trade(m, 0, 0)->time.ns;
+			longest[steady] = gap > longest[steady] ? gap : longest[steady];
+		}
+		market_free(&m);
+	}
+	cr_expect_gt(longest[0], 2 * BC_NS_PER_S, "as it happens");
+	cr_expect_leq(longest[1], BC_NS_PER_S + 200 * BC_NS_PER_MS, "and the time to an event");
+}
+
 Test(market, the_price_walks)
 {
 	struct market *m = plain_market(5);
