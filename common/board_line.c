@@ -52,10 +52,34 @@ static void let_other_vouch(struct board_view *view, const struct board_entry *s
 	}
 }
 
+/* Does a gateway that is alive list the symbol? Then it changes hands, and who has it now has not
+ * said yet what there is of this topic. */
+static bool is_handed_over(const struct bc_board *board, const struct board_entry *e,
+			   bc_mono_time now)
+{
+	for (size_t i = 0; i < bc_gateways_count(board->gateways); i++) {
+		const struct bc_gateway *g = bc_gateways_at(board->gateways, i);
+		if (!g->replaced && bc_str_is(board_exchange(e), g->exchange) &&
+		    bc_gateway_lists(g, board_symbol(e)) && !bc_gateway_gone(g, now))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody serves it any more, as far as is known; or not he who has said this. */
+static void override_unlisted(struct board_view *view, const struct bc_board *board,
+			      const struct board_entry *e, bc_mono_time now)
+{
+	if (is_handed_over(board, e, now))
+		override(view, BC_STATE_STALE, BC_REASON_GATEWAY);
+	else
+		override(view, BC_STATE_DOWN, BC_REASON_DELISTED);
+}
+
 /* For every message that is handed out, so in place. */
 __attribute__((always_inline)) static inline struct board_view
-look(const struct board_entry *e, struct board_line *line, const struct board_entry *states,
-     bc_mono_time now)
+look(const struct bc_board *board, const struct board_entry *e, struct board_line *line,
+     const struct board_entry *states, bc_mono_time now)
 {
 	const struct board_line *symbol = line_of(states, line->gateway);
 	bool theirs = symbol != NULL && bc_symbol_has_word(e->channel, &line->word, &symbol->word);
@@ -69,7 +93,7 @@ look(const struct board_entry *e, struct board_line *line, const struct board_en
 				   .published = by->state,
 				   .doubted = own ? line->doubted : symbol->doubted };
 	if (line->is_unlisted && by->state != BC_STATE_DOWN)
-		override(&view, BC_STATE_DOWN, BC_REASON_DELISTED);
+		override_unlisted(&view, board, e, now);
 	else if (by->state != BC_STATE_DOWN &&
 		 (view.doubted || bc_gateway_gone(line->gateway, now)))
 		override(&view, BC_STATE_STALE, BC_REASON_GATEWAY);
@@ -79,27 +103,34 @@ look(const struct board_entry *e, struct board_line *line, const struct board_en
 	return view;
 }
 
-struct board_view board_choose(const struct board_entry *e, const struct board_entry *states,
-			       bc_mono_time now)
+/* The fitter one; of two alike he who serves the symbol, and then the newer. */
+static bool is_better(const struct board_view *a, const struct board_view *b)
+{
+	int order = bc_state_rank(a->state) - bc_state_rank(b->state);
+	if (order == 0)
+		order = b->line->is_unlisted - a->line->is_unlisted;
+	return order > 0 || (order == 0 && bc_is_newer(&a->line->at, &b->line->at));
+}
+
+struct board_view board_choose(const struct bc_board *board, const struct board_entry *e,
+			       const struct board_entry *states, bc_mono_time now)
 {
 	struct board_view best = { .line = NULL, .state = BC_STATE_DOWN };
 	for (struct board_line *line = e->lines; line != NULL; line = line->next) {
-		struct board_view view = look(e, line, states, now);
-		int order = best.line == NULL
-				    ? 1
-				    : bc_state_rank(view.state) - bc_state_rank(best.state);
-		if (order > 0 || (order == 0 && bc_is_newer(&line->at, &best.line->at)))
+		struct board_view view = look(board, e, line, states, now);
+		if (best.line == NULL || is_better(&view, &best))
 			best = view;
 	}
 	return best;
 }
 
-struct bc_board_ranks board_ranks(const struct board_entry *e, const struct board_entry *states,
-				  uint64_t own, uint64_t leader, bc_mono_time now)
+struct bc_board_ranks board_ranks(const struct bc_board *board, const struct board_entry *e,
+				  const struct board_entry *states, uint64_t own, uint64_t leader,
+				  bc_mono_time now)
 {
 	struct bc_board_ranks ranks = { -1, -1, -1 };
 	for (struct board_line *line = e->lines; line != NULL; line = line->next) {
-		int rank = bc_state_rank(look(e, line, states, now).state);
+		int rank = bc_state_rank(look(board, e, line, states, now).state);
 		if (rank > ranks.best)
 			ranks.best = rank;
 		if (line->gateway->epoch == own)

@@ -100,11 +100,12 @@ struct board_view {
 
 /* The line that answers for the entry; `states` is the entry of the symbol's state topic or NULL.
  * view.line is NULL where there is none. */
-struct board_view board_choose(const struct board_entry *e, const struct board_entry *states,
-			       bc_mono_time now);
+struct board_view board_choose(const struct bc_board *board, const struct board_entry *e,
+			       const struct board_entry *states, bc_mono_time now);
 
-struct bc_board_ranks board_ranks(const struct board_entry *e, const struct board_entry *states,
-				  uint64_t own, uint64_t leader, bc_mono_time now);
+struct bc_board_ranks board_ranks(const struct bc_board *board, const struct board_entry *e,
+				  const struct board_entry *states, uint64_t own, uint64_t leader,
+				  bc_mono_time now);
 
 /* When the data was last known true; false: never. */
 bool board_proven(const struct board_view *view, bc_mono_time *when);

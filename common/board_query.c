@@ -48,7 +48,7 @@ static void answer_without_line(const struct bc_board *board, const struct bc_to
 	}
 	if (answer->status != BC_BOARD_NO_DATA || states == NULL)
 		return;
-	struct board_view view = board_choose(states, states, now);
+	struct board_view view = board_choose(board, states, states, now);
 	if (view.line == NULL)
 		return;
 	answer->state = view.state;
@@ -61,7 +61,7 @@ static bool answer_entry(struct bc_board *board, struct board_entry *e, bc_mono_
 			 struct bc_board_answer *answer)
 {
 	bc_mono_time proven;
-	const struct board_view view = board_choose(e, board_states(board, e), now);
+	const struct board_view view = board_choose(board, e, board_states(board, e), now);
 	if (view.line == NULL)
 		return false;
 	answer->status = BC_BOARD_OK;
@@ -104,7 +104,7 @@ struct bc_board_ranks bc_board_ranks_taken(const struct bc_board *board, uint64_
 					   uint64_t leader, bc_mono_time now)
 {
 	struct board_entry *e = board->taken;
-	return board_ranks(e, board_states(board, e), own, leader, now);
+	return board_ranks(board, e, board_states(board, e), own, leader, now);
 }
 
 struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint64_t own,
@@ -113,7 +113,7 @@ struct bc_board_ranks bc_board_ranks(struct bc_board *board, bc_str topic, uint6
 	struct board_entry *e = board_find(board, topic);
 	if (e == NULL)
 		return (struct bc_board_ranks){ -1, -1, -1 };
-	return board_ranks(e, board_states(board, e), own, leader, now);
+	return board_ranks(board, e, board_states(board, e), own, leader, now);
 }
 
 bc_str bc_board_payload_taken(const struct bc_board *board, uint64_t epoch)

@@ -23,16 +23,55 @@ int feed_top_order(const struct bc_book *book)
 	return bc_decimal_compare(book->bids[0].price, book->asks[0].price);
 }
 
+/* What comes later by the channel of best prices is not to be older than this. */
+static void know_bbo(struct session *s, struct symbol *sym, uint64_t seq)
+{
+	uint16_t line = 0;
+	while ((s->x->lines[line].channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) == 0)
+		line++;
+	sym->order.newest[ORDER_BBO] =
+		(struct order_mark){ .known = true,
+				     .connection = sym->on[line],
+				     .opened = s->connections[sym->on[line]].since,
+				     .came = s->now.mono,
+				     .at = seq };
+}
+
+/* Best prices are told when they change, and not when they are asked for. Until they do, those of
+ * the book hold, as of its number. */
+static void bbo_of_book(struct session *s, uint32_t id, const struct bc_event *book,
+			bc_wall_time received)
+{
+	struct symbol *sym = &s->symbols[id];
+	const struct order_mark *newest = &sym->order.newest[ORDER_BBO];
+	struct bc_event bbo = *book;
+	if (!bc_state_fit(sym->state) || book->exchange_seq == BC_SEQ_NONE ||
+	    book->body.book.n_bids == 0 || book->body.book.n_asks == 0 ||
+	    (newest->known && newest->at > book->exchange_seq))
+		return;
+	sym->bbo_due = false;
+	know_bbo(s, sym, book->exchange_seq);
+	bbo.channel = BC_CHANNEL_BBO;
+	bbo.flags &= ~(uint32_t)BC_FLAG_EDGE;
+	bbo.body.book.n_bids = bbo.body.book.n_asks = 1;
+	s->count.events[BC_CHANNEL_BBO]++;
+	s->act.event(s->act.self, id, &bbo, received);
+}
+
 void feed_publish(struct session *s, uint32_t id, struct bc_event *event, bc_wall_time received)
 {
-	bool book = event->channel == BC_CHANNEL_BOOK || event->channel == BC_CHANNEL_BBO;
+	bool book = event->channel == BC_CHANNEL_BOOK, bbo = event->channel == BC_CHANNEL_BBO;
 	if (clock_implausible(event->ts_exchange, received))
 		event->flags |= BC_FLAG_CLOCK;
-	if (book && feed_top_order(&event->body.book) == 0)
+	if ((book || bbo) && feed_top_order(&event->body.book) == 0)
 		event->flags |= BC_FLAG_LOCKED;
 	symbol_fed(s, id, event->channel);
 	s->count.events[event->channel]++;
 	s->act.event(s->act.self, id, event, received);
+	if (s->symbols[id].bbo_due && bbo)
+		s->symbols[id].bbo_due = false;
+	else if (s->symbols[id].bbo_due && book)
+		bbo_of_book(s, id, event, received);
 }
 
 /* Crossed: never live, until the exchange has sent it again. Where books are made of changes it

@@ -124,6 +124,7 @@ struct symbol {
 	bool proven;   /* its book, or what stands for it, is right */
 	bool down;     /* not fit since its connection was lost */
 	bool unlisted; /* stands in no list: fit only while it sends */
+	bool bbo_due;  /* has a bbo of its own, and none has come since it was not fit */
 	struct symbol_aside *aside;
 	struct symbol_order order;
 	struct symbol_sync sync;

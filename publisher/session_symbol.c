@@ -81,6 +81,12 @@ static bc_status new_number(struct session *s, uint32_t *out)
 	return BC_OK;
 }
 
+/* Best prices in a channel of their own. */
+static bool has_bbo(const struct session *s)
+{
+	return (s->channels & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) != 0;
+}
+
 bc_status symbol_follow(struct session *s, bc_str name)
 {
 	uint32_t id;
@@ -100,6 +106,7 @@ bc_status symbol_follow(struct session *s, bc_str name)
 				.state = BC_STATE_CONNECTING,
 				.since = s->now.wall,
 				.wait = WAIT_NOTHING,
+				.bbo_due = has_bbo(s),
 				.aside = sym->aside };
 	if (name.n <= NEAR_NAME)
 		memcpy(sym->near, name.p, name.n);
@@ -185,6 +192,7 @@ static void announce(struct session *s, uint32_t id, enum bc_state state, enum b
 	s->n_in[state]++;
 	sym->state = state;
 	sym->reason = reason;
+	sym->bbo_due |= !bc_state_fit(state) && has_bbo(s);
 	s->act.symbol_state(s->act.self, id, &change);
 }
 

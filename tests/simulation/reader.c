@@ -295,13 +295,9 @@ void reader_take(struct gateway *g, struct track *track, bc_str topic, bc_str pa
 
 /* ------------------------------------------------------------------ from time to time */
 
-/* An exchange that says its bbo when it changes, and not at first, leaves who is new without one.
- */
-static bool is_told_at_first(const struct trial *t, bc_str channel)
+static bool is_told_at_first(bc_str channel)
 {
-	return bc_str_is(channel, "book") ||
-	       (bc_str_is(channel, "bbo") &&
-		(session_carried(t->gateways[0]->x) & BC_CHANNEL_BIT(BC_CHANNEL_BBO)) == 0);
+	return bc_str_is(channel, "book") || bc_str_is(channel, "bbo");
 }
 
 /* Where nothing goes wrong nobody who listens sees that a symbol changes hands. */
@@ -311,7 +307,7 @@ static void judge_no_hole(struct trial *t, bc_str topic, const struct bc_board_a
 	struct bc_topic parts;
 	bool fit = answer->status == BC_BOARD_OK && bc_state_fit(answer->state);
 	if (!shards_undisturbed(t) || bc_topic_split(topic, &parts) != BC_OK ||
-	    !is_told_at_first(t, parts.channel))
+	    !is_told_at_first(parts.channel))
 		return;
 	if (!fit && h->fit_since_ns != 0 && t->now_ns >= h->fit_since_ns + NEW_NS)
 		trial_fail(t->gateways[0], "hole", "%s is %s (%s) for who listens, and was fit",

@@ -139,6 +139,33 @@ BOARD_TEST(the_reason_comes_with_the_state)
 	cr_expect_eq(get(TRADE).reason, BC_REASON_DELISTED);
 }
 
+/* From one shard to another: what the new owner has not said yet is not gone. */
+BOARD_TEST(who_changes_hands_is_not_delisted)
+{
+	heartbeat("a", 100, 1, BC_STATE_LIVE);
+	symbols("a", 100, 1, "KRW-BTC", NULL);
+	trade(1, BC_STATE_LIVE, 10);
+	heartbeat("b", 200, 1, BC_STATE_LIVE);
+	symbols("b", 200, 1, "KRW-BTC", NULL);
+	symbol_state(200, 1, BC_STATE_SYNCING, 20);
+	symbol_state(100, 7, BC_STATE_LIVE, 10); /* later, and not to be believed for that */
+	symbols("a", 100, 2, NULL, NULL);
+	expect_state(TRADE, BC_STATE_STALE);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_GATEWAY);
+	expect_state(STATE, BC_STATE_SYNCING);
+	cr_expect_eq(get(STATE).reason, BC_REASON_NONE, "the new owner's word");
+	symbol_state(200, 2, BC_STATE_LIVE, 30);
+	expect_state(TRADE, BC_STATE_STALE);
+	symbols("b", 200, 2, NULL, NULL);
+	expect_state(TRADE, BC_STATE_DOWN);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_DELISTED);
+	symbols("b", 200, 3, "KRW-BTC", NULL);
+	expect_state(TRADE, BC_STATE_STALE);
+	later(4);
+	heartbeat("a", 100, 2, BC_STATE_LIVE);
+	cr_expect_eq(get(TRADE).reason, BC_REASON_DELISTED, "who lists it is not alive");
+}
+
 BOARD_TEST(a_message_unfit_by_its_own_word_stays_unfit)
 {
 	heartbeat("0", 100, 1, BC_STATE_LIVE);

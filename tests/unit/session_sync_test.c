@@ -17,7 +17,7 @@ Test(session_sync, first_change_asks_and_the_next_ones_wait_for_the_answer)
 	expect_state(r, "AAA", BC_STATE_SYNCING, BC_REASON_NONE);
 	answers(r, "snap 12 b 100=5 99=1 a 101=1");
 	expect_state(r, "AAA", BC_STATE_LIVE, BC_REASON_NONE);
-	cr_expect_str_eq(r->seen, "AAA live none; AAA book; ");
+	cr_expect_str_eq(r->seen, "AAA live none; AAA book; AAA bbo; ");
 	cr_expect_eq(r->book.seq, 14);
 	cr_expect_str_eq(r->book.top, "100x7 101x3");
 	cr_expect_eq(r->book.flags, BC_FLAG_SNAPSHOT);
