@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 BENCH = pathlib.Path(os.environ["BOOKCAST_BIN"]) / "bookcast-bench"
-GROUPS = ("decode", "book", "encode", "publish", "path")
+GROUPS = ("websocket", "decode", "book", "encode", "publish", "path", "latest")
 KEYS = {"type", "stage", "scenario", "variant", "unit", "value", "floor_name", "floor", "ratio", "ratio_low",
         "ratio_high", "target", "at_most", "aim", "verdict", "curve", "x", "note"}
 RUN_KEYS = {"type", "date", "build", "compiler", "flags", "optimized", "cpu", "cores", "kernel", "libraries",
