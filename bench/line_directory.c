@@ -5,9 +5,9 @@
 #include "common/bus_rpc.h"
 #include "common/bus_socket.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <zmq.h>
 
 static void answer(const struct line_child *c, struct bc_rpc_server *server,
 		   const struct bc_rpc_request *r)
@@ -27,16 +27,15 @@ void directory_main(const struct line_child *c)
 	struct bc_rpc_server *server = NULL;
 	struct bc_rpc_request request;
 	char real[BC_ENDPOINT_MAX];
-	void *context = bc_bus_context_new();
-	if (context == NULL || bc_rpc_server_new(&server, context) != BC_OK ||
+	if (bc_rpc_server_new(&server) != BC_OK ||
 	    bc_rpc_server_bind(server, c->cache, 0600, real) != BC_OK)
 		line_die(c->shared, "the directory cannot answer at %s", c->cache);
 	for (;;) {
-		zmq_pollitem_t item = { bc_rpc_server_socket(server), 0, ZMQ_POLLIN, 0 };
+		struct pollfd item = { bc_rpc_server_fd(server), POLLIN, 0 };
 		bc_status rc = bc_rpc_receive(server, &request);
 		if (rc == BC_OK)
 			answer(c, server, &request);
 		else if (rc == BC_EAGAIN)
-			zmq_poll(&item, 1, -1);
+			poll(&item, 1, -1);
 	}
 }

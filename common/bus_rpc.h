@@ -16,10 +16,6 @@
 #define BC_RPC_MAX_ANSWERS     60000               /* frames of a reply */
 #define BC_RPC_MAX_BYTES       (INT64_C(16) << 20) /* of a request, and of a reply, all frames */
 #define BC_RPC_MAX_FRAME_BYTES (INT64_C(16) << 20)
-/* Questions a client may have on their way, answers it has not read yet included. Up to here none
- * is dropped; a client that goes on asking and does not read loses the later ones. */
-#define BC_RPC_MAX_UNREAD 64
-
 enum bc_rpc_status {
 	BC_RPC_OK = 200,
 	BC_RPC_BAD = 400,
@@ -59,7 +55,12 @@ bool bc_rpc_pending(const struct bc_rpc_client *client);
 bc_mono_time bc_rpc_deadline(const struct bc_rpc_client *client); /* of the pending question */
 void *bc_rpc_client_socket(struct bc_rpc_client *client);         /* changes after BC_ETIMEOUT */
 
-/* ---- answering ---- */
+/* ---- answering ----
+ *
+ * The server speaks ZMTP itself (common/zmtp.h): to a client it is a ROUTER that loses nothing. Who
+ * does not read its answers is not read from; after 30 ticks without progress, or where all buffers
+ * together pass 256 MiB and its own are the largest, it is hung up on, as is who speaks no ZMTP 3
+ * or sends a frame beyond BC_RPC_MAX_FRAME_BYTES. */
 
 struct bc_rpc_server;
 
@@ -69,23 +70,32 @@ struct bc_rpc_request {
 	size_t n_args;
 };
 
-bc_status bc_rpc_server_new(struct bc_rpc_server **out, void *context);
+/* BC_ENOMEM, BC_EBUS: errno says why. */
+bc_status bc_rpc_server_new(struct bc_rpc_server **out);
 void bc_rpc_server_free(struct bc_rpc_server **server);
-/* As bc_bus_bind(): real[BC_ENDPOINT_MAX]. */
+/* As bc_listen(): real[BC_ENDPOINT_MAX]. At most 16 endpoints. */
 bc_status bc_rpc_server_bind(struct bc_rpc_server *server, const char *endpoint, unsigned mode,
 			     char *real);
-void *bc_rpc_server_socket(struct bc_rpc_server *server);
-/* Answers for which there was no room: see BC_RPC_MAX_UNREAD. */
+/* Call once a second: who is stuck is counted in these. */
+void bc_rpc_server_tick(struct bc_rpc_server *server);
+/* Clients that were hung up on, for whatever reason above. */
 uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *server);
 
-/* Takes the next request; never waits. *request stays valid until the next call.
- *   BC_OK      answer it with the functions below, or leave it: then there is no answer
- *   BC_EAGAIN  nothing there
- *   BC_EPARSE  not a request; it has been answered with 400 where that was possible. Go on. */
+/* For loops: readable while there is something to do; bc_rpc_receive() does it. */
+int bc_rpc_server_fd(const struct bc_rpc_server *server);
+/* There is a question which the descriptor does not show. */
+bool bc_rpc_server_pending(const struct bc_rpc_server *server);
+
+/* Takes the next request, of the clients in turns; never waits. *request stays valid until the next
+ * call. Read until BC_EAGAIN, if not in this turn of the loop then in the next: answers to
+ * questions that came together leave together. BC_OK      answer it with the functions below, or
+ * leave it: then there is no answer BC_EAGAIN  nothing there BC_EPARSE  not a request; it has been
+ * answered with 400. Go on. */
 bc_status bc_rpc_receive(struct bc_rpc_server *server, struct bc_rpc_request *request);
 
-/* One answer: begin, any number of frames, end. Frames are copied. After a failure (memory, or
- * the asker has gone) the rest is swallowed and bc_rpc_reply_end() tells. */
+/* One answer: begin, any number of frames, end. Frames are copied. bc_rpc_reply_end():
+ *   BC_ENOMEM  its client was hung up on: no connection is clearer than no answer
+ *   BC_EBUS    there is no question that waits for an answer */
 void bc_rpc_reply_begin(struct bc_rpc_server *server, int status);
 void bc_rpc_reply_frame(struct bc_rpc_server *server, bc_str frame);
 /* A frame of two pieces. */

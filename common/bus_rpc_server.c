@@ -1,95 +1,97 @@
 #include "common/bus_rpc.h"
 
 #include "common/bus_socket.h"
+#include "common/listen.h"
+#include "common/rpc_peer.h"
 #include "common/text.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <zmq.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
-	MAX_ENVELOPE = 8, /* frames up to and with the empty one */
-	/* libzmq hears in steps of half its limit what a client has read. */
-	SEND_HWM = 2 * BC_RPC_MAX_UNREAD
+	MAX_LISTENERS = 16,
+	EVENTS_A_LOOK = 64,
+	ACCEPTS_A_LOOK = 16,
+	READ_BYTES = 64 * 1024,     /* at once of one client, so that the others have their turn */
+	TOGETHER_BYTES = 64 * 1024, /* of answers that wait for the ones after them */
+	UNREAD_BYTES = 1024 * 1024, /* more than that is not read: nothing more is read of it */
+	BUDGET_BYTES = 256 * 1024 * 1024, /* of the buffers of all */
+	PATIENCE_TICKS = 30
+};
+
+struct client {
+	struct rpc_peer peer;
+	int fd;
+	uint32_t events; /* that are waited for */
+	bool queued, dead;
+	unsigned stuck; /* ticks without progress of what it should do */
+	struct client *before, *after, *after_queued;
+};
+
+struct listener {
+	int fd;
+	bool tcp;
 };
 
 struct bc_rpc_server {
-	void *socket;
-	zmq_msg_t envelope[MAX_ENVELOPE];
-	size_t n_envelope;
-	zmq_msg_t *frames; /* "BC1", verb, arguments */
-	bc_str *views;
-	size_t n_frames, cap_frames;
-	zmq_msg_t held; /* of the answer: which frame is the last one shows only at its end */
-	bool holds, failed;
+	int epoll;
+	struct listener listeners[MAX_LISTENERS];
+	size_t n_listeners;
+	struct client *all, *buried;
+	struct client *first, *last; /* who has a question, in turns */
+	struct client *current;      /* whose question waits for its answer */
+	struct client *lender;       /* whose question is still borrowed */
+	struct rpc_message message;
+	size_t held; /* bytes of all buffers */
 	uint64_t n_dropped;
+	bool looked; /* since nothing was found last */
+	bc_str frames[RPC_MAX_FRAMES];
 };
 
-bc_status bc_rpc_server_new(struct bc_rpc_server **out, void *context)
+/* ------------------------------------------------------------------ life */
+
+bc_status bc_rpc_server_new(struct bc_rpc_server **out)
 {
 	struct bc_rpc_server *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return BC_ENOMEM;
-	const struct bc_socket_options options = { .type = ZMQ_ROUTER,
-						   .send_hwm = SEND_HWM,
-						   .recv_hwm = 1000,
-						   .max_frame_bytes = BC_RPC_MAX_FRAME_BYTES,
-						   .linger_ms = 100 };
-	bc_status rc = bc_bus_socket_new(&s->socket, context, &options);
-	/* Else libzmq drops without a word what finds its asker's queue full. */
-	const int mandatory = 1;
-	if (rc == BC_OK &&
-	    zmq_setsockopt(s->socket, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof mandatory) != 0) {
-		bc_bus_socket_free(&s->socket);
-		rc = BC_EBUS;
-	}
-	if (rc != BC_OK) {
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll < 0) {
 		free(s);
-		return rc;
+		return BC_EBUS;
 	}
 	*out = s;
 	return BC_OK;
 }
 
-static void close_all(zmq_msg_t *frames, size_t *n)
-{
-	for (size_t i = 0; i < *n; i++)
-		zmq_msg_close(&frames[i]);
-	*n = 0;
-}
-
-static void drop_held(struct bc_rpc_server *s)
-{
-	if (s->holds)
-		zmq_msg_close(&s->held);
-	s->holds = false;
-}
-
-void bc_rpc_server_free(struct bc_rpc_server **server)
-{
-	struct bc_rpc_server *s = *server;
-	if (s == NULL)
-		return;
-	drop_held(s);
-	close_all(s->envelope, &s->n_envelope);
-	close_all(s->frames, &s->n_frames);
-	bc_bus_socket_free(&s->socket);
-	free(s->frames);
-	free(s->views);
-	free(s);
-	*server = NULL;
-}
-
 bc_status bc_rpc_server_bind(struct bc_rpc_server *s, const char *endpoint, unsigned mode,
 			     char *real)
 {
-	return bc_bus_bind(s->socket, endpoint, mode, real);
+	if (s->n_listeners == MAX_LISTENERS)
+		return BC_EINVAL;
+	struct listener *l = &s->listeners[s->n_listeners];
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = l };
+	bc_status rc = bc_listen(endpoint, mode, &l->fd, real);
+	if (rc != BC_OK)
+		return rc;
+	l->tcp = bc_endpoint_is_tcp(endpoint);
+	s->n_listeners++;
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->fd, &event) == 0 ? BC_OK : BC_EBUS;
 }
 
-void *bc_rpc_server_socket(struct bc_rpc_server *s)
+int bc_rpc_server_fd(const struct bc_rpc_server *s)
 {
-	return s->socket;
+	return s->epoll;
+}
+
+bool bc_rpc_server_pending(const struct bc_rpc_server *s)
+{
+	return s->first != NULL;
 }
 
 uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *s)
@@ -97,155 +99,329 @@ uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *s)
 	return s->n_dropped;
 }
 
-static bc_status receive_frame(struct bc_rpc_server *s, zmq_msg_t *frame)
+/* Its memory stays until nobody can meet it in a list any more. */
+static void hang_up(struct bc_rpc_server *s, struct client *c)
 {
-	int n;
-	zmq_msg_init(frame);
-	do
-		n = zmq_msg_recv(frame, s->socket, ZMQ_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return BC_OK;
-	zmq_msg_close(frame);
-	return errno == EAGAIN ? BC_EAGAIN : BC_EBUS;
+	if (c->dead)
+		return;
+	close(c->fd);
+	if (c != s->lender)
+		rpc_peer_close(&c->peer);
+	c->dead = true;
+	*(c->before != NULL ? &c->before->after : &s->all) = c->after;
+	if (c->after != NULL)
+		c->after->before = c->before;
+	c->after = s->buried;
+	s->buried = c;
+	if (c == s->current)
+		s->current = NULL;
 }
 
-/* What remains of a message that is refused. */
-static void drop_rest(struct bc_rpc_server *s, bool more)
+static void drop(struct bc_rpc_server *s, struct client *c)
 {
-	zmq_msg_t frame;
-	while (more && receive_frame(s, &frame) == BC_OK) {
-		more = zmq_msg_more(&frame);
-		zmq_msg_close(&frame);
+	s->n_dropped += !c->dead;
+	hang_up(s, c);
+}
+
+static void unqueue_dead(struct bc_rpc_server *s)
+{
+	struct client **at = &s->first;
+	s->last = NULL;
+	while (*at != NULL) {
+		struct client *c = *at;
+		if (c->dead)
+			*at = c->after_queued;
+		else {
+			s->last = c;
+			at = &c->after_queued;
+		}
 	}
 }
 
-/* Everything up to the first empty frame; it goes back unread. */
-static bc_status receive_envelope(struct bc_rpc_server *s, bool *more)
+static void bury(struct bc_rpc_server *s)
 {
-	do {
-		if (s->n_envelope == MAX_ENVELOPE)
-			return BC_EPARSE;
-		zmq_msg_t *frame = &s->envelope[s->n_envelope];
-		bc_status rc = receive_frame(s, frame);
-		if (rc != BC_OK)
-			return rc;
-		s->n_envelope++;
-		*more = zmq_msg_more(frame);
-		if (zmq_msg_size(frame) == 0)
-			return BC_OK;
-	} while (*more);
-	return BC_EPARSE;
-}
-
-static bool make_room(struct bc_rpc_server *s)
-{
-	if (s->n_frames < s->cap_frames)
-		return true;
-	size_t cap = s->cap_frames == 0 ? 16 : 2 * s->cap_frames;
-	zmq_msg_t *frames = realloc(s->frames, cap * sizeof *frames);
-	if (frames == NULL)
-		return false;
-	s->frames = frames;
-	bc_str *views = realloc(s->views, cap * sizeof *views);
-	if (views == NULL)
-		return false;
-	s->views = views;
-	s->cap_frames = cap;
-	return true;
-}
-
-static bc_status receive_body(struct bc_rpc_server *s, bool *more)
-{
-	int64_t bytes = 0;
-	for (; *more; s->n_frames++) {
-		if (s->n_frames >= BC_RPC_MAX_ARGS + 2 || bytes > BC_RPC_MAX_BYTES)
-			return BC_ERANGE;
-		if (!make_room(s))
-			return BC_ENOMEM;
-		zmq_msg_t *frame = &s->frames[s->n_frames];
-		bc_status rc = receive_frame(s, frame);
-		if (rc != BC_OK)
-			return rc;
-		bytes += (int64_t)zmq_msg_size(frame);
-		*more = zmq_msg_more(frame);
+	if (s->buried == NULL)
+		return;
+	unqueue_dead(s);
+	while (s->buried != NULL) {
+		struct client *c = s->buried;
+		s->buried = c->after;
+		rpc_peer_close(&c->peer);
+		free(c);
 	}
-	return bytes > BC_RPC_MAX_BYTES ? BC_ERANGE : BC_OK;
 }
 
-static bc_status refuse(struct bc_rpc_server *s, bool more, const char *reason)
+/* ------------------------------------------------------------------ out */
+
+static size_t unread(const struct client *c)
 {
-	drop_rest(s, more);
+	return rpc_peer_output(&c->peer).n;
+}
+
+static void wait_for(struct bc_rpc_server *s, struct client *c)
+{
+	uint32_t events =
+		(unread(c) < UNREAD_BYTES ? EPOLLIN : 0U) | (unread(c) > 0 ? EPOLLOUT : 0U);
+	struct epoll_event event = { .events = events, .data.ptr = c };
+	if (events != c->events && epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &event) == 0)
+		c->events = events;
+}
+
+static void queue(struct bc_rpc_server *s, struct client *c)
+{
+	if (c->dead || c->queued || !rpc_peer_asks(&c->peer) || unread(c) >= UNREAD_BYTES)
+		return;
+	c->queued = true;
+	c->after_queued = NULL;
+	*(s->first == NULL ? &s->first : &s->last->after_queued) = c;
+	s->last = c;
+}
+
+/* As much as goes without waiting. */
+static void flush(struct bc_rpc_server *s, struct client *c)
+{
+	while (!c->dead && unread(c) > 0) {
+		const bc_str bytes = rpc_peer_output(&c->peer);
+		ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0) {
+			rpc_peer_sent(&c->peer, (size_t)n);
+			c->stuck = 0;
+		} else if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+			break;
+		else if (n == 0 || errno != EINTR)
+			hang_up(s, c);
+	}
+	if (!c->dead)
+		wait_for(s, c);
+}
+
+/* ------------------------------------------------------------------ in */
+
+static void keep_budget(struct bc_rpc_server *s)
+{
+	while (s->held > BUDGET_BYTES && s->all != NULL) {
+		struct client *most = s->all;
+		for (struct client *c = s->all; c != NULL; c = c->after)
+			if (rpc_peer_holds(&c->peer) > rpc_peer_holds(&most->peer))
+				most = c;
+		drop(s, most);
+	}
+}
+
+static void read_client(struct bc_rpc_server *s, struct client *c)
+{
+	size_t room;
+	char *to = rpc_peer_room(&c->peer, &room);
+	if (to == NULL) {
+		drop(s, c);
+		return;
+	}
+	ssize_t n = recv(c->fd, to, room < READ_BYTES ? room : READ_BYTES, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		hang_up(s, c);
+		return;
+	}
+	bc_status rc = rpc_peer_took(&c->peer, (size_t)n);
+	if (!rpc_peer_asks(&c->peer) && unread(c) > 0)
+		flush(s, c);
+	if (rc != BC_OK)
+		drop(s, c);
+	queue(s, c);
+	keep_budget(s);
+}
+
+static void tune_tcp(int fd)
+{
+	/* As bus_socket.c has it for our ZeroMQ sockets; that a peer is gone would show later
+	 * without, so a failure is none of ours. */
+	const struct {
+		int level, option, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, BC_BUS_PROBE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, BC_BUS_PROBE_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, BC_BUS_PROBES },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, BC_BUS_UNANSWERED_MS },
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		(void)setsockopt(fd, options[i].level, options[i].option, &options[i].value,
+				 sizeof options[i].value);
+}
+
+static void welcome(struct bc_rpc_server *s, int fd)
+{
+	struct client *c = calloc(1, sizeof *c);
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+	if (c == NULL || rpc_peer_open(&c->peer, &s->held) != BC_OK ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		if (c != NULL)
+			rpc_peer_close(&c->peer);
+		free(c);
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->events = EPOLLIN;
+	c->after = s->all;
+	if (s->all != NULL)
+		s->all->before = c;
+	s->all = c;
+	flush(s, c);
+}
+
+static void accept_some(struct bc_rpc_server *s, const struct listener *l)
+{
+	for (int i = 0; i < ACCEPTS_A_LOOK; i++) {
+		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return; /* nobody, or nobody any more */
+		if (l->tcp)
+			tune_tcp(fd);
+		welcome(s, fd);
+	}
+}
+
+static struct listener *listener_of(struct bc_rpc_server *s, const void *pointer)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (pointer == &s->listeners[i])
+			return &s->listeners[i];
+	return NULL;
+}
+
+static void look(struct bc_rpc_server *s)
+{
+	struct epoll_event events[EVENTS_A_LOOK];
+	bury(s);
+	int n = epoll_wait(s->epoll, events, EVENTS_A_LOOK, 0);
+	for (int i = 0; i < n; i++) {
+		struct listener *l = listener_of(s, events[i].data.ptr);
+		if (l != NULL) {
+			accept_some(s, l);
+			continue;
+		}
+		struct client *c = events[i].data.ptr;
+		if (!c->dead && (events[i].events & EPOLLOUT) != 0) {
+			flush(s, c);
+			rpc_peer_trim(&c->peer);
+			queue(s, c);
+		}
+		if (!c->dead && (events[i].events & EPOLLIN) != 0)
+			read_client(s, c);
+		else if (!c->dead && (events[i].events & (EPOLLHUP | EPOLLERR)) != 0)
+			hang_up(s, c);
+	}
+}
+
+void bc_rpc_server_tick(struct bc_rpc_server *s)
+{
+	struct client *after;
+	for (struct client *c = s->all; c != NULL; c = after) {
+		after = c->after;
+		bool owes = c->peer.stage != RPC_ASKS || unread(c) > 0;
+		c->stuck = owes ? c->stuck + 1 : 0;
+		if (c->stuck > PATIENCE_TICKS)
+			drop(s, c);
+	}
+}
+
+void bc_rpc_server_free(struct bc_rpc_server **server)
+{
+	struct bc_rpc_server *s = *server;
+	if (s == NULL)
+		return;
+	s->lender = NULL;
+	for (struct client *c = s->all, *after; c != NULL; c = after) {
+		after = c->after;
+		flush(s, c);
+		hang_up(s, c);
+	}
+	bury(s);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		close(s->listeners[i].fd);
+	close(s->epoll);
+	free(s);
+	*server = NULL;
+}
+
+/* ------------------------------------------------------------------ questions */
+
+/* Its answers leave when no question of it is left that came with this one. */
+static void finish(struct bc_rpc_server *s)
+{
+	struct client *c = s->current;
+	if (c == NULL)
+		return;
+	s->current = NULL;
+	bc_status rc = rpc_peer_done(&c->peer);
+	if (!rpc_peer_asks(&c->peer) || unread(c) >= TOGETHER_BYTES)
+		flush(s, c);
+	if (rc != BC_OK)
+		drop(s, c);
+	queue(s, c);
+	keep_budget(s);
+}
+
+static struct client *next_client(struct bc_rpc_server *s)
+{
+	if (s->first == NULL && !s->looked) {
+		look(s);
+		s->looked = true;
+	}
+	bury(s);
+	struct client *c = s->first;
+	if (c == NULL) {
+		s->looked = false; /* what came meanwhile makes the descriptor readable */
+		return NULL;
+	}
+	s->first = c->after_queued;
+	c->queued = false;
+	return c;
+}
+
+static bc_status refuse(struct bc_rpc_server *s, const char *reason)
+{
 	bc_rpc_reply(s, BC_RPC_BAD, bc_str_of(reason));
 	return BC_EPARSE;
 }
 
-/* A message without an empty frame has no envelope but the connection's own. */
-static bc_status refuse_envelope(struct bc_rpc_server *s, bool more)
+static bool too_much(const struct rpc_message *m)
 {
-	while (s->n_envelope > 1)
-		zmq_msg_close(&s->envelope[--s->n_envelope]);
-	zmq_msg_init(&s->envelope[s->n_envelope++]);
-	return refuse(s, more, "no empty frame before the request");
+	int64_t bytes = 0;
+	for (size_t i = 0; i < m->n_body; i++)
+		bytes += (int64_t)m->body[i].n;
+	return m->n_body > BC_RPC_MAX_ARGS + 2 || bytes > BC_RPC_MAX_BYTES;
 }
 
 bc_status bc_rpc_receive(struct bc_rpc_server *s, struct bc_rpc_request *request)
 {
-	bool more = false;
-	drop_held(s);
-	close_all(s->envelope, &s->n_envelope);
-	close_all(s->frames, &s->n_frames);
-	bc_status rc = receive_envelope(s, &more);
+	finish(s);
+	if (s->lender != NULL && !s->lender->dead)
+		rpc_peer_trim(&s->lender->peer);
+	s->lender = NULL;
+	struct client *c = next_client(s);
+	if (c == NULL)
+		return BC_EAGAIN;
+	s->current = s->lender = c;
+	bc_status rc = rpc_peer_message(&c->peer, s->frames, &s->message);
+	const struct rpc_message *m = &s->message;
 	if (rc == BC_EPARSE)
-		return refuse_envelope(s, more);
-	if (rc != BC_OK)
-		return rc;
-	rc = receive_body(s, &more);
-	if (rc == BC_ERANGE)
-		return refuse(s, more, "more than 10000 arguments or 16 MiB");
-	if (rc == BC_ENOMEM)
-		return refuse(s, more, "out of memory");
-	if (rc != BC_OK)
-		return rc;
-	/* Only now: a small frame lives inside its zmq_msg_t, which realloc may have moved. */
-	for (size_t i = 0; i < s->n_frames; i++)
-		s->views[i] = (bc_str){ zmq_msg_data(&s->frames[i]), zmq_msg_size(&s->frames[i]) };
-	if (s->n_frames < 2 || !bc_str_is(s->views[0], "BC1"))
-		return refuse(s, false, "a request is BC1, a verb, arguments");
-	*request = (struct bc_rpc_request){ .verb = s->views[1],
-					    .args = s->views + 2,
-					    .n_args = s->n_frames - 2 };
+		return refuse(s, "no empty frame before the request");
+	if (rc == BC_ERANGE || too_much(m))
+		return refuse(s, "more than 10000 arguments or 16 MiB");
+	if (m->n_body < 2 || !bc_str_is(m->body[0], "BC1"))
+		return refuse(s, "a request is BC1, a verb, arguments");
+	*request = (struct bc_rpc_request){ .verb = m->body[1],
+					    .args = m->body + 2,
+					    .n_args = m->n_body - 2 };
 	return BC_OK;
 }
 
-static bool try_held(struct bc_rpc_server *s, int more)
-{
-	int rc;
-	do
-		rc = zmq_msg_send(&s->held, s->socket, ZMQ_DONTWAIT | more);
-	while (rc < 0 && errno == EINTR);
-	return rc >= 0;
-}
+/* ------------------------------------------------------------------ answers */
 
-static void send_held(struct bc_rpc_server *s, int more)
-{
-	bool sent = try_held(s, more);
-	if (!sent && errno == EAGAIN) {
-		/* libzmq looks for the news that answers were read every 100 frames or 1 ms. */
-		(void)bc_bus_has_input(s->socket);
-		sent = try_held(s, more);
-		if (!sent && errno == EAGAIN)
-			s->n_dropped++;
-	}
-	if (!sent) {
-		zmq_msg_close(&s->held);
-		s->failed = true;
-	}
-	s->holds = false;
-}
-
-/* A failed answer stops where it is and is ended by an empty frame, so that the next one starts
- * at a boundary; its reader sees a reply that is too short. */
 void bc_rpc_reply_frame(struct bc_rpc_server *s, bc_str frame)
 {
 	bc_rpc_reply_joined(s, frame, BC_STR(""));
@@ -253,21 +429,8 @@ void bc_rpc_reply_frame(struct bc_rpc_server *s, bc_str frame)
 
 void bc_rpc_reply_joined(struct bc_rpc_server *s, bc_str head, bc_str tail)
 {
-	if (s->holds && !s->failed)
-		send_held(s, ZMQ_SNDMORE);
-	if (s->failed)
-		return;
-	if (zmq_msg_init_size(&s->held, head.n + tail.n) != 0) {
-		zmq_msg_init(&s->held);
-		s->failed = true;
-	} else {
-		char *to = zmq_msg_data(&s->held);
-		if (head.n > 0)
-			memcpy(to, head.p, head.n);
-		if (tail.n > 0)
-			memcpy(to + head.n, tail.p, tail.n);
-	}
-	s->holds = true;
+	if (s->current != NULL)
+		rpc_peer_put(&s->current->peer, head, tail);
 }
 
 void bc_rpc_reply_number(struct bc_rpc_server *s, int64_t number)
@@ -280,20 +443,26 @@ void bc_rpc_reply_number(struct bc_rpc_server *s, int64_t number)
 
 void bc_rpc_reply_begin(struct bc_rpc_server *s, int status)
 {
-	drop_held(s);
-	s->failed = false;
-	for (size_t i = 0; i < s->n_envelope; i++)
-		bc_rpc_reply_frame(s, (bc_str){ zmq_msg_data(&s->envelope[i]),
-						zmq_msg_size(&s->envelope[i]) });
+	if (s->current == NULL)
+		return;
+	rpc_peer_begin(&s->current->peer);
+	for (size_t i = 0; i < s->message.n_envelope; i++)
+		bc_rpc_reply_frame(s, s->message.envelope[i]);
+	if (s->message.n_envelope == 0)
+		bc_rpc_reply_frame(s, BC_STR(""));
 	bc_rpc_reply_frame(s, BC_STR("BC1"));
 	bc_rpc_reply_number(s, status);
 }
 
 bc_status bc_rpc_reply_end(struct bc_rpc_server *s)
 {
-	if (s->holds)
-		send_held(s, 0);
-	return s->failed ? BC_EBUS : BC_OK;
+	if (s->current == NULL)
+		return BC_EBUS;
+	bc_status rc = rpc_peer_end(&s->current->peer);
+	if (rc != BC_OK) /* better no connection than a question without an answer */
+		drop(s, s->current);
+	finish(s);
+	return rc;
 }
 
 bc_status bc_rpc_reply(struct bc_rpc_server *s, int status, bc_str frame)

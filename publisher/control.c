@@ -25,6 +25,7 @@
 #include "publisher/gateway_private.h"
 
 #include "common/json_writer.h"
+#include "common/rpc_loop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -205,7 +206,7 @@ static void serve(struct gateway *g, const struct bc_rpc_request *r)
 		"WANT UNWANT SAID SAY RESHARD RETIRE RELEASE");
 }
 
-static void on_readable(void *self)
+static void on_request(void *self)
 {
 	struct gateway *g = self;
 	struct bc_rpc_request request;
@@ -228,16 +229,13 @@ bc_status control_open(struct gateway *g)
 	if (rc == BC_OK)
 		rc = bc_run_lock(g->run_dir, name, &g->ctl_lock, why, sizeof why);
 	if (rc == BC_OK)
-		rc = bc_rpc_server_new(&g->ctl, g->context);
+		rc = bc_rpc_server_new(&g->ctl);
 	snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
 	if (rc == BC_OK)
 		rc = bc_rpc_server_bind(g->ctl, endpoint, 0600, g->ctl_endpoint);
 	if (rc == BC_OK)
-		rc = bc_bus_watch_start(&g->ctl_watch, &g->loop, bc_rpc_server_socket(g->ctl),
-					on_readable, g);
-	if (rc == BC_OK) /* answers go out from within the callback */
-		bc_bus_watch_when_used(g->ctl_watch);
-	else
+		rc = bc_rpc_watch_start(&g->ctl_watch, &g->loop, g->ctl, on_request, g);
+	if (rc != BC_OK)
 		bc_log_event(g->log, BC_LOG_ERROR, "gateway.cannot-start",
 			     BC_LOG_S("what", "control socket"),
 			     BC_LOG_S("why", why[0] != '\0' ? why : bc_status_text(rc)));
@@ -246,7 +244,7 @@ bc_status control_open(struct gateway *g)
 
 void control_close(struct gateway *g)
 {
-	bc_bus_watch_stop(&g->ctl_watch);
+	bc_rpc_watch_stop(&g->ctl_watch);
 	bc_rpc_server_free(&g->ctl);
 	if (g->ctl_lock < 0)
 		return;

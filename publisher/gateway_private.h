@@ -79,7 +79,7 @@ struct gateway {
 	struct bc_bus_watch *pub_watch;
 	char run_dir[BC_PATH_MAX];
 	struct bc_rpc_server *ctl;
-	struct bc_bus_watch *ctl_watch;
+	struct bc_rpc_watch *ctl_watch;
 	char ctl_endpoint[BC_ENDPOINT_MAX];
 	int ctl_lock;
 	uint64_t ctl_requests;

@@ -370,6 +370,6 @@ size_t cache_desk_serve(struct cache_desk *d, bc_mono_time now, size_t max)
 		else
 			d->about.bad_requests++;
 	}
-	d->about.answers_dropped = bc_rpc_server_dropped(d->server);
+	d->about.clients_dropped = bc_rpc_server_dropped(d->server);
 	return n;
 }

@@ -300,7 +300,7 @@ void cache_report_stats(struct bc_board *board, const struct cache_about *about,
 		{ "orphans", tally.orphans },
 		{ "requests", about->requests },
 		{ "bad_requests", about->bad_requests },
-		{ "answers_dropped", about->answers_dropped },
+		{ "clients_dropped", about->clients_dropped },
 	};
 	bc_json_object(w);
 	bc_json_put_int(w, "uptime_ns", now.ns - about->started.ns);

@@ -15,7 +15,7 @@ struct cache_about {
 	struct bc_board_limits limits;
 	const struct cache_rings *rings;
 	const struct cache_delays *delays; /* NULL: not measured */
-	uint64_t requests, bad_requests, answers_dropped;
+	uint64_t requests, bad_requests, clients_dropped;
 };
 
 struct cache_tally {

@@ -1,10 +1,10 @@
 #include "subscribers/cache/service.h"
 
 #include "common/accept_guard.h"
-#include "common/bus_loop.h"
 #include "common/bus_socket.h"
 #include "common/clock.h"
 #include "common/metrics.h"
+#include "common/rpc_loop.h"
 #include "common/run_dir.h"
 #include "common/sd_notify.h"
 #include "common/text.h"
@@ -35,7 +35,7 @@ struct cache_service {
 	void *zmq;
 	int lock;
 	struct bc_rpc_server *server;
-	struct bc_bus_watch *watch;
+	struct bc_rpc_watch *watch;
 	struct bc_board *board;
 	struct cache_rings *rings;
 	struct cache_delays *delays;
@@ -47,7 +47,7 @@ struct cache_service {
 	struct patience patience;
 	struct known known[256];
 	size_t n_known;
-	uint64_t refused, dropped; /* connections, answers; already told */
+	uint64_t refused, dropped; /* connections; already told */
 	char run_dir[BC_PATH_MAX];
 	char endpoints[MAX_BINDS][BC_ENDPOINT_MAX];
 	size_t n_endpoints;
@@ -119,7 +119,7 @@ static void count(struct cache_service *s, bc_mono_time now)
 		{ BC_METRIC_CACHE_ORPHANS, tally.orphans },
 		{ BC_METRIC_CACHE_REQUESTS, about->requests - about->bad_requests },
 		{ BC_METRIC_CACHE_BAD_REQUESTS, about->bad_requests },
-		{ BC_METRIC_CACHE_ANSWERS_DROPPED, about->answers_dropped },
+		{ BC_METRIC_CACHE_CLIENTS_DROPPED, about->clients_dropped },
 		{ BC_METRIC_HEARD_EARLY, bc_histogram_negative(cache_delays_all(s->delays)) },
 		{ BC_METRIC_LOG_LOST, bc_log_lost(s->log) },
 	};
@@ -129,11 +129,12 @@ static void count(struct cache_service *s, bc_mono_time now)
 
 static void tell_dropped(struct cache_service *s)
 {
-	uint64_t dropped = cache_desk_about(s->desk)->answers_dropped;
+	uint64_t dropped = cache_desk_about(s->desk)->clients_dropped;
 	if (dropped > s->dropped)
-		bc_log_event(s->log, BC_LOG_WARN, "answers.dropped",
-			     BC_LOG_U("answers", dropped - s->dropped),
-			     BC_LOG_S("why", "a client goes on asking and does not read"));
+		bc_log_event(s->log, BC_LOG_WARN, "clients.dropped",
+			     BC_LOG_U("clients", dropped - s->dropped),
+			     BC_LOG_S("why",
+				      "not ZeroMQ 4, too large a frame, or answers not read"));
 	s->dropped = dropped;
 }
 
@@ -144,6 +145,7 @@ static void on_second(uv_timer_t *timer)
 	bc_mono_time now = bc_boot_now();
 	bc_board_tick(s->board, now);
 	bc_accept_tell(s->log, "clients.turned-away", &s->refused);
+	bc_rpc_server_tick(s->server);
 	tell_dropped(s);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
@@ -197,8 +199,7 @@ static void on_request(void *self)
 	if (patience_waits(&s->patience, cache_feeds_behind(s->feeds), now))
 		return;
 	bc_board_set_behind(s->board, s->patience.behind);
-	if (cache_desk_serve(s->desk, now, REQUESTS_A_TURN) < REQUESTS_A_TURN)
-		bc_bus_watch_drained(s->watch);
+	cache_desk_serve(s->desk, now, REQUESTS_A_TURN);
 }
 
 static void change_level(struct cache_service *s, int by)
@@ -330,7 +331,7 @@ static bc_status open_server(struct cache_service *s, const struct bc_config *c)
 		bc_config_complain(c, BC_KEY_RUN_DIR, -1, why);
 		return rc;
 	}
-	if ((rc = bc_rpc_server_new(&s->server, s->zmq)) != BC_OK)
+	if ((rc = bc_rpc_server_new(&s->server)) != BC_OK)
 		return rc;
 	snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
 	rc = bind_one(s, c, -1, endpoint);
@@ -405,12 +406,10 @@ bc_status cache_service_new(struct cache_service **out, const struct bc_config *
 	if ((s->zmq = bc_bus_context_new()) == NULL || (rc = open_loop(s)) != BC_OK ||
 	    (rc = open_server(s, config)) != BC_OK || (rc = open_board(s, config)) != BC_OK ||
 	    (rc = open_feeds(s, config)) != BC_OK || (rc = open_metrics(s, config)) != BC_OK ||
-	    (rc = bc_bus_watch_start(&s->watch, &s->loop, bc_rpc_server_socket(s->server),
-				     on_request, s)) != BC_OK) {
+	    (rc = bc_rpc_watch_start(&s->watch, &s->loop, s->server, on_request, s)) != BC_OK) {
 		cache_service_free(&s);
 		return rc;
 	}
-	bc_bus_watch_when_used(s->watch); /* only here, where requests are answered */
 	*out = s;
 	return BC_OK;
 }
@@ -428,7 +427,7 @@ void cache_service_free(struct cache_service **service)
 	if (s == NULL)
 		return;
 	bc_metrics_stop(&s->metrics_server);
-	bc_bus_watch_stop(&s->watch);
+	bc_rpc_watch_stop(&s->watch);
 	cache_feeds_stop(&s->feeds);
 	bc_rpc_server_free(&s->server);
 	if (s->loop_open) {

@@ -499,7 +499,7 @@ static void serve(const char *dir, int ready)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	zmq_setsockopt(pub, ZMQ_XPUB_VERBOSE, &verbose, sizeof verbose);
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/upbit.0.pub", dir);
-	if (zmq_bind(pub, endpoint) != 0 || bc_rpc_server_new(&server, context) != BC_OK)
+	if (zmq_bind(pub, endpoint) != 0 || bc_rpc_server_new(&server) != BC_OK)
 		_exit(1);
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/cache.rpc", dir);
 	if (bc_rpc_server_bind(server, endpoint, 0600, real) != BC_OK || write(ready, "x", 1) != 1)
@@ -507,7 +507,7 @@ static void serve(const char *dir, int ready)
 	for (;;) {
 		struct bc_rpc_request q;
 		zmq_pollitem_t items[] = {
-			{ .socket = bc_rpc_server_socket(server), .events = ZMQ_POLLIN },
+			{ .fd = bc_rpc_server_fd(server), .events = ZMQ_POLLIN },
 			{ .socket = pub, .events = ZMQ_POLLIN },
 		};
 		zmq_poll(items, 2, -1);

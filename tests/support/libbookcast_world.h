@@ -31,7 +31,7 @@ static inline void open_cache(void)
 	char text[96];
 	cr_assert(temp_dir_new(&dir));
 	cr_assert((context = bc_bus_context_new()) != NULL);
-	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	cr_assert_eq(bc_rpc_server_new(&server), BC_OK);
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, cache), BC_OK);
 	cr_assert((board = bc_board_new(&limits)) != NULL);

@@ -30,7 +30,7 @@ static void open_all(void)
 	now.ns = 1000 * BC_NS_PER_S;
 	cr_assert(temp_dir_new(&dir));
 	cr_assert((context = bc_bus_context_new()) != NULL);
-	cr_assert_eq(bc_rpc_server_new(&server, context), BC_OK);
+	cr_assert_eq(bc_rpc_server_new(&server), BC_OK);
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, real), BC_OK);
 	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);

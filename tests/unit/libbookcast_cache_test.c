@@ -44,7 +44,7 @@ static void publish_instrument(struct gateway *g)
 static void serve(void *stop)
 {
 	while (!*(volatile bool *)stop) {
-		zmq_pollitem_t item = { bc_rpc_server_socket(server), 0, ZMQ_POLLIN, 0 };
+		zmq_pollitem_t item = { NULL, bc_rpc_server_fd(server), ZMQ_POLLIN, 0 };
 		zmq_poll(&item, 1, 1);
 		cache_desk_serve(desk, bc_boot_now(), 10);
 	}
