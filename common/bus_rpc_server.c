@@ -197,9 +197,15 @@ static void flush(struct bc_rpc_server *s, struct client *c)
 
 /* ------------------------------------------------------------------ in */
 
+/* Buffers of who is gone, kept for as long as its question is borrowed. */
+static size_t lent(const struct bc_rpc_server *s)
+{
+	return s->lender != NULL && s->lender->dead ? rpc_peer_holds(&s->lender->peer) : 0;
+}
+
 static void keep_budget(struct bc_rpc_server *s)
 {
-	while (s->held > BUDGET_BYTES && s->all != NULL) {
+	while (s->held - lent(s) > BUDGET_BYTES && s->all != NULL) {
 		struct client *most = s->all;
 		for (struct client *c = s->all; c != NULL; c = c->after)
 			if (rpc_peer_holds(&c->peer) > rpc_peer_holds(&most->peer))
@@ -224,7 +230,7 @@ static void read_client(struct bc_rpc_server *s, struct client *c)
 		return;
 	}
 	bc_status rc = rpc_peer_took(&c->peer, (size_t)n);
-	if (!rpc_peer_asks(&c->peer) && unread(c) > 0)
+	if (unread(c) >= TOGETHER_BYTES || (unread(c) > 0 && !rpc_peer_asks(&c->peer)))
 		flush(s, c);
 	if (rc != BC_OK)
 		drop(s, c);
@@ -234,8 +240,8 @@ static void read_client(struct bc_rpc_server *s, struct client *c)
 
 static void tune_tcp(int fd)
 {
-	/* As bus_socket.c has it for our ZeroMQ sockets; that a peer is gone would show later
-	 * without, so a failure is none of ours. */
+	/* As bus_socket.c has it, but for who does not read: that has its time in ticks. Without
+	 * them it would show later that a peer is gone, so a failure is none of ours. */
 	const struct {
 		int level, option, value;
 	} options[] = {
@@ -244,7 +250,7 @@ static void tune_tcp(int fd)
 		{ IPPROTO_TCP, TCP_KEEPIDLE, BC_BUS_PROBE_S },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, BC_BUS_PROBE_S },
 		{ IPPROTO_TCP, TCP_KEEPCNT, BC_BUS_PROBES },
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, BC_BUS_UNANSWERED_MS },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, PATIENCE_TICKS * 1000 },
 	};
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		(void)setsockopt(fd, options[i].level, options[i].option, &options[i].value,

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-enum { RECONNECT_MAX_MS = 500 };
+enum { UNANSWERED_MS = 3000, RECONNECT_MAX_MS = 500 };
 
 void *bc_bus_context_new(void)
 {
@@ -53,7 +53,7 @@ bc_status bc_bus_socket_new(void **out, void *context, const struct bc_socket_op
 	    !set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, BC_BUS_PROBE_S) ||
 	    !set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, BC_BUS_PROBE_S) ||
 	    !set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, BC_BUS_PROBES) ||
-	    !set_int(socket, ZMQ_TCP_MAXRT, BC_BUS_UNANSWERED_MS) ||
+	    !set_int(socket, ZMQ_TCP_MAXRT, UNANSWERED_MS) ||
 	    !set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) ||
 	    !set_int(socket, ZMQ_IPV6, 1) ||
 	    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &o->max_frame_bytes,

@@ -13,9 +13,8 @@
 
 #define BC_ENDPOINT_MAX 256 /* with its NUL */
 
-/* How the kernel asks after a silent TCP peer, and how long it waits for one that owes an answer.
- */
-enum { BC_BUS_PROBE_S = 1, BC_BUS_PROBES = 3, BC_BUS_UNANSWERED_MS = 3000 };
+/* How the kernel asks after a silent TCP peer. */
+enum { BC_BUS_PROBE_S = 1, BC_BUS_PROBES = 3 };
 
 /* One context a process: several at once meet libzmq issue 4242. NULL: out of memory. */
 void *bc_bus_context_new(void);
