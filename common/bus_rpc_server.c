@@ -6,10 +6,12 @@
 #include "common/text.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,7 +31,8 @@ struct client {
 	int fd;
 	uint32_t events; /* that are waited for */
 	bool queued, dead;
-	unsigned stuck; /* ticks without progress of what it should do */
+	unsigned stuck;    /* ticks without progress of what it should do */
+	int in_the_kernel; /* bytes it had not taken at the last tick */
 	struct client *before, *after, *after_queued;
 };
 
@@ -322,12 +325,22 @@ static void look(struct bc_rpc_server *s)
 	}
 }
 
+/* The kernel says that there is room again only when much of it is: too late for a slow line. */
+static bool takes_bytes(struct client *c)
+{
+	int left = 0, before = c->in_the_kernel;
+	if (ioctl(c->fd, SIOCOUTQ, &left) != 0)
+		return false;
+	c->in_the_kernel = left;
+	return left != before;
+}
+
 void bc_rpc_server_tick(struct bc_rpc_server *s)
 {
 	struct client *after;
 	for (struct client *c = s->all; c != NULL; c = after) {
 		after = c->after;
-		bool owes = c->peer.stage != RPC_ASKS || unread(c) > 0;
+		bool owes = c->peer.stage != RPC_ASKS || (unread(c) > 0 && !takes_bytes(c));
 		c->stuck = owes ? c->stuck + 1 : 0;
 		if (c->stuck > PATIENCE_TICKS)
 			drop(s, c);
