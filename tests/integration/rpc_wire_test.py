@@ -62,6 +62,7 @@ HANDSHAKES = (
     ("the longest name", ready(b"DEALER", entry(b"Identity", b"n" * 255)), SERVED),
     ("the type last", command(b"READY", entry(b"Identity", b"me") + entry(b"X-Colour", b"red") + DEALER), SERVED),
     ("in lower case", command(b"READY", entry(b"socket-type", b"DEALER")), SERVED),
+    ("in upper case", command(b"READY", entry(b"SOCKET-TYPE", b"DEALER")), SERVED),
     ("a long frame", ready(flags=zmtp.LONG), SERVED),
     ("much metadata", ready(b"DEALER", entry(b"X-Colour", b"r" * 2000)), SERVED),
     ("far too much metadata", ready(b"DEALER", entry(b"X-Colour", b"r" * 70000)), EITHER),
