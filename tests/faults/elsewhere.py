@@ -55,8 +55,9 @@ ROWS = (
     ("36 37", "kill -9", "integration/kill_test test_the_gateway; integration/kill_test test_the_cache; integration/soak_test"),
     ("38", "late replies", "unit/bus_rpc_test a_late_answer_finds_no_taker; "
      "integration/cache_test test_a_cache_that_was_stopped_does_not_answer_from_the_past"),
-    ("41", "hostile peers of the bus", "integration/garbage_test; integration/limits_test "
-     "test_strangers_take_every_descriptor; unit/bus_pub_test a_huge_subscription_costs_its_sender_alone"),
+    ("41", "hostile peers of the bus", "integration/garbage_test; integration/rpc_wire_test; "
+     "integration/rpc_pressure_test; integration/limits_test test_strangers_take_every_descriptor; "
+     "unit/bus_pub_test a_huge_subscription_costs_its_sender_alone"),
     ("42", "two of one instance", "integration/gateway_test test_owned_socket_and_taken_port; unit/run_dir_test "
      "a_second_owner_is_refused_and_told_who_owns_it"),
     ("43 44", "CURVE keys", None, "not built yet"),

@@ -3,39 +3,14 @@ silence, but never an end of the service."""
 import contextlib
 import os
 import random
-import re
 import socket
-import struct
 
 import zmq
 
 import bookcast_test
+import zmtp
 
 BOOK = "upbit.KRW-BTC.book"
-
-
-# ------------------------------------------------------------------ ZMTP 3.0, RFC 23, as far as a stranger needs it
-
-def command(name, body=b""):
-    body = bytes([len(name)]) + name + body
-    return bytes([4, len(body)]) + body
-
-
-def message(body):
-    return bytes([0, len(body)]) + body
-
-
-GREETING = b"\xff" + bytes(8) + b"\x7f\3\0" + b"NULL".ljust(20, b"\0") + bytes(32)
-PING = command(b"PING", bytes(2))
-
-
-def say_and_go(peer, kind, words):
-    """All in one go, and the end of the connection behind it."""
-    peer.sendall(GREETING + command(b"READY", b"\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind))
-    got = b""
-    while b"READY" not in got:
-        got += peer.recv(1000)
-    peer.sendall(words)
 
 
 class GarbageTest(bookcast_test.Case):
@@ -133,42 +108,33 @@ class GarbageTest(bookcast_test.Case):
                         raw.sendall(garbage)
         self.assert_alive()
 
-    def connect(self, process, name):
-        """Over TCP where it has that and `name` is none; the connection ends with a reset there."""
-        if name is not None:
-            peer = socket.socket(socket.AF_UNIX)
-            peer.connect(f"{self.run_dir}/{name}")
-            return peer
-        tcp = [e for e in process.ready["endpoints"] if e.startswith("tcp")][0]
-        peer = socket.create_connection(("127.0.0.1", int(re.search(r"\d+$", tcp).group())))
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return peer
+    def connect(self, process, name, kind):
+        """Over TCP where it has that and `name` is none; as ZMTP 3.0, where a subscription is a message."""
+        endpoint = [e for e in process.ready["endpoints"] if e.startswith("tcp")][0] if name is None else \
+            f"ipc://{self.run_dir}/{name}"
+        return zmtp.Peer(endpoint).shake_hands(kind, version=(3, 0))
 
     def test_a_ping_behind_more_than_a_queue_takes_and_the_end(self):
         """libzmq 4.3.4 ends the process for it: common/recv_guard.h."""
-        subscriptions = b"".join(message(b"\1%04d" % i) for i in range(100)) + PING
-        requests = message(b"x") * 2500 + PING
+        subscriptions = b"".join(zmtp.message(b"\1%04d" % i) for i in range(100)) + zmtp.ping()
+        requests = zmtp.message(b"x") * 2500 + zmtp.ping()
         rows = ((self.gateway, "upbit.0.pub", b"SUB", subscriptions), (self.gateway, None, b"SUB", subscriptions),
                 (self.gateway, "upbit.0.ctl", b"DEALER", requests), (self.cache, "cache.rpc", b"DEALER", requests),
                 (self.cache, None, b"DEALER", requests))
         for process, name, kind, words in rows:
             with self.subTest(name or "tcp", kind=kind):
                 for _ in range(100 if kind == b"SUB" else 20):
-                    with contextlib.closing(self.connect(process, name)) as peer:
-                        say_and_go(peer, kind, words)
+                    peer = self.connect(process, name, kind)
+                    peer.send(words)
+                    peer.reset()
                 self.assert_alive()
 
     def test_who_pings_is_answered(self):
         for process, name in ((self.gateway, "upbit.0.pub"), (self.gateway, None), (self.cache, None)):
-            with contextlib.closing(self.connect(process, name)) as peer:
-                peer.settimeout(bookcast_test.DEADLINE)
-                kind = b"SUB" if process is self.gateway else b"DEALER"
-                say_and_go(peer, kind, PING * 10)
-                got = b""
-                while got.count(b"\4PONG") < 10:
-                    more = peer.recv(1000)
-                    self.assertTrue(more, got)
-                    got += more
+            with self.connect(process, name, b"SUB" if process is self.gateway else b"DEALER") as peer:
+                peer.send(zmtp.ping() * 10)
+                for _ in range(10):
+                    self.assertEqual(peer.command(b"PONG"), b"")
 
     def test_subscriptions_that_are_too_long_cost_only_the_one_who_sent_them(self):
         listener = self.subscribe("upbit.KRW-BTC.")

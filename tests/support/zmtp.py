@@ -228,8 +228,8 @@ class Peer:
             if isinstance(item, list):
                 return item
 
-    def shake_hands(self, kind=b"DEALER"):
-        self.send(greeting() + ready(kind))
+    def shake_hands(self, kind=b"DEALER", version=(3, 1)):
+        self.send(greeting(version) + ready(kind))
         self.command(b"READY")
         return self
 
