@@ -67,6 +67,8 @@ static bool missing(struct gateway *g, bc_str payload, struct sim_buffer *text)
 	size_t n = 0, start;
 	while (needed[n] != NULL)
 		n++;
+	if (n == 0)
+		return false;
 	start = (size_t)dice_between(&g->dice, 0, (int64_t)n - 1);
 	for (size_t i = 0; i < n; i++) {
 		const char *key = needed[(start + i) % n];
