@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,13 @@ static ssize_t some(int fd, SSL *tls, char *bytes, size_t n, bool writing)
 	}
 	const ssize_t rc = writing ? send(fd, bytes, n, MSG_NOSIGNAL) : recv(fd, bytes, n, 0);
 	return rc > 0 ? rc : rc < 0 && errno == EAGAIN ? 0 : -1;
+}
+
+/* False: it is not in time. */
+static bool wait_for(int fd, short events)
+{
+	struct pollfd item = { .fd = fd, .events = events };
+	return poll(&item, 1, PAIR_PATIENCE_MS) == 1;
 }
 
 /* ------------------------------------------------------------------ the exchange's end */
@@ -104,8 +112,8 @@ bool pair_server_write(struct pair_server *s, const char *bytes, size_t n)
 {
 	while (n > 0) {
 		const ssize_t done = some(s->fd, s->tls, (char *)(uintptr_t)bytes, n, true);
-		if (done <= 0)
-			return false; /* it must fit */
+		if (done < 0 || (done == 0 && !wait_for(s->fd, POLLOUT)))
+			return false;
 		bytes += done;
 		n -= (size_t)done;
 	}
@@ -170,7 +178,7 @@ bool pair_reader_read(struct pair_reader *r, size_t n)
 {
 	while (n > 0) {
 		const ssize_t got = some(r->fd, r->tls, r->buffer, READ_BYTES, false);
-		if (got <= 0 || (size_t)got > n)
+		if (got < 0 || (size_t)got > n || (got == 0 && !wait_for(r->fd, POLLIN)))
 			return false;
 		n -= (size_t)got;
 	}

@@ -2,7 +2,8 @@
  * ready-made WebSocket frames and is never timed, and beside it a client that reads nothing but
  * bytes: the floor of what receives.
  *
- * Nothing waits: what is written fits into the sockets' buffers, so a reader finds it there. */
+ * What is written fits into the sockets' buffers, so as a rule a reader finds it there; only where
+ * the kernel is busy and still has it in between do both wait, for PAIR_PATIENCE_MS at most. */
 #ifndef BENCH_SOCKET_PAIR_H
 #define BENCH_SOCKET_PAIR_H
 
@@ -10,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define PAIR_PATIENCE_MS 60000
 
 struct pair_listener {
 	int fd;

@@ -164,10 +164,15 @@ static bool cycle_receive(struct line *l, const struct load *load)
 		l->n_messages = until;
 		return pair_reader_read(&l->reader, load->messages * load->n_frame);
 	}
+	uint64_t nothing_since = 0;
 	while (l->n_messages < until && !l->broken) {
 		if (l->who != DIRECT_POLLED)
 			uv_run(&l->loop, UV_RUN_NOWAIT);
-		else if (!l->ops->poll(l->transport))
+		else if (l->ops->poll(l->transport))
+			nothing_since = 0;
+		else if (nothing_since == 0)
+			nothing_since = uv_hrtime();
+		else if (uv_hrtime() - nothing_since > PAIR_PATIENCE_MS * UINT64_C(1000000))
 			return false;
 	}
 	return l->n_messages == until;
