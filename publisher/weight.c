@@ -98,14 +98,20 @@ void weight_asked(struct weight *w, bc_mono_time now, uint32_t need)
 		w->told += need;
 }
 
-static void take_word(struct weight *w, bc_mono_time now, bc_mono_time asked, uint64_t used)
+/* Of one minute the exchange counts upwards, so what it had counted when it answered one request is
+ * part of every larger number. What is not answered yet may not have been counted; what is answered
+ * was, whenever that was, and is not to be added to a number that came before its answer. */
+static void take_word(struct weight *w, bc_mono_time now, bc_mono_time asked, uint32_t need,
+		      uint64_t used)
 {
-	uint64_t told = used + sum_from(w, w->second + 1); /* which it may not have counted yet */
 	bool newer = !told_holds(w, now) || asked.ns >= w->told_at.ns;
-	if (!newer && told <= w->told)
-		return; /* of a moment before, or of a minute that was over then */
-	w->told = told;
-	w->told_at = now;
+	uint64_t less = w->told > need ? w->told - need : 0;
+	if (newer || used > w->counted) {
+		w->counted = used;
+		w->told_at = now;
+	}
+	uint64_t least = w->counted + sum_from(w, w->second + 1);
+	w->told = newer || less < least ? least : less;
 }
 
 /* It stands where its answer was expected at the latest, or a second later: who asked may have had
@@ -135,5 +141,5 @@ void weight_answered(struct weight *w, bc_mono_time now, bc_mono_time asked, uin
 	take_out(w, asked, need);
 	w->spent[w->second % WEIGHT_SLOTS] += need;
 	if (used >= 0)
-		take_word(w, now, asked, (uint64_t)used);
+		take_word(w, now, asked, need, (uint64_t)used);
 }

@@ -9,7 +9,7 @@
  *
  * What the exchange says it has counted goes before what we know, upwards only: other programs use
  * the same IP, and answers overtake each other. It holds until a request that was sent later is
- * answered, or for a minute.
+ * answered, or for a minute; what is not answered comes on top of it until it is.
  *
  * Times are passed in; nothing here reads a clock. No allocation, no pointers.
  * Threads one. */
@@ -27,7 +27,8 @@ struct weight {
 	uint32_t spent[WEIGHT_SLOTS]; /* by the second of the answer, a ring; to come: not answered
 				       */
 	int64_t second;               /* of the newest question or answer */
-	uint64_t told;                /* by the exchange, and sent since */
+	uint64_t counted;             /* by the exchange, as it said at told_at */
+	uint64_t told;                /* the same, and what it may not have counted */
 	bc_mono_time told_at;
 };
 

@@ -92,19 +92,61 @@ Test(weight, what_the_exchange_counts_goes_before_what_we_know)
 	cr_expect(allows(&w, 1011 * S, 75));
 }
 
-Test(weight, an_answer_that_was_overtaken_lowers_nothing)
+Test(weight, an_answer_that_was_overtaken_lowers_no_more_than_itself)
 {
 	struct weight w;
 	weight_init(&w);
-	weight_asked(&w, AT(1000 * S), 10);
-	weight_asked(&w, AT(1000 * S), 10);
+	for (int i = 0; i < 3; i++)
+		weight_asked(&w, AT(1000 * S), 10);
 	weight_answered(&w, AT(1001 * S), AT(1000 * S), 10, 70);
-	cr_expect_eq(weight_used(&w, AT(1001 * S)), 80, "the other may not be in it");
-	weight_answered(&w, AT(1002 * S), AT(1000 * S), 10, 60); /* was counted before */
-	cr_expect_eq(weight_used(&w, AT(1002 * S)), 80);
-	weight_asked(&w, AT(1003 * S), 1);
-	weight_answered(&w, AT(1004 * S), AT(1003 * S), 1, 71);
-	cr_expect_eq(weight_used(&w, AT(1004 * S)), 71, "sent later, so it knows better");
+	cr_expect_eq(weight_used(&w, AT(1001 * S)), 90, "the others may not be in it");
+	weight_answered(&w, AT(1002 * S), AT(1000 * S), 10, 60);
+	cr_expect_eq(weight_used(&w, AT(1002 * S)), 80, "it was counted before, so it is");
+	weight_answered(&w, AT(1003 * S), AT(1000 * S), 10, -1);
+	cr_expect_eq(weight_used(&w, AT(1003 * S)), 80, "nobody said whether that was");
+	weight_asked(&w, AT(1004 * S), 1);
+	weight_answered(&w, AT(1005 * S), AT(1004 * S), 1, 71);
+	cr_expect_eq(weight_used(&w, AT(1005 * S)), 71, "sent later, so it knows better");
+}
+
+/* Asked so long ago that it was taken for answered when the word came. */
+Test(weight, an_answer_that_nobody_waited_for_lowers_nothing)
+{
+	struct weight w;
+	weight_init(&w);
+	weight_asked(&w, AT(1000 * S), 30);
+	weight_asked(&w, AT(1030 * S), 10);
+	weight_answered(&w, AT(1031 * S), AT(1030 * S), 10, 70);
+	weight_answered(&w, AT(1032 * S), AT(1000 * S), 30, 60);
+	cr_expect_eq(weight_used(&w, AT(1032 * S)), 70);
+}
+
+/* Four at a time, others have used half of it: what they leave is used, in whatever order answers
+ * are read, and never more. */
+Test(weight, answers_in_whatever_order_leave_nothing_unused)
+{
+	static const int orders[][4] = {
+		{ 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 }, { 1, 3, 0, 2 }
+	};
+	for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+		struct weight w;
+		uint64_t counted = 50;
+		int64_t t = 1000 * S, used[4];
+		weight_init(&w);
+		for (int n = 4; n == 4; t += S) {
+			for (n = 0; n < 4 && (t == 1000 * S || allows(&w, t, 5)); n++) {
+				weight_asked(&w, AT(t), 5);
+				used[n] = (int64_t)(counted += 5);
+			}
+			for (int i = 0; i < 4; i++) {
+				if (orders[k][i] < n)
+					weight_answered(&w, AT(t + 10 * MS * (i + 1)), AT(t), 5,
+							used[orders[k][i]]);
+			}
+			cr_assert_leq(counted, 100, "order %zu", k);
+		}
+		cr_expect_eq(counted, 100, "order %zu: %lu", k, counted);
+	}
 }
 
 Test(weight, a_word_of_the_exchange_is_forgotten_with_its_minute)
