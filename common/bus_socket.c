@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +13,6 @@ enum { UNANSWERED_MS = 3000, RECONNECT_MAX_MS = 500 };
 void *bc_bus_context_new(void)
 {
 	return zmq_ctx_new();
-}
-
-/* libzmq ends the process where its thread may not have the policy, so ours tries it first. */
-bool bc_bus_context_batch(void *context)
-{
-	const struct sched_param none = { .sched_priority = 0 };
-	if (sched_getscheduler(0) != SCHED_OTHER || sched_setscheduler(0, SCHED_BATCH, &none) != 0)
-		return false;
-	return sched_setscheduler(0, SCHED_OTHER, &none) == 0 &&
-	       zmq_ctx_set(context, ZMQ_THREAD_SCHED_POLICY, SCHED_BATCH) == 0;
 }
 
 void bc_bus_context_free(void **context)

@@ -18,10 +18,6 @@ enum { BC_BUS_PROBE_S = 1, BC_BUS_PROBES = 3 };
 
 /* One context a process: several at once meet libzmq issue 4242. NULL: out of memory. */
 void *bc_bus_context_new(void);
-/* Before the first socket: libzmq's threads, which are woken by ours, do not interrupt it, but run
- * once it waits or its slice is over (SCHED_BATCH; decision 0026). False: the kernel does not
- * permit it, or whoever started us has chosen a policy; then they are as libzmq makes them. */
-bool bc_bus_context_batch(void *context);
 /* Waits for the sockets' linger, so close them first. Sets *context to NULL; safe on NULL. */
 void bc_bus_context_free(void **context);
 

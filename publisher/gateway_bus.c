@@ -183,9 +183,6 @@ bc_status gateway_bus_open(struct gateway *g)
 					  .max_filters = (uint32_t)g->max_filters };
 	if ((g->context = bc_bus_context_new()) == NULL)
 		return refuse(g, BC_ENOMEM, "no ZeroMQ context");
-	/* A loop that spins never waits. */
-	if (!bc_config_bool(g->settings->config, BC_KEY_SPIN))
-		bc_bus_context_batch(g->context);
 	bc_status rc = bc_pub_new(&g->pub, g->context, &options);
 	if (rc != BC_OK)
 		return refuse(g, rc, bc_bus_why(rc));

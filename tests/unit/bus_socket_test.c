@@ -3,17 +3,9 @@
 #include "tests/support/temp_dir.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
-#include <sched.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <zmq.h>
 
 static void *context, *from, *to;
@@ -153,84 +145,4 @@ Test(bus_socket, a_status_is_put_into_words_whatever_errno_says)
 	errno = EADDRINUSE;
 	cr_expect_str_eq(bc_bus_why(BC_EBUS), strerror(EADDRINUSE));
 	cr_expect_str_eq(bc_bus_why(BC_ENOMEM), bc_status_text(BC_ENOMEM));
-}
-
-/* ---- libzmq's threads, and whose turn it is ---- */
-
-static bool is_libzmq(pid_t thread)
-{
-	char path[64], name[16] = "";
-	snprintf(path, sizeof path, "/proc/self/task/%d/comm", thread);
-	FILE *file = fopen(path, "r");
-	if (file != NULL && fgets(name, sizeof name, file) == NULL)
-		name[0] = '\0';
-	if (file != NULL)
-		fclose(file);
-	return strncmp(name, "ZMQbg/IO", 8) == 0; /* it has its policy before its name */
-}
-
-static pid_t libzmq_thread(void)
-{
-	pid_t found = 0;
-	for (int64_t end = test_in(60); found == 0 && test_waits(end);) {
-		const struct dirent *entry;
-		DIR *tasks = opendir("/proc/self/task");
-		cr_assert_not_null(tasks);
-		while ((entry = readdir(tasks)) != NULL)
-			if (is_libzmq((pid_t)strtol(entry->d_name, NULL, 10)))
-				found = (pid_t)strtol(entry->d_name, NULL, 10);
-		closedir(tasks);
-	}
-	cr_assert_gt(found, 0, "libzmq has no thread");
-	return found;
-}
-
-/* Of libzmq's thread, once there is a socket; ours has `own` before and after. */
-static void expect_policies(int own, bool asked, int theirs)
-{
-	context = bc_bus_context_new();
-	cr_expect_eq(bc_bus_context_batch(context), asked);
-	void *socket = one_of(ZMQ_PAIR, 1);
-	cr_expect_eq(sched_getscheduler(libzmq_thread()), theirs);
-	cr_expect_eq(sched_getscheduler(0), own);
-	bc_bus_socket_free(&socket);
-	bc_bus_context_free(&context);
-}
-
-static void become(int policy)
-{
-	const struct sched_param none = { .sched_priority = 0 };
-	if (sched_getscheduler(0) != policy)
-		cr_assert_eq(sched_setscheduler(0, policy, &none), 0);
-}
-
-Test(bus_socket, a_thread_of_libzmq_does_not_interrupt_ours)
-{
-	become(SCHED_OTHER);
-	expect_policies(SCHED_OTHER, true, SCHED_BATCH);
-}
-
-Test(bus_socket, a_policy_that_somebody_chose_stays)
-{
-	become(SCHED_BATCH);
-	expect_policies(SCHED_BATCH, false, SCHED_BATCH);
-}
-
-/* As gVisor's kernel does, and filters may. libzmq would end the process. */
-Test(bus_socket, a_kernel_that_has_no_such_policy_is_no_harm)
-{
-	enum { POLICY = offsetof(struct seccomp_data, args[1]) };
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setscheduler, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, POLICY),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SCHED_BATCH, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog filter = { sizeof code / sizeof *code, code };
-	become(SCHED_OTHER);
-	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
-	expect_policies(SCHED_OTHER, false, SCHED_OTHER);
 }
