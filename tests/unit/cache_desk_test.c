@@ -23,17 +23,22 @@ static bc_mono_time now;
 
 static const struct bc_board_limits cache_limits = { 20000, 64 << 20, 600 * BC_NS_PER_S };
 
-static void open_all(void)
+static void open_sockets(void)
 {
-	const struct cache_rings_limits history = { 1000, 0, 64 << 20 };
 	char text[96], real[BC_ENDPOINT_MAX];
-	now.ns = 1000 * BC_NS_PER_S;
 	cr_assert(temp_dir_new(&dir));
 	cr_assert((context = bc_bus_context_new()) != NULL);
 	cr_assert_eq(bc_rpc_server_new(&server), BC_OK);
 	temp_dir_file(&dir, "ipc://", "cache.rpc", text, sizeof text);
 	cr_assert_eq(bc_rpc_server_bind(server, text, 0660, real), BC_OK);
 	cr_assert_eq(bc_rpc_client_new(&client, context, real), BC_OK);
+}
+
+static void open_all(void)
+{
+	const struct cache_rings_limits history = { 1000, 0, 64 << 20 };
+	now.ns = 1000 * BC_NS_PER_S;
+	open_sockets();
 	cr_assert((board = bc_board_new(&cache_limits)) != NULL);
 	cr_assert((rings = cache_rings_new(&history)) != NULL);
 	cr_assert((delays = cache_delays_new()) != NULL);
