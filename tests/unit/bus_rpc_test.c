@@ -333,7 +333,9 @@ Test(bus_rpc, who_never_reads_is_hung_up_on_and_the_others_are_served, .init = o
 		continue;
 	cr_expect_lt(served, N / 2, "%zu answers of 1 MiB are kept for it", served);
 	cr_assert_eq(ask("HEALTH", NULL, 0, PATIENCE), BC_OK);
-	cr_assert_eq(serve_one(&request), BC_OK, "the others are served");
+	do /* on a slow machine one of its own may come yet: it is left without an answer */
+		cr_assert_eq(serve_one(&request), BC_OK, "the others are served");
+	while (!bc_str_is(request.verb, "HEALTH"));
 	bc_rpc_reply(server, BC_RPC_OK, BC_STR("fine"));
 	cr_expect_eq(hear(&reply), BC_OK);
 	for (int i = 0; i < 31; i++) /* the first one sees what the kernel holds */
