@@ -12,9 +12,10 @@ enum {
 	REASON_MAX = 200
 };
 
+static const char null[MECHANISM_BYTES] = "NULL";
+
 bc_status zmtp_check_greeting(bc_str g)
 {
-	static const char null[MECHANISM_BYTES] = "NULL";
 	if (g.n > 0 && g.p[0] != '\xff')
 		return BC_EPARSE;
 	if (g.n >= SIGNATURE_BYTES && (g.p[SIGNATURE_BYTES - 1] & 1) == 0)
@@ -113,7 +114,7 @@ size_t zmtp_write_greeting(char out[ZMTP_WRITE_MAX])
 	out[SIGNATURE_BYTES - 1] = '\x7f';
 	out[MAJOR] = 3;
 	out[MAJOR + 1] = 1;
-	memcpy(out + MECHANISM, "NULL", 4);
+	memcpy(out + MECHANISM, null, sizeof null);
 	return ZMTP_GREETING_BYTES;
 }
 

@@ -29,7 +29,7 @@ struct zmtp_head {
 
 /* How far is a peer's greeting? BC_OK: all of it is there and good. BC_EAGAIN: good so far.
  * BC_EVERSION: older than 3.0. BC_EPARSE: another mechanism than NULL, or not ZMTP. */
-bc_status zmtp_check_greeting(bc_str so_far);
+bc_status zmtp_check_greeting(bc_str g);
 
 /* BC_OK; BC_EAGAIN: more bytes are needed; BC_EPARSE: no frame begins so. */
 bc_status zmtp_read_head(bc_str bytes, struct zmtp_head *out);

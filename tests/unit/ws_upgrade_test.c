@@ -212,7 +212,8 @@ Test(ws_upgrade, is_bounded)
 		     BC_EAGAIN);
 	cr_expect_eq(ws_upgrade_answer(&u, (bc_str){ bytes, WS_ANSWER_MAX }, &used, &a), BC_EPARSE);
 	cr_expect_str_eq(a.why, "headers over 16 KiB");
-	memcpy(bytes + WS_ANSWER_MAX - 4, "\r\n\r\n", 4);
+	for (size_t i = 1; i <= 4; i++)
+		bytes[WS_ANSWER_MAX - i] = i % 2 == 1 ? '\n' : '\r';
 	ws_upgrade_request(&u, &t, nonce, request);
 	cr_expect_eq(ws_upgrade_answer(&u, (bc_str){ bytes, WS_ANSWER_MAX }, &used, &a), BC_OK);
 	free(bytes);
