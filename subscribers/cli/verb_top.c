@@ -259,6 +259,7 @@ static enum cli_status once(struct top *t)
 		now = bc_mono_now();
 		size_t listed = top_table_n_listed(t->table, now);
 		whole = listed > 0 && top_table_n_filled(t->table) >= listed;
+		cli_sources_look(&t->sources, now, listed == 0);
 	}
 	if (status != CLI_OK || t->bus_failed)
 		return status != CLI_OK ? status : tell_bus_failed(t);
