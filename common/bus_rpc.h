@@ -16,6 +16,7 @@
 #define BC_RPC_MAX_ANSWERS     60000               /* frames of a reply */
 #define BC_RPC_MAX_BYTES       (INT64_C(16) << 20) /* of a request, and of a reply, all frames */
 #define BC_RPC_MAX_FRAME_BYTES (INT64_C(16) << 20)
+
 enum bc_rpc_status {
 	BC_RPC_OK = 200,
 	BC_RPC_BAD = 400,
@@ -76,7 +77,7 @@ void bc_rpc_server_free(struct bc_rpc_server **server);
 /* As bc_listen(): real[BC_ENDPOINT_MAX]. At most 16 endpoints. */
 bc_status bc_rpc_server_bind(struct bc_rpc_server *server, const char *endpoint, unsigned mode,
 			     char *real);
-/* Call once a second: who is stuck is counted in these. */
+/* Call once a second: who is stuck is counted in these, and a standstill of ours counts as one. */
 void bc_rpc_server_tick(struct bc_rpc_server *server);
 /* Clients that were hung up on, for whatever reason above. */
 uint64_t bc_rpc_server_dropped(const struct bc_rpc_server *server);
@@ -88,9 +89,11 @@ bool bc_rpc_server_pending(const struct bc_rpc_server *server);
 
 /* Takes the next request, of the clients in turns; never waits. *request stays valid until the next
  * call. Read until BC_EAGAIN, if not in this turn of the loop then in the next: answers to
- * questions that came together leave together. BC_OK      answer it with the functions below, or
- * leave it: then there is no answer BC_EAGAIN  nothing there BC_EPARSE  not a request; it has been
- * answered with 400. Go on. */
+ * questions that came together leave together.
+ *
+ *   BC_OK      answer it with the functions below, or leave it: then there is no answer
+ *   BC_EAGAIN  nothing there
+ *   BC_EPARSE  not a request; it has been answered with 400. Go on. */
 bc_status bc_rpc_receive(struct bc_rpc_server *server, struct bc_rpc_request *request);
 
 /* One answer: begin, any number of frames, end. Frames are copied. bc_rpc_reply_end():

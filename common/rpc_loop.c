@@ -5,6 +5,7 @@
 struct bc_rpc_watch {
 	uv_poll_t poll;
 	uv_idle_t idle; /* active while questions wait that no descriptor shows */
+	uv_timer_t second;
 	struct bc_rpc_server *server;
 	bc_rpc_ready_fn *ready;
 	void *self;
@@ -37,6 +38,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	serve(poll->data);
 }
 
+static void on_second(uv_timer_t *timer)
+{
+	struct bc_rpc_watch *w = timer->data;
+	bc_rpc_server_tick(w->server);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct bc_rpc_watch *w = handle->data;
@@ -53,14 +60,16 @@ bc_status bc_rpc_watch_start(struct bc_rpc_watch **out, uv_loop_t *loop,
 	w->server = server;
 	w->ready = ready;
 	w->self = self;
-	w->poll.data = w->idle.data = w;
+	w->poll.data = w->idle.data = w->second.data = w;
 	if (uv_poll_init(loop, &w->poll, bc_rpc_server_fd(server)) != 0) {
 		free(w);
 		return BC_EBUS;
 	}
 	uv_idle_init(loop, &w->idle);
-	w->n_open = 2;
-	if (uv_poll_start(&w->poll, UV_READABLE, on_poll) != 0) {
+	uv_timer_init(loop, &w->second);
+	w->n_open = 3;
+	if (uv_poll_start(&w->poll, UV_READABLE, on_poll) != 0 ||
+	    uv_timer_start(&w->second, on_second, 1000, 1000) != 0) {
 		bc_rpc_watch_stop(&w);
 		return BC_EBUS;
 	}
@@ -76,5 +85,6 @@ void bc_rpc_watch_stop(struct bc_rpc_watch **watch)
 	w->stopped = true;
 	uv_close((uv_handle_t *)&w->poll, on_closed);
 	uv_close((uv_handle_t *)&w->idle, on_closed);
+	uv_close((uv_handle_t *)&w->second, on_closed);
 	*watch = NULL;
 }

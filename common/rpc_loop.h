@@ -1,4 +1,4 @@
-/* rpc_loop.h - a bc_rpc_server as a citizen of a libuv loop.
+/* rpc_loop.h - a bc_rpc_server as a citizen of a libuv loop; it has its tick from here, too.
  *
  * Memory  nothing is allocated after the start. Threads the loop's. */
 #ifndef BC_RPC_LOOP_H

@@ -120,18 +120,6 @@ static void on_renew(struct gateway *g, const struct bc_rpc_request *r)
 	bc_rpc_reply_end(g->ctl);
 }
 
-static void add_text(struct bc_json_writer *w, const char *key, const char *value)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_string(w, bc_str_of(value));
-}
-
-static void add_number(struct bc_json_writer *w, const char *key, uint64_t value)
-{
-	bc_json_key(w, bc_str_of(key));
-	bc_json_uint(w, value);
-}
-
 static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 {
 	char text[2048], shard[24];
@@ -142,24 +130,23 @@ static void on_health(struct gateway *g, const struct bc_rpc_request *r)
 	(void)r;
 	bc_json_start(&w, text, sizeof text, NULL, NULL);
 	bc_json_object(&w);
-	add_text(&w, "exchange", g->settings->outlet.exchange);
-	add_text(&w, "instance", g->settings->outlet.instance);
+	bc_json_put_text(&w, "exchange", g->settings->outlet.exchange);
+	bc_json_put_text(&w, "instance", g->settings->outlet.instance);
 	snprintf(shard, sizeof shard, "%u/%u", g->told_shard, g->told_shards);
-	add_text(&w, "shard", shard);
-	add_number(&w, "pid", (uint64_t)getpid());
-	add_text(&w, "state", bc_state_word(state));
-	add_text(&w, "reason", bc_reason_word(reason));
-	bc_json_key(&w, BC_STR("since"));
-	bc_json_int(&w, since.ns);
-	add_number(&w, "connections", session_connections(g->session));
-	add_number(&w, "connections_open", session_connections_open(g->session));
-	add_number(&w, "symbols", session_symbols(g->session));
-	add_number(&w, "symbols_wanted", session_wanted(g->session));
-	add_number(&w, "symbols_leaving", session_leaving(g->session));
-	bc_json_key(&w, BC_STR("symbols_by_state"));
-	bc_json_object(&w);
+	bc_json_put_text(&w, "shard", shard);
+	bc_json_put_uint(&w, "pid", (uint64_t)getpid());
+	bc_json_put_text(&w, "state", bc_state_word(state));
+	bc_json_put_text(&w, "reason", bc_reason_word(reason));
+	bc_json_put_int(&w, "since", since.ns);
+	bc_json_put_uint(&w, "connections", session_connections(g->session));
+	bc_json_put_uint(&w, "connections_open", session_connections_open(g->session));
+	bc_json_put_uint(&w, "symbols", session_symbols(g->session));
+	bc_json_put_uint(&w, "symbols_wanted", session_wanted(g->session));
+	bc_json_put_uint(&w, "symbols_leaving", session_leaving(g->session));
+	bc_json_put_object(&w, "symbols_by_state");
 	for (unsigned i = 0; i < BC_N_STATES; i++)
-		add_number(&w, bc_state_word(i), session_symbols_in(g->session, (enum bc_state)i));
+		bc_json_put_uint(&w, bc_state_word(i),
+				 session_symbols_in(g->session, (enum bc_state)i));
 	bc_json_object_end(&w);
 	bc_json_object_end(&w);
 	if (bc_json_end(&w, "") == BC_OK)

@@ -355,8 +355,6 @@ void gateway_heartbeat(struct gateway *g)
 	gateway_latest_beat(g);
 	g->heartbeats++;
 	bc_accept_tell(g->log, "bus.turned-away", &g->refused);
-	if (g->ctl != NULL)
-		bc_rpc_server_tick(g->ctl);
 	status_update(g);
 	bc_log_flush(g->log);
 	tell_systemd(g);

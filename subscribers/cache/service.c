@@ -145,7 +145,6 @@ static void on_second(uv_timer_t *timer)
 	bc_mono_time now = bc_boot_now();
 	bc_board_tick(s->board, now);
 	bc_accept_tell(s->log, "clients.turned-away", &s->refused);
-	bc_rpc_server_tick(s->server);
 	tell_dropped(s);
 	cache_feeds_rescan(s->feeds);
 	for (size_t i = 0; i < bc_gateways_count(gateways); i++)
@@ -455,24 +454,16 @@ bc_status cache_service_say_ready(const struct cache_service *s)
 	struct bc_json_writer w;
 	bc_json_start(&w, buffer, sizeof buffer, bc_json_to_file, stdout);
 	bc_json_object(&w);
-	bc_json_key(&w, BC_STR("program"));
-	bc_json_string(&w, BC_STR("bookcast-cache"));
-	bc_json_key(&w, BC_STR("pid"));
-	bc_json_int(&w, getpid());
-	bc_json_key(&w, BC_STR("run_dir"));
-	bc_json_string(&w, bc_str_of(s->run_dir));
-	bc_json_key(&w, BC_STR("endpoint"));
-	bc_json_string(&w, bc_str_of(s->endpoints[0]));
-	bc_json_key(&w, BC_STR("endpoints"));
-	bc_json_array(&w);
+	bc_json_put_text(&w, "program", "bookcast-cache");
+	bc_json_put_int(&w, "pid", getpid());
+	bc_json_put_text(&w, "run_dir", s->run_dir);
+	bc_json_put_text(&w, "endpoint", s->endpoints[0]);
+	bc_json_put_array(&w, "endpoints");
 	for (size_t i = 0; i < s->n_endpoints; i++)
 		bc_json_string(&w, bc_str_of(s->endpoints[i]));
 	bc_json_array_end(&w);
-	bc_json_key(&w, BC_STR("metrics"));
-	if (s->metrics_server == NULL)
-		bc_json_null(&w);
-	else
-		bc_json_string(&w, bc_str_of(bc_metrics_address(s->metrics_server)));
+	bc_json_put_text(&w, "metrics",
+			 s->metrics_server == NULL ? NULL : bc_metrics_address(s->metrics_server));
 	bc_json_object_end(&w);
 	bc_status rc = bc_json_end(&w, "\n");
 	if (rc != BC_OK || fflush(stdout) != 0)

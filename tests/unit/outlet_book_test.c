@@ -37,12 +37,18 @@ Test(outlet_book, own_bbo_of_the_exchange_is_not_mixed_with_the_book)
 	done(r);
 }
 
-static void own_bbo(struct rig *r, int64_t bid, int64_t ask)
+static void top(struct rig *r, enum bc_channel channel, uint64_t seq, int64_t bid, int64_t ask)
 {
 	bc_level levels[] = { { { bid, 0 }, { 1, 0 } }, { { ask, 0 }, { 1, 0 } } };
-	struct bc_event e = event(BC_CHANNEL_BBO);
+	struct bc_event e = event(channel);
+	e.exchange_seq = seq;
 	e.body.book = (struct bc_book){ &levels[0], &levels[1], 1, 1 };
 	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+}
+
+static void own_bbo(struct rig *r, int64_t bid, int64_t ask)
+{
+	top(r, BC_CHANNEL_BBO, BC_SEQ_NONE, bid, ask);
 }
 
 /* It does not come out of the book, so it need not wait for one; but what was before a doubt, or
@@ -71,11 +77,7 @@ Test(outlet_book, own_bbo_becomes_fit_with_its_symbol_unless_it_is_in_doubt_itse
 
 static void numbered(struct rig *r, enum bc_channel channel, uint64_t seq, int64_t bid)
 {
-	bc_level levels[] = { { { bid, 0 }, { 1, 0 } }, { { 50, 0 }, { 1, 0 } } };
-	struct bc_event e = event(channel);
-	e.exchange_seq = seq;
-	e.body.book = (struct bc_book){ &levels[0], &levels[1], 1, 1 };
-	outlet_event(r->outlet, r->now, 0, &e, on_now(r));
+	top(r, channel, seq, bid, 50);
 }
 
 Test(outlet_book, own_bbo_of_before_a_doubt_is_proven_by_a_book_that_shows_it)

@@ -1,6 +1,6 @@
 /* One who asks, as bytes: whatever the pieces they come in, the same questions and answers. */
-#include "common/rpc_peer.h"
 #include "common/zmtp.h"
+#include "tests/support/rpc_talk.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -45,59 +45,16 @@ static void add_message(struct stream *s, const char *frames)
 	}
 }
 
-/* What the server would do: each question is answered with its own frames behind its envelope, what
- * was refused with the word for it. Returns what was sent, and in *rc how it ended. */
-static struct stream talk(const struct stream *in, size_t piece, bc_status *rc)
-{
-	static bc_str frames[RPC_MAX_FRAMES];
-	struct rpc_peer peer;
-	struct rpc_message m;
-	struct stream sent = { NULL, 0 };
-	size_t held = 0, room;
-	cr_assert_eq(rpc_peer_open(&peer, &held), BC_OK);
-	*rc = BC_OK;
-	for (size_t at = 0; at < in->n && *rc == BC_OK;) {
-		char *to = rpc_peer_room(&peer, &room);
-		cr_assert_not_null(to);
-		size_t n = in->n - at < piece ? in->n - at : piece;
-		n = n < room ? n : room;
-		memcpy(to, in->p + at, n);
-		at += n;
-		*rc = rpc_peer_took(&peer, n);
-		while (*rc == BC_OK && rpc_peer_asks(&peer)) {
-			bc_status got = rpc_peer_message(&peer, frames, &m);
-			rpc_peer_begin(&peer);
-			for (size_t i = 0; i < m.n_envelope; i++)
-				rpc_peer_put(&peer, m.envelope[i], BC_STR(""));
-			for (size_t i = 0; got == BC_OK && i < m.n_body; i++)
-				rpc_peer_put(&peer, BC_STR("="), m.body[i]);
-			if (got != BC_OK)
-				rpc_peer_put(&peer, bc_str_of(bc_status_text(got)), BC_STR(""));
-			cr_assert_eq(rpc_peer_end(&peer), BC_OK);
-			*rc = rpc_peer_done(&peer);
-			rpc_peer_trim(&peer);
-		}
-		const bc_str out = rpc_peer_output(&peer);
-		add(&sent, out.p, out.n);
-		rpc_peer_sent(&peer, out.n);
-		rpc_peer_trim(&peer);
-		cr_assert_eq(held, rpc_peer_holds(&peer));
-	}
-	rpc_peer_close(&peer);
-	cr_assert_eq(held, 0);
-	return sent;
-}
-
 /* In one piece, byte by byte, and in some others; all the same. */
 static void expect_talk(const struct stream *in, const struct stream *want, bc_status want_rc)
 {
 	const size_t pieces[] = { SIZE_MAX, 1, 2, 3, 7, 64, 65, 1000 };
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-		bc_status rc;
 		if (in->n > 100000 && pieces[i] < 1000)
 			continue;
-		struct stream sent = talk(in, pieces[i], &rc);
-		cr_expect_eq(rc, want_rc, "pieces of %zu: %s", pieces[i], bc_status_text(rc));
+		struct rpc_said sent = rpc_talk(in->p, in->n, pieces[i]);
+		cr_expect_eq(sent.rc, want_rc, "pieces of %zu: %s", pieces[i],
+			     bc_status_text(sent.rc));
 		cr_assert_eq(sent.n, want->n, "pieces of %zu: %zu bytes, not %zu", pieces[i],
 			     sent.n, want->n);
 		cr_expect_eq(memcmp(sent.p, want->p, sent.n), 0, "pieces of %zu", pieces[i]);
@@ -105,8 +62,8 @@ static void expect_talk(const struct stream *in, const struct stream *want, bc_s
 	}
 }
 
-static void expect(const char *type, const struct stream *said, const struct stream *answered,
-		   bc_status rc)
+/* Frees both. */
+static void expect(const char *type, struct stream *said, struct stream *answered, bc_status rc)
 {
 	struct stream in = { NULL, 0 }, want = { NULL, 0 };
 	add_hello(&in, type);
@@ -116,14 +73,17 @@ static void expect(const char *type, const struct stream *said, const struct str
 	expect_talk(&in, &want, rc);
 	free(in.p);
 	free(want.p);
-}
-
-static void expect_and_free(const char *type, struct stream *said, struct stream *answered,
-			    bc_status rc)
-{
-	expect(type, said, answered, rc);
 	free(said->p);
 	free(answered->p);
+}
+
+static void feed_all(struct rpc_peer *peer, const struct stream *said)
+{
+	bc_status rc = BC_OK;
+	for (size_t at = 0; at < said->n;) {
+		at += rpc_feed(peer, said->p + at, said->n - at, &rc);
+		cr_assert_eq(rc, BC_OK);
+	}
 }
 
 Test(rpc_peer, questions_have_answers_whatever_the_pieces)
@@ -137,7 +97,7 @@ Test(rpc_peer, questions_have_answers_whatever_the_pieces)
 		add_message(&answered, "7|routing||=BC1|=GET|=upbit.KRW-BTC.book|=");
 		add_message(&said, "");
 		add_message(&answered, ""); /* an envelope and nothing in it */
-		expect_and_free(types[i], &said, &answered, BC_OK);
+		expect(types[i], &said, &answered, BC_OK);
 	}
 }
 
@@ -145,12 +105,12 @@ Test(rpc_peer, no_empty_frame_among_the_first_is_no_envelope)
 {
 	struct stream said = { NULL, 0 }, answered = { NULL, 0 };
 	add_message(&said, "BC1|GET|topic");
-	add_message(&answered, "not in the expected form");
+	add_message(&answered, "not in the expected form|=BC1|=GET|=topic");
 	add_message(&said, "1|2|3|4|5|6|7||BC1|GET");
 	add_message(&answered, "1|2|3|4|5|6|7||=BC1|=GET");
 	add_message(&said, "1|2|3|4|5|6|7|8||BC1|GET");
-	add_message(&answered, "not in the expected form");
-	expect_and_free("DEALER", &said, &answered, BC_OK);
+	add_message(&answered, "not in the expected form|=1|=2|=3|=4|=5|=6|=7|=8|=|=BC1|=GET");
+	expect("DEALER", &said, &answered, BC_OK);
 }
 
 Test(rpc_peer, pings_are_answered_before_after_and_within_a_message)
@@ -170,7 +130,7 @@ Test(rpc_peer, pings_are_answered_before_after_and_within_a_message)
 		  24); /* too long a context */
 	add_frame(&said, ZMTP_COMMAND, "\4PING\0\1", 7);
 	add_frame(&answered, ZMTP_COMMAND, "\4PONG", 5);
-	expect_and_free("REQ", &said, &answered, BC_OK);
+	expect("REQ", &said, &answered, BC_OK);
 }
 
 Test(rpc_peer, too_many_frames_are_refused_and_the_next_question_is_answered)
@@ -189,7 +149,7 @@ Test(rpc_peer, too_many_frames_are_refused_and_the_next_question_is_answered)
 		add_message(&answered, "7||does not fit");
 		add_message(&said, "|BC1|GET");
 		add_message(&answered, "|=BC1|=GET");
-		expect_and_free("REQ", &said, &answered, BC_OK);
+		expect("REQ", &said, &answered, BC_OK);
 	}
 }
 
@@ -209,7 +169,7 @@ Test(rpc_peer, too_many_bytes_are_refused_while_they_come)
 	add_message(&said, "|BC1|GET");
 	add_message(&answered, "|=BC1|=GET");
 	free(bytes);
-	expect_and_free("REQ", &said, &answered, BC_OK);
+	expect("REQ", &said, &answered, BC_OK);
 }
 
 /* What a message may hold bounds what commands between its frames may, too. */
@@ -218,18 +178,12 @@ Test(rpc_peer, pings_within_a_message_are_not_kept_without_end)
 	char ping[ZMTP_COMMAND_MAX] = "\1x";
 	struct rpc_peer peer;
 	struct stream said = { NULL, 0 };
-	size_t held = 0, room, most = 0;
+	size_t held = 0, most = 0;
 	cr_assert_eq(rpc_peer_open(&peer, &held), BC_OK);
 	add_hello(&said, "REQ");
 	add_frame(&said, ZMTP_MORE, "", 0);
 	for (size_t sent = 0; sent < (size_t)40 << 20; sent += said.n) {
-		for (size_t at = 0; at < said.n;) {
-			char *to = rpc_peer_room(&peer, &room);
-			size_t n = said.n - at < room ? said.n - at : room;
-			memcpy(to, said.p + at, n);
-			at += n;
-			cr_assert_eq(rpc_peer_took(&peer, n), BC_OK);
-		}
+		feed_all(&peer, &said);
 		most = held > most ? held : most;
 		said.n = 0;
 		add_frame(&said, ZMTP_COMMAND, ping, sizeof ping);
@@ -260,7 +214,7 @@ Test(rpc_peer, what_is_no_zmtp_ends_it_and_what_came_before_is_answered)
 		add_message(&said, "|BC1|GET");
 		add_message(&answered, "|=BC1|=GET");
 		add(&said, ends[i].bytes, ends[i].n);
-		expect_and_free("DEALER", &said, &answered, ends[i].rc);
+		expect("DEALER", &said, &answered, ends[i].rc);
 	}
 }
 
@@ -271,7 +225,7 @@ Test(rpc_peer, others_than_those_who_ask_are_told_so)
 		char bytes[ZMTP_WRITE_MAX];
 		struct stream said = { NULL, 0 }, answered = { NULL, 0 };
 		add(&answered, bytes, zmtp_write_error(bytes, BC_STR("ask with REQ or DEALER")));
-		expect_and_free(types[i], &said, &answered, BC_EPARSE);
+		expect(types[i], &said, &answered, BC_EPARSE);
 	}
 }
 
@@ -300,18 +254,12 @@ Test(rpc_peer, a_large_question_leaves_no_large_buffer_behind)
 	struct rpc_message m;
 	struct stream said = { NULL, 0 };
 	char *bytes = calloc(1, 1 << 20);
-	size_t held = 0, room;
+	size_t held = 0;
 	cr_assert_eq(rpc_peer_open(&peer, &held), BC_OK);
 	add_hello(&said, "REQ");
 	add_frame(&said, ZMTP_MORE, "", 0);
 	add_frame(&said, 0, bytes, 1 << 20);
-	for (size_t at = 0; at < said.n;) {
-		char *to = rpc_peer_room(&peer, &room);
-		size_t n = said.n - at < room ? said.n - at : room;
-		memcpy(to, said.p + at, n);
-		at += n;
-		cr_assert_eq(rpc_peer_took(&peer, n), BC_OK);
-	}
+	feed_all(&peer, &said);
 	cr_assert(rpc_peer_asks(&peer));
 	cr_assert_eq(rpc_peer_message(&peer, frames, &m), BC_OK);
 	rpc_peer_begin(&peer);
